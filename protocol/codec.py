@@ -1,0 +1,88 @@
+"""The only encoder and decoder. A logged body is the event's JSON with `at` as its second member;
+the same bytes are an SSE frame's data, so nothing is encoded twice on its way out.
+
+Decoding is two steps, envelope then event, because logs outlive code: an unknown type is carried along.
+"""
+
+from typing import Any
+
+import msgspec
+
+from protocol.commands import ANY
+from protocol.cursor import Cursor
+from protocol.errors import Invalid, LogDamaged
+from protocol.events import KNOWN, Entry, Event, Unknown
+
+_encoder = msgspec.json.Encoder()
+_event_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(KNOWN)
+_command_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ANY)
+# Every body begins `{"type":"`; the encoder puts a tag first and writes no white space.
+_TYPE_AT = len(b'{"type":"')
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What every event has, whatever version wrote it."""
+
+    type: str
+    at: float
+
+
+_envelope_decoder = msgspec.json.Decoder(Envelope)
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON of any protocol value."""
+    return _encoder.encode(value)
+
+
+def event_type(event: Event) -> str:
+    """The event's name on the wire, such as `turn.delta`."""
+    return event.type if isinstance(event, Unknown) else str(event.__struct_config__.tag)
+
+
+def encode_body(event: Event, at: float) -> bytes:
+    """The bytes under which an event is logged and sent: `{"type":...,"at":...,...}`. `at` keeps microseconds."""
+    if isinstance(event, Unknown):
+        return event.body
+    plain = _encoder.encode(event)
+    split = plain.index(b'"', _TYPE_AT) + 1
+    return b'%b,"at":%.6f%b' % (plain[:split], at, plain[split:])
+
+
+def body_type(body: bytes) -> bytes:
+    """The type inside an encoded body, without decoding it."""
+    return body[_TYPE_AT : body.index(b'"', _TYPE_AT)]
+
+
+def decode_body(cursor: Cursor, body: bytes) -> Entry:
+    """The entry that stands at `cursor`. Raises `LogDamaged` when the bytes are no event at all."""
+    try:
+        envelope = _envelope_decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise LogDamaged(f"The log's entry {cursor} is not readable: {error}.") from error
+    if envelope.type.encode() not in _KNOWN_TYPES:
+        return Entry(cursor, envelope.at, Unknown(type=envelope.type, body=body))
+    try:
+        return Entry(cursor, envelope.at, _event_decoder.decode(body))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise LogDamaged(f"The log's entry {cursor} is not a valid {envelope.type}: {error}.") from error
+
+
+def decode_command(data: bytes) -> ANY:
+    """A command from its JSON; raises `Invalid` with the field that is wrong."""
+    command: ANY = decode_json(data, _command_decoder)
+    return command
+
+
+def decode_json(data: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """Decode what a caller sent; raises `Invalid` naming the field in `$.a[0].b` form, without the `$.`."""
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at `")
+        raise Invalid(f"{detail}.", field=path.rstrip("`").removeprefix("$").removeprefix(".")) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(f"The body is not valid JSON in UTF-8: {error}.", code="malformed_json") from error
+
+
+_KNOWN_TYPES = frozenset(str(struct.__struct_config__.tag).encode() for struct in KNOWN.__args__)

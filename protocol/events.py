@@ -1,0 +1,217 @@
+"""What can happen at a table. An Entry is one event at its place in the log.
+
+Events are facts in the past tense, never requests. A new field has a default; a meaning never changes.
+An event this version does not know is `Unknown`: carried along with its bytes, refused nowhere.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from protocol.commands import ANY
+from protocol.cursor import Cursor
+from protocol.messages import Cost, Failure, Limits, Panelist, StopReason, Usage
+
+Then = Literal["close", "rest"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all events. `type` is the struct's tag."""
+
+
+class Effect(Event, frozen=True, kw_only=True):
+    """An event that a command may have caused: it then carries the command's key and its place in the inbox."""
+
+    command: str | msgspec.UnsetType = msgspec.UNSET
+    inbox: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class TermBegan(Event, frozen=True, tag="term.began"):
+    """A new owner took the stream; every entry from here on carries its term."""
+
+    owner: str
+    lost: int = 0  # acknowledged entries that the store no longer has; 0 in all ordinary takeovers
+
+
+class TableOpened(Event, frozen=True, tag="table.opened"):
+    """The table exists: who sits at it, about what, and until when."""
+
+    table: str
+    topic: str
+    panel: list[Panelist]
+    policy: str
+    limits: Limits
+    then: Then = "close"
+    seed: int = 0
+
+
+class TablePaused(Effect, frozen=True, tag="table.paused"):
+    """No new turn begins until resumed; the turn under way is finished."""
+
+    reason: str = "command"
+
+
+class TableResumed(Effect, frozen=True, tag="table.resumed"):
+    """Turns begin again. From rest, the limits on turns, rounds, tokens, seconds and dollars count anew."""
+
+    reason: str = "command"
+
+
+class TableRested(Event, frozen=True, tag="table.rested"):
+    """The policy has nothing more to say; a message wakes the table."""
+
+    reason: str
+
+
+class TableClosed(Effect, frozen=True, tag="table.closed"):
+    """Final. `reason`: `command`, a limit's name, `no_panelists`."""
+
+    reason: str
+    detail: str = ""
+
+
+class RoundStarted(Event, frozen=True, tag="round.started"):
+    """Round `round` begins; the first is 1."""
+
+    round: int
+
+
+class TurnEvent(Event, frozen=True, kw_only=True):
+    """Every word names its panelist and its turn."""
+
+    turn: str
+    panelist: str
+
+
+class TurnQueued(TurnEvent, frozen=True, tag="turn.queued"):
+    """Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round."""
+
+    kind: str = "speech"
+    round: int = 0
+    reason: str = ""
+
+
+class TurnStarted(TurnEvent, frozen=True, tag="turn.started"):
+    """Someone has the floor: the model was asked. `digest` is of the request as projected from the log.
+
+    `first_within`, `idle_within` and `total_within` are the deadlines in seconds; 0 is none.
+    """
+
+    attempt: int = 1
+    model: str = ""
+    digest: str = ""
+    first_within: float = 0.0
+    idle_within: float = 0.0
+    total_within: float = 0.0
+
+
+class TurnRetried(TurnEvent, frozen=True, tag="turn.retried"):
+    """Asking failed before a first word; attempt `attempt` follows after `wait` seconds."""
+
+    attempt: int
+    error: Failure
+    wait: float = 0.0
+
+
+class TurnDelta(TurnEvent, frozen=True, tag="turn.delta"):
+    """Words, in order. `chunks` holds `[length in code points, milliseconds after the first]` of each part when
+    several deltas were written as one, so a replay can be as uneven as the original was."""
+
+    attempt: int
+    text: str
+    chunks: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
+
+
+class TurnThinking(TurnEvent, frozen=True, tag="turn.thinking"):
+    """The model's reasoning, as far as its provider shows it. Never sent to another panelist."""
+
+    attempt: int
+    text: str
+    chunks: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
+
+
+class TurnTool(TurnEvent, frozen=True, tag="turn.tool"):
+    """Part of a tool call as the model writes it: `arguments` is a fragment of JSON text."""
+
+    attempt: int
+    call: str
+    name: str = ""
+    arguments: str = ""
+
+
+class TurnCompleted(TurnEvent, frozen=True, tag="turn.completed"):
+    """The turn's end, with everything it said. `cost` absent means the price is unknown."""
+
+    attempt: int = 1
+    text: str = ""
+    stop_reason: StopReason = "end"
+    usage: Usage = Usage()
+    cost: Cost | None = None
+
+
+class TurnFailed(TurnEvent, frozen=True, kw_only=True, tag="turn.failed"):
+    """The turn's end by an error. `text` had been said; it stays on record and out of later prompts."""
+
+    attempt: int = 1
+    text: str = ""
+    error: Failure
+    usage: Usage = Usage()
+    cost: Cost | None = None
+
+
+class TurnCancelled(TurnEvent, frozen=True, tag="turn.cancelled"):
+    """The turn's end by a person's or the table's decision. A queued turn may be cancelled too."""
+
+    attempt: int = 1
+    text: str = ""
+    reason: str = "command"
+    usage: Usage = Usage()
+    cost: Cost | None = None
+    command: str | msgspec.UnsetType = msgspec.UNSET
+    inbox: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class MessagePosted(Effect, frozen=True, tag="message.posted"):
+    """A person said something, to all or (`to`) to one panelist."""
+
+    message: str
+    author: str
+    text: str
+    to: str = ""
+
+
+class CommandRefused(Effect, frozen=True, tag="command.refused"):
+    """A command was understood and not done; `code` and `detail` say why."""
+
+    code: str
+    detail: str
+
+
+class CommandSubmitted(Event, frozen=True, tag="command.submitted"):
+    """What a table's inbox stream holds: a command with its idempotency key."""
+
+    key: str
+    command: ANY
+
+
+class Unknown(Event, frozen=True):
+    """An event of a later version or a plug-in. `body` is its JSON exactly as it stands in the log."""
+
+    type: str
+    body: bytes
+
+
+KNOWN = (
+    TermBegan | TableOpened | TablePaused | TableResumed | TableRested | TableClosed | RoundStarted
+    | TurnQueued | TurnStarted | TurnRetried | TurnDelta | TurnThinking | TurnTool
+    | TurnCompleted | TurnFailed | TurnCancelled | MessagePosted | CommandRefused | CommandSubmitted
+)  # fmt: skip
+"""The tagged union that the codec decodes."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One event at its place. `at` is Unix seconds, and never runs backwards within a stream."""
+
+    cursor: Cursor
+    at: float
+    event: Event

@@ -1,0 +1,65 @@
+"""Words shared by the log and the providers: who sits at the table, what is sent to a model, what it cost."""
+
+from typing import Any, Literal
+
+import msgspec
+
+Role = Literal["user", "assistant"]
+StopReason = Literal["end", "length", "stop_sequence", "refusal", "content_filter", "tool_calls"]
+"""Why a model stopped, in one vocabulary: `end` is its own decision, `length` the token limit."""
+
+
+class Panelist(msgspec.Struct, frozen=True):
+    """A seat: a unique name, a model as `provider:model`, and what the model is told to be.
+
+    `options` goes to the provider (temperature, max_tokens, a script); it never holds a key.
+    """
+
+    name: str
+    model: str
+    persona: str = ""
+    options: dict[str, Any] = {}
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a prompt. Roles alternate and the last is `user` (projection sees to it)."""
+
+    role: Role
+    text: str
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of one turn. `input` includes `cached`; `output` includes `thinking`.
+
+    `estimated` is true when the provider told nothing and we counted words ourselves.
+    """
+
+    input: int = 0
+    output: int = 0
+    thinking: int = 0
+    cached: int = 0
+    estimated: bool = False
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What a turn cost in US dollars, by list price. No Cost at all means the price is unknown, not nothing."""
+
+    dollars: float
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """When a table ends at the latest; absent means unlimited. Seconds are of open (not paused) wall time."""
+
+    max_turns: int | None = None
+    max_rounds: int | None = None
+    max_tokens: int | None = None
+    max_seconds: float | None = None
+    max_dollars: float | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a turn failed: a stable code, one sentence for a person, and whether trying again can help."""
+
+    code: str
+    detail: str
+    retryable: bool = False

@@ -1,0 +1,80 @@
+"""The seam to every model: one request in, one stream of chunks out, and closing means stop, now.
+
+A provider normalises its vendor's vocabulary to the chunks below and its vendor's failures to
+`protocol.errors.ProviderError`. It holds no table state and retries nothing: that is the turn's to decide.
+"""
+
+from collections.abc import AsyncGenerator
+from typing import Any, Protocol
+
+import msgspec
+
+from protocol.messages import Message, StopReason, Usage
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What one model is asked. `model` is the vendor's name, without our `provider:` prefix.
+
+    `messages` alternate roles, begin and end with `user`, and none is empty. `max_tokens` bounds what it says (tokens).
+    `options` are the panelist's own; a provider refuses (`bad_request`) what it does not know rather than ignore it.
+    `speaker` is the panelist's name, for providers that play a part (`scripted`); no vendor is sent it.
+    """
+
+    model: str
+    system: str
+    messages: tuple[Message, ...]
+    max_tokens: int | None = None
+    options: dict[str, Any] = {}
+    speaker: str = ""
+
+
+class Text(msgspec.Struct, frozen=True, tag=True):
+    """Words of the answer; never empty."""
+
+    text: str
+
+
+class Thinking(msgspec.Struct, frozen=True, tag=True):
+    """Words of the model's reasoning, as far as its provider shows them; never empty."""
+
+    text: str
+
+
+class ToolCall(msgspec.Struct, frozen=True, tag=True):
+    """Part of tool call `call`: the name comes once, `arguments` in fragments of JSON text."""
+
+    call: str
+    name: str = ""
+    arguments: str = ""
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """The last chunk of every stream that did not fail; exactly one. `usage` is None when the server told nothing."""
+
+    reason: StopReason
+    usage: Usage | None = None
+
+
+Chunk = Text | Thinking | ToolCall | Stop
+
+
+class Provider(Protocol):
+    """One vendor, server or machine that can speak.
+
+    `local` says that no text leaves this machine; `destination` names who will see it, for people.
+    """
+
+    name: str
+    local: bool
+    destination: str
+
+    def stream(self, request: Request) -> AsyncGenerator[Chunk]:
+        """Ask. Yields chunks and ends after `Stop`; raises `ProviderError` and nothing else.
+
+        `aclose()` (or cancelling the task in `__anext__`) closes the upstream connection before it returns.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections; streams still open are ended."""
+        ...

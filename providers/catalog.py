@@ -1,0 +1,167 @@
+"""`provider:model` to a provider, and the panel for who chose none. The only place that constructs providers.
+
+Nothing here needs a network but `survey`, which asks servers on this machine and no other.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from itertools import chain, cycle, zip_longest
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from protocol.errors import Invalid
+from protocol.messages import Panelist
+from providers import survey
+from providers.base import Provider
+from providers.demo import demo_panel
+from providers.openai import OpenAIProvider
+from providers.placement import Custom, find_key, place
+from providers.scripted import ScriptedProvider, check_options
+from providers.survey import ProviderStatus
+
+ENTRY_POINTS = "roundtable.providers"
+# The lobby asks on every visit; a server that was just started should still show up soon. Seconds.
+SURVEY_KEEPS = 5.0
+
+SEATS = (
+    ("Ada", "A pragmatist. Asks what happens on Monday morning."),
+    ("Ben", "A sceptic. Looks for the assumption that brings it all down if it is wrong."),
+    ("Cleo", "A synthesist. Says what the others agree on, and what is still open."),
+)
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A provider that can judge options without asking its server; raises `Invalid`."""
+
+    def check(self, options: dict[str, Any]) -> None: ...
+
+
+class Catalog:
+    """All providers by name, each constructed once, when first asked for.
+
+    `ready` are constructed already; others come from the presets, from `custom`, and from the entry points of other
+    packages, whose factories take the environment. `clock` (seconds) ages the survey.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        custom: Mapping[str, Custom] | None = None,
+        *,
+        ready: Mapping[str, Provider] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._environ = environ
+        self._clock = clock
+        self._presets = place(environ, custom or {})
+        self._installed: dict[str, EntryPoint] = {
+            found.name: found for found in entry_points(group=ENTRY_POINTS) if found.name not in self._presets
+        }
+        self._providers: dict[str, Provider] = {"scripted": ScriptedProvider(), **(ready or {})}
+        self._lock = asyncio.Lock()
+        self._surveyed: tuple[float, list[ProviderStatus]] | None = None
+
+    def resolve(self, model: str) -> tuple[Provider, str]:
+        """The provider of `provider:model`, and the vendor's name for the model.
+
+        Raises `Invalid`: malformed, no such provider, or (code `not_configured`) one that lacks its key.
+        """
+        name, _, rest = model.partition(":")
+        if not (name and rest):
+            raise Invalid(f"{model[:60]!r} is no model; one looks like ollama:llama3.2.", field="model")
+        provider = self._provider(name)
+        if name == "ollama" and provider.local and survey.is_passed_on(rest):
+            raise Invalid(f"{rest[:60]} runs at ollama.com and not on this machine.", field="model")
+        return provider, rest
+
+    def check(self, panelist: Panelist) -> None:
+        """Raises `Invalid`, naming the field, when it is known beforehand that a panelist cannot speak."""
+        provider, _ = self.resolve(panelist.model)
+        if isinstance(provider, ScriptedProvider):
+            check_options(panelist.options)
+        elif isinstance(provider, Checks):
+            provider.check(panelist.options)
+
+    async def survey(self) -> list[ProviderStatus]:
+        """Every provider, usable or not; at most `SURVEY_KEEPS` seconds old. Raises nothing."""
+        async with self._lock:
+            now = self._clock()
+            if self._surveyed is None or now - self._surveyed[0] >= SURVEY_KEEPS:
+                found = await asyncio.gather(*map(self._status, self._presets))
+                others = map(self._status_of_other, [*sorted(self._installed), "scripted"])
+                self._surveyed = now, [*found, *others]
+            return self._surveyed[1]
+
+    def default_panel(self, surveyed: Sequence[ProviderStatus], language: str = "en") -> list[Panelist]:
+        """Three seats over as many vendors and models as there are; the demo's voices when there is none.
+
+        `language` is a BCP 47 tag. ROUNDTABLE_MODELS, comma-separated, chooses instead; a wrong one raises `Invalid`.
+        """
+        models = [
+            name.strip() for name in self._environ.get("ROUNDTABLE_MODELS", "").split(",") if name.strip()
+        ]
+        for model in models:
+            self.resolve(model)
+        usable = [status for status in surveyed if status.usable and status.name != "scripted"]
+        offers = [[f"{status.name}:{model}" for model in status.models] for status in usable]
+        models = models or [model for model in chain(*zip_longest(*offers)) if model]
+        if not models:
+            return demo_panel(language.split("-", maxsplit=1)[0])
+        speaks = "" if language.startswith("en") else f" Speaks the language {language} (BCP 47)."
+        return [
+            Panelist(name, model, persona + speaks)
+            for (name, persona), model in zip(SEATS, cycle(models), strict=False)
+        ]
+
+    async def close(self) -> None:
+        """Close every provider."""
+        for provider in self._providers.values():
+            await provider.close()
+
+    def _provider(self, name: str) -> Provider:
+        if name not in self._providers:
+            self._providers[name] = self._dialect(name) if name in self._presets else self._other(name)
+        return self._providers[name]
+
+    def _dialect(self, name: str) -> OpenAIProvider:
+        preset = self._presets[name]
+        env, key = find_key(preset, self._environ)
+        if env and not key and not preset.local:
+            detail = f"{preset.title} has no key: set {env} and restart."
+            raise Invalid(detail, field="model", code="not_configured")
+        return OpenAIProvider(msgspec.structs.replace(preset, key_envs=(env,) if env else ()), key)
+
+    def _other(self, name: str) -> Provider:
+        if name not in self._installed:
+            known = [*self._presets, *self._installed, *self._providers]
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+            raise Invalid(f"There is no provider {name[:60]!r}; {hint}", field="model")
+        try:
+            provider: Provider = self._installed[name].load()(self._environ)
+        except Exception as error:
+            detail = f"The installed provider {name!r} does not load: {type(error).__name__}."
+            raise Invalid(detail, field="model", code="not_configured") from error
+        return provider
+
+    async def _status(self, name: str) -> ProviderStatus:
+        preset = self._presets[name]
+        if not preset.local:
+            return survey.remote(preset, *find_key(preset, self._environ))
+        provider = self._provider(name)
+        if isinstance(provider, OpenAIProvider):
+            return await survey.local(preset, provider)
+        return self._status_of_other(name)
+
+    def _status_of_other(self, name: str) -> ProviderStatus:
+        """Other packages' providers and scripts are not asked anything."""
+        try:
+            provider = self._provider(name)
+        except Invalid as error:
+            return ProviderStatus(name, name, False, False, "", error.detail)
+        return ProviderStatus(name, name.title(), True, provider.local, provider.destination, "Installed")

@@ -1,0 +1,174 @@
+"""The answer of a Chat Completions server, from bytes to chunks. No I/O, and no SDK: its models cost ten times this.
+
+Servers differ in all that the specification leaves open; what is tolerated stands beside the field that needs it.
+Source: https://platform.openai.com/docs/api-reference/chat-streaming and the servers named below.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from protocol.messages import StopReason, Usage
+from protocol.sse import Decoder
+from providers.base import Chunk, Stop, Text, Thinking, ToolCall
+from providers.failures import Failures, Report, report
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """Mistral's reasoning models send content in parts, and their thinking as a part that holds parts."""
+
+    text: str = ""
+    thinking: list["_Part"] | None = None
+
+
+class _Function(msgspec.Struct, frozen=True):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolPart(msgspec.Struct, frozen=True):
+    index: int | None = None
+    id: str | None = None
+    function: _Function = _Function()
+
+
+class _Delta(msgspec.Struct, frozen=True):
+    content: str | list[_Part] | None = None
+    reasoning_content: str | None = None  # DeepSeek, xAI, llama-server, LM Studio
+    reasoning: str | None = None  # Ollama, OpenRouter, Groq, vLLM
+    refusal: str | None = None
+    tool_calls: list[_ToolPart] | None = None
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    index: int | None = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Details(msgspec.Struct, frozen=True):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: int | None = None  # DeepSeek
+
+
+class _Body(msgspec.Struct, frozen=True):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: Any = None
+    object: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+_STOPS: dict[str, StopReason] = {
+    "stop": "end",
+    "length": "length",
+    "model_length": "length",  # Mistral: the context is full
+    "content_filter": "content_filter",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+}
+# Reasons to end that are failures: OpenRouter and Mistral, vLLM, DeepSeek.
+_BROKEN = {"error", "abort", "insufficient_system_resource"}
+
+
+class Completion:
+    """One answer: feed bytes, get chunks, then `end()` once. `done` is set by the server's `[DONE]`.
+
+    All methods raise `ProviderError`.
+    """
+
+    def __init__(self, failures: Failures, model: str) -> None:
+        self.done = False
+        self._failures = failures
+        self._model = model
+        self._frames = Decoder()
+        self._opening = b""
+        self._finish = ""
+        self._refused = False
+        self._usage: _Usage | None = None
+        self._calls: dict[int | None, str] = {}
+        self._named: set[str] = set()
+
+    def feed(self, data: bytes) -> Iterator[Chunk]:
+        """Chunks that `data` completed; nothing after `[DONE]`."""
+        self._opening = self._opening or data.lstrip()[:1]
+        for frame in self._frames.feed(data):
+            if self.done or frame.data.startswith("[DONE]"):
+                self.done = True
+                return
+            yield from self._body(frame.event, frame.data)
+
+    def end(self) -> Stop:
+        """What the end of the stream means. A finish reason counts only here: Gemini may send it early or often."""
+        if not (self.done or self._finish):
+            if self._opening in (b"<", b"{", b"["):
+                raise self._failures.nonsense("something that is no stream of events")
+            raise self._failures.cut()
+        if self._finish in _BROKEN:
+            raise self._failures.reported(Report(0, "", f"it stopped with {self._finish!r}"), self._model)
+        reason = "refusal" if self._refused else _STOPS.get(self._finish, "end")
+        return Stop(reason, None if self._usage is None else _count(self._usage))
+
+    def _body(self, event: str, data: str) -> Iterator[Chunk]:
+        try:
+            body = _decoder.decode(data)
+        except (msgspec.MsgspecError, RecursionError):
+            raise self._failures.nonsense("an event that is no chat completion chunk") from None
+        if body.error or "error" in (event, body.object):  # `object` is vLLM's and Mistral's way
+            raise self._failures.reported(report(msgspec.json.decode(data)), self._model)
+        self._usage = body.usage or self._usage  # some send it on every chunk; it is cumulative
+        for choice in body.choices or ():
+            if not choice.index:
+                self._finish = choice.finish_reason or self._finish
+                yield from self._delta(choice.delta or _Delta())
+
+    def _delta(self, delta: _Delta) -> Iterator[Chunk]:
+        if thought := delta.reasoning_content or delta.reasoning:
+            yield Thinking(thought)
+        if isinstance(delta.content, str) and delta.content:
+            yield Text(delta.content)
+        elif delta.content:
+            yield from _parts(delta.content)
+        if delta.refusal:
+            self._refused = True
+            yield Text(delta.refusal)
+        for part in delta.tool_calls or ():
+            yield from self._tool(part)
+
+    def _tool(self, part: _ToolPart) -> Iterator[Chunk]:
+        # Fragments after the first have only the index. Gemini numbers every call 0, so a new id is a new call.
+        call = part.id or self._calls.get(part.index) or f"call_{part.index or 0}"
+        self._calls[part.index] = call
+        name = "" if call in self._named else part.function.name or ""
+        if name:
+            self._named.add(call)
+        if name or part.function.arguments:
+            yield ToolCall(call, name, part.function.arguments or "")
+
+
+def _parts(parts: list[_Part]) -> Iterator[Chunk]:
+    for part in parts:
+        if thought := "".join(inner.text for inner in part.thinking or ()):
+            yield Thinking(thought)
+        if part.text:
+            yield Text(part.text)
+
+
+def _count(usage: _Usage) -> Usage:
+    """In our terms: `output` holds the thinking, which xAI and Gemini count only in the total."""
+    asked, answered = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    unnamed = max(0, (usage.total_tokens or 0) - asked - answered)
+    thinking = (usage.completion_tokens_details or _Details()).reasoning_tokens or unnamed
+    cached = (usage.prompt_tokens_details or _Details()).cached_tokens or usage.prompt_cache_hit_tokens or 0
+    return Usage(asked, max(answered + unnamed, thinking), thinking, min(cached, asked))

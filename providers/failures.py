@@ -1,0 +1,182 @@
+"""What a server's failure means: its status and words become one `ProviderError`. Shared by every HTTP dialect.
+
+No I/O. No detail made here holds the key: it is scrubbed even where the server echoes it.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from protocol.errors import ProviderError
+
+# Enough for a sentence and the server's own words; more is a page of HTML or a stack trace.
+DETAIL_LIMIT = 300
+# Scrubbing costs time per word, and an error's body may be megabytes.
+_READ_LIMIT = 10 * DETAIL_LIMIT
+# Servers shorten a key when they echo it. Eight characters in a row are no coincidence, and fewer are no use.
+_KEY_PART = 8
+
+RETRYABLE = frozenset({"rate_limited", "unavailable", "timeout", "connection"})
+
+_SENTENCES = {
+    "auth": "{title} refused the key; check {key}",
+    "model_not_found": "{title} does not know the model {model!r}",
+    "quota": "{title} says that the account has no credit left",
+    "rate_limited": "{title} was asked too often",
+    "context_overflow": "The conversation is longer than {model} can read",
+    "content_filter": "{title}'s content filter refused the request",
+    "bad_request": "{title} refused the request",
+    "unavailable": "{title} cannot answer now",
+    "timeout": "{title} took too long",
+}
+_STATUSES = {
+    400: "bad_request", 401: "auth", 402: "quota", 403: "auth", 404: "model_not_found", 408: "unavailable",
+    409: "unavailable", 413: "context_overflow", 425: "unavailable", 429: "rate_limited",
+}  # fmt: skip
+# Parts of an error's `code` and `type` that say more than its status does.
+_CODES = {
+    "insufficient_quota": "quota",
+    "insufficient_balance": "quota",
+    "billing": "quota",
+    "context_length": "context_overflow",
+    "exceed_context": "context_overflow",
+    "model_not_found": "model_not_found",
+    "content_filter": "content_filter",
+    "content_policy": "content_filter",
+    "api_key": "auth",
+    "authentication": "auth",
+    "permission": "auth",
+    "rate_limit": "rate_limited",
+    "overloaded": "unavailable",
+    "unavailable": "unavailable",
+    "server_error": "unavailable",
+    "timeout": "timeout",
+}
+# What only the message tells, where servers answer a plain 400 or 404 (or an error without status, in a stream).
+_MESSAGES = {
+    "context_overflow": re.compile(
+        r"context (length|window|size)|maximum context|prompt is too long|too many tokens|input token count",
+        re.IGNORECASE,
+    ),
+    "model_not_found": re.compile(
+        r"model\b.*(not found|not exist)|(invalid|unknown|valid) model", re.IGNORECASE | re.DOTALL
+    ),
+    "auth": re.compile(r"api[ -]?key", re.IGNORECASE),
+}
+_VAGUE = {0, 400, 404, 413, 422}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A server's own account of its failure. `status` is 0 when it gave none."""
+
+    status: int
+    codes: str
+    message: str
+
+
+def report(body: object, status: int = 0) -> Report:
+    """Read the shapes in use: `{"error": {...}}`, a list of it (Gemini), `{"detail": ...}`, a bare string."""
+    if isinstance(body, list):
+        body = body[0] if body else None
+    if isinstance(body, dict) and isinstance(body.get("error"), dict | str):
+        body = body["error"]
+    if not isinstance(body, dict):
+        return Report(status, "", "" if body is None else str(body))
+    code = body.get("code")
+    if not status and str(code).isdecimal() and 400 <= int(str(code)) <= 599:
+        status = int(str(code))
+    message = next((body[key] for key in ("message", "detail", "msg") if body.get(key)), "")
+    text = message if isinstance(message, str) else msgspec.json.encode(message).decode()
+    return Report(status, f"{code} {body.get('type')} {body.get('status')}".lower(), text)
+
+
+def classify(found: Report) -> str:
+    """The stable code for a failure: by the error's own codes, then its message, then its status."""
+    for part, code in _CODES.items():
+        if part in found.codes:
+            return code
+    if found.status in _VAGUE:
+        for code, pattern in _MESSAGES.items():
+            if pattern.search(found.message):
+                return code
+    if found.status >= 500 or not found.status:
+        return "bad_request" if "invalid_request" in found.codes else "unavailable"
+    return _STATUSES.get(found.status, "bad_request")
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds from `now` (Unix time) that the server asks us to wait: RFC 9110, section 10.2.3, or milliseconds."""
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        else:
+            seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - now
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+class Failures:
+    """Words every failure of one server. `key_env` names where its key comes from, `secret` is that key."""
+
+    def __init__(self, title: str, host: str, *, local: bool, key_env: str, secret: str) -> None:
+        self.title = title
+        self._host = host
+        self._local = local
+        self._key = key_env or "its configuration"
+        self._secret = secret
+
+    def reported(self, found: Report, model: str, wait: float | None = None) -> ProviderError:
+        """The server said what is wrong, by status or inside its stream."""
+        code = classify(found)
+        sentence = _SENTENCES[code].format(title=self.title, key=self._key, model=model)
+        if found.status and code in ("bad_request", "unavailable"):
+            sentence += f" ({found.status})"
+        # A refused key is what servers echo most, shortened in ways of their own: their words are not passed on.
+        said = "" if code == "auth" or found.message.lstrip().startswith("<") else found.message
+        return self._error(code, f"{sentence}: {said}" if said else sentence, wait)
+
+    def unreachable(self, reason: object = "") -> ProviderError:
+        """No connection came about."""
+        if self._local:
+            return self._error("connection", f"Nothing answers at {self._host}: is {self.title} running?")
+        return self._error("connection", f"{self.title} cannot be reached at {self._host}: {reason}")
+
+    def cut(self) -> ProviderError:
+        """The connection ended before the answer did."""
+        return self._error("connection", f"{self.title} closed the connection before its answer was complete")
+
+    def timed_out(self) -> ProviderError:
+        """No connection, or no list of models, within the time we give it."""
+        return self._error("timeout", f"{self.title} did not answer at {self._host} in time")
+
+    def nonsense(self, what: str) -> ProviderError:
+        """The server does not speak this dialect."""
+        return self._error("malformed", f"{self.title} at {self._host} answered with {what}")
+
+    def refused(self, detail: str) -> ProviderError:
+        """We do not send such a request."""
+        return self._error("bad_request", detail)
+
+    def _error(self, code: str, detail: str, wait: float | None = None) -> ProviderError:
+        text = " ".join(self._scrub(detail[:_READ_LIMIT]).split()).rstrip(".") or code
+        if len(text) > DETAIL_LIMIT:
+            text = text[: DETAIL_LIMIT - 1] + "…"
+        end = "" if text.endswith(("…", "?", "!")) else "."
+        return ProviderError(text + end, code=code, retryable=code in RETRYABLE, retry_after=wait)
+
+    def _scrub(self, text: str) -> str:
+        if not self._secret:
+            return text
+        starts = range(max(0, len(self._secret) - _KEY_PART) + 1)
+        parts = {self._secret[start : start + _KEY_PART] for start in starts}
+        text = text.replace(self._secret, "[key]")
+        return re.sub(
+            r"[^\s'\"]+", lambda word: "[key]" if any(p in word[0] for p in parts) else word[0], text
+        )

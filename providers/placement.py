@@ -1,0 +1,52 @@
+"""Where each preset's server is for this process, and which variable holds its key: environment and configuration."""
+
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from protocol.errors import Invalid
+from providers.presets import PRESETS, Preset, is_loopback
+
+
+class Custom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[providers.NAME]`: a compatible server, or a preset's server at another address."""
+
+    dialect: Literal["openai"]
+    base_url: str
+    api_key_env: str = ""
+
+
+def place(environ: Mapping[str, str], custom: Mapping[str, Custom]) -> dict[str, Preset]:
+    """Presets and added servers by name. Raises `Invalid` naming the address that is none."""
+    placed = dict(PRESETS)
+    if url := environ.get("OPENAI_BASE_URL", "").strip():
+        placed["openai"] = _at(PRESETS["openai"], url, "OPENAI_BASE_URL")
+    for name, server in custom.items():
+        preset = PRESETS.get(name) or Preset(name=name, title=name, base_url="")
+        preset = _at(preset, server.base_url, f"providers.{name}.base_url")
+        envs = (server.api_key_env,) if server.api_key_env else preset.key_envs
+        placed[name] = msgspec.structs.replace(preset, key_envs=envs)
+    return placed
+
+
+def find_key(preset: Preset, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The variable that holds the key, or would, and the key; each empty when there is none."""
+    for env in preset.key_envs:
+        if key := environ.get(env, "").strip():
+            return env, key
+    return (preset.key_envs[0] if preset.key_envs else ""), ""
+
+
+def _at(preset: Preset, url: str, field: str) -> Preset:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.scheme in ("http", "https") and parts.port != 0 else None
+    except ValueError:
+        host = None
+    if not host:
+        raise Invalid("A base URL looks like http://127.0.0.1:8080/v1.", field=field)
+    # Servers on this machine seldom know the newer name of the limit, and what they do not know they ignore.
+    limit = "max_tokens" if is_loopback(url) else preset.limit
+    return msgspec.structs.replace(preset, base_url=url, destination=host, limit=limit)

@@ -1,0 +1,31 @@
+"""What a turn cost, by list price. The prices come with the `genai-prices` package; nothing here asks a network."""
+
+from genai_prices import Usage as PricedUsage
+from genai_prices import calc_price
+
+from protocol.messages import Cost, Usage
+from providers.presets import PRESETS
+
+# Nobody sends a bill for these. Servers added by configuration are not known here, so neither is their price.
+_FREE = {"scripted", "llama"} | {name for name, preset in PRESETS.items() if preset.local}
+
+
+def cost(model: str, usage: Usage) -> Cost | None:
+    """What `usage` of `provider:model` costs in US dollars today; None when the price is unknown."""
+    name, _, rest = model.partition(":")
+    if name in _FREE:
+        return Cost(0.0)
+    if name not in PRESETS:
+        return None
+    tokens = PricedUsage(
+        input_tokens=usage.input, cache_read_tokens=min(usage.cached, usage.input), output_tokens=usage.output
+    )
+    try:
+        return Cost(float(calc_price(tokens, rest, provider_id=PRESETS[name].prices).total_price))
+    except LookupError:
+        return None
+
+
+def known(model: str) -> bool:
+    """Whether turns of `provider:model` can be priced, and so a limit in dollars can be kept."""
+    return cost(model, Usage()) is not None

@@ -1,0 +1,225 @@
+"""One log, many cursors: what the tail brings goes to every channel, and each channel to everyone who reads that way.
+
+One tail per node feeds all channels. A channel lives as long as somebody reads through it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+from protocol import codec
+from protocol.cursor import Cursor
+from protocol.errors import LogError, NotFound
+from protocol.events import TableClosed
+from roundtable.blocks import MAX_BYTES, Blocks, Dialect
+from roundtable.channel import Channel, Left, Pace
+from roundtable.framing import Framing, View
+from roundtable.log.base import EventLog, Record
+
+# Seconds between attempts to follow a log that cannot be used: from quick, for a hiccup, to gentle.
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+# After `table.closed` an owner may still refuse the commands it finds in the inbox. Entries.
+LOOK_BACK = 64
+
+_logger = logging.getLogger("roundtable.broadcast")
+
+
+class _Stream:
+    """A stream this node follows: where its tail stands, why it closed if it has, and who reads it."""
+
+    def __init__(self, tip: Cursor, reason: str | None) -> None:
+        self.tip = tip
+        self.reason = reason
+        self.channels: dict[tuple[str, str], Channel] = {}
+
+    def spectators(self) -> int:
+        return sum(channel.readers for channel in self.channels.values())
+
+    def count(self, channel: Channel, step: int) -> None:
+        channel.readers += step
+        if not channel.readers:
+            del self.channels[channel.view.name, channel.framing.name]
+        for other in self.channels.values():
+            other.nudge()
+
+    def offer(self, records: Sequence[Record]) -> None:
+        self.tip = records[-1].cursor
+        self.reason = self.reason or _reason(records)
+        for channel in self.channels.values():
+            channel.offer(records)
+            if self.reason is not None:
+                channel.close(self.reason)
+
+    def dismiss(self, left: Left) -> None:
+        for channel in self.channels.values():
+            channel.dismiss(left)
+
+
+class Broadcast:
+    """The fan-out of one node. `max_delay` bounds what batching adds to an entry's way (see `channel.pause`),
+    `heartbeat` is the time between heartbeats (both seconds), `cache_bytes` what the past may occupy."""
+
+    def __init__(
+        self, log: EventLog, *, max_delay: float = 0.02, heartbeat: float = 10.0, cache_bytes: int = MAX_BYTES
+    ) -> None:
+        self._log = log
+        self._blocks = Blocks(log, cache_bytes)
+        self._pace = Pace(max_delay=max_delay, heartbeat=heartbeat)
+        self._streams: dict[str, _Stream] = {}
+        self._changing = asyncio.Lock()  # held while streams are added to the tail, which takes time
+        self._left = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._draining = False
+
+    async def start(self) -> None:
+        """Begin to follow. Raises `LogUnavailable`."""
+        self._tail = await self._log.tail()
+        ready = asyncio.Event()
+        self._main = asyncio.create_task(self._run(ready), name="broadcast")
+        await ready.wait()
+
+    async def close(self, within: float = 5.0) -> None:
+        """Send every reader away and stop; who has not gone after `within` seconds is left to the server.
+
+        Closing twice is no error.
+        """
+        self._draining = True
+        for stream in self._streams.values():
+            stream.dismiss("draining")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._streams:
+                    self._left.clear()
+                    await self._left.wait()
+        self._stop.set()
+        await self._main
+
+    def spectators(self, name: str) -> int:
+        """How many readers stream `name` has on this node."""
+        stream = self._streams.get(name)
+        return stream.spectators() if stream else 0
+
+    @contextlib.asynccontextmanager
+    async def channel(self, name: str, view: View, framing: Framing) -> AsyncIterator[Channel]:
+        """The channel of those who read stream `name` like this; entering it makes one spectator more.
+
+        Raises `NotFound` when there is no such stream, and `LogError`.
+        """
+        stream = self._streams.get(name) or await self._open(name)
+        channel = stream.channels.get((view.name, framing.name)) or self._add(
+            stream, Dialect(name, view, framing)
+        )
+        stream.count(channel, +1)
+        try:
+            yield channel
+        finally:
+            stream.count(channel, -1)
+            if not stream.channels and self._streams.get(name) is stream:
+                self._drop(name)
+            self._left.set()
+
+    async def _open(self, name: str) -> _Stream:
+        async with self._changing:
+            if stream := self._streams.get(name):
+                return stream
+            last = await self._log.last(name)
+            if last is None:
+                raise NotFound(f"There is no {name}.")
+            recent = await self._log.read(name, max(0, last.cursor.seq - LOOK_BACK), limit=LOOK_BACK)
+            tip = recent[-1].cursor
+            try:
+                await self._tail.add(name, tip)
+            except BaseException:
+                self._tail.remove(name)  # cancelled, perhaps after it was added
+                raise
+            stream = self._streams[name] = _Stream(tip, _reason(recent))
+            return stream
+
+    def _add(self, stream: _Stream, dialect: Dialect) -> Channel:
+        channel = Channel(
+            dialect,
+            stream.tip,
+            log=self._log,
+            blocks=self._blocks,
+            tasks=self._tasks,
+            spectators=stream.spectators,
+            pace=self._pace,
+        )
+        if stream.reason is not None:
+            channel.close(stream.reason)
+        if self._draining:
+            channel.dismiss("draining")
+        stream.channels[dialect.view.name, dialect.framing.name] = channel
+        return channel
+
+    def _drop(self, name: str) -> _Stream:
+        self._tail.remove(name)
+        return self._streams.pop(name)
+
+    async def _run(self, ready: asyncio.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                intake = self._tasks.create_task(self._intake())
+                ready.set()
+                await self._stop.wait()
+                intake.cancel()
+        except ExceptionGroup:
+            _logger.exception("the fan-out has failed")
+            for stream in self._streams.values():
+                stream.dismiss("broken")
+            raise
+        finally:
+            await self._tail.close()
+
+    async def _intake(self) -> None:
+        wait = 0.0
+        while True:
+            try:
+                if wait:
+                    await self._follow_again()
+                async for name, records in self._tail:
+                    wait = 0.0
+                    self._deliver(name, records)
+            except LogError as error:
+                _logger.warning("the log cannot be followed: %s", error.detail)
+            wait = min(max(2 * wait, FIRST_WAIT), LONGEST_WAIT)
+            await asyncio.sleep(wait)
+
+    async def _follow_again(self) -> None:
+        """A new tail in place of one that failed. Nothing is skipped: it goes on where each stream stands."""
+        async with self._changing:
+            await self._tail.close()
+            self._tail = await self._log.tail()
+            for name, stream in list(self._streams.items()):
+                if not await self._log.has(name, stream.tip):
+                    self._break(name)
+                    continue
+                await self._tail.add(name, stream.tip)
+                if name not in self._streams:  # the last reader left meanwhile
+                    self._tail.remove(name)
+
+    def _deliver(self, name: str, records: list[Record]) -> None:
+        stream = self._streams.get(name)
+        fresh = [record for record in records if stream and record.cursor > stream.tip]
+        if not stream or not fresh:
+            return
+        if fresh[0].cursor.seq == stream.tip.seq + 1:
+            stream.offer(fresh)
+        else:  # the log lost entries that we have shown, and their numbers were given again
+            self._break(name)
+
+    def _break(self, name: str) -> None:
+        """Send the readers of `name` away: they come back, and are told `reset` if what they have is gone."""
+        _logger.error("%s no longer holds what it held", name)
+        self._blocks.forget(name)
+        self._drop(name).dismiss("broken")
+
+
+def _reason(records: Sequence[Record]) -> str | None:
+    """Why the table closed, if that is among `records`."""
+    for cursor, body in reversed(records):
+        if codec.body_type(body) == b"table.closed":
+            event = codec.decode_body(cursor, body).event
+            return event.reason if isinstance(event, TableClosed) else ""
+    return None

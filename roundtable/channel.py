@@ -1,0 +1,288 @@
+"""Everyone who reads one stream through one view in one framing: live, late, slow or resumed, by one code path.
+
+A live subscriber has everything up to the channel's head, so one ready-made piece of bytes serves all of them.
+Whoever is behind - for whatever reason - is served by its own coroutine (`follow`) from the ring or the blocks until
+it stands at the head, and is live again. A subscriber is a cursor and a transport: it has no queue and no task here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from protocol import codec
+from protocol.cursor import Cursor
+from protocol.errors import LogError
+from roundtable.blocks import RUN_BYTES, Blocks, Dialect, Run
+from roundtable.framing import FULL, encode, pieces
+from roundtable.log.base import EventLog, Record
+from roundtable.outlet import Outlet
+from roundtable.ring import Ring
+
+Left = Literal["lagged", "ended", "closed", "stalled", "draining", "broken"]
+"""Why a subscriber is no longer live: it has not taken the last piece; the table closed and it has all; it left; it
+did not read; this node is going down; the stream cannot be read on (the reader comes back, and is told `reset` if need
+be). All but `lagged` are final."""
+
+# A pass over many subscribers lets the loop turn this often: about 1.5 ms of system calls. Subscribers.
+SLICE = 256
+# A pass shorter than this is not worth a timer: about a hundred spectators. Seconds.
+BRIEF = 0.0005
+# A change in the number of spectators is told at most this often. Seconds.
+NEWS = 1.0
+
+_logger = logging.getLogger("roundtable.channel")
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """Seconds: the longest wait of `pause`, between heartbeats (each costs a wake-up of every phone that watches)."""
+
+    max_delay: float = 0.02
+    heartbeat: float = 10.0
+
+
+def pause(spent: float, max_delay: float) -> float:
+    """How long to wait, so that a batch forms, after a pass that took `spent` (both in seconds).
+
+    Twice as long as the pass: then a channel takes at most a third of the loop until `max_delay` caps the wait,
+    and the more spectators, the larger the batches. After less than `BRIEF` nothing is gained, so few never wait.
+    """
+    return min(2 * spent, max_delay) if spent > BRIEF else 0.0
+
+
+class Subscriber:
+    """One live spell of a reader; `left` says how it ended, and `cursor` is then what it was given."""
+
+    __slots__ = ("cursor", "left", "transport")
+
+    def __init__(self, transport: asyncio.Transport, cursor: Cursor) -> None:
+        self.transport = transport
+        self.cursor = cursor
+        self.left: asyncio.Future[Left] = asyncio.get_running_loop().create_future()
+
+
+class Channel:
+    """`head` is what live subscribers have; the ring may know more. `reason` is set once the table is closed."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        head: Cursor,
+        *,
+        log: EventLog,
+        blocks: Blocks,
+        tasks: asyncio.TaskGroup,
+        spectators: Callable[[], int],
+        pace: Pace,
+    ) -> None:
+        self.stream, self.view, self.framing = self._dialect = dialect
+        self.head = head
+        self.readers = 0  # counted by whoever hands the channel out
+        self.reason: str | None = None
+        self._log, self._blocks, self._tasks, self._pace = log, blocks, tasks, pace
+        self._spectators = spectators
+        self._ring = Ring(head)
+        self._live: set[Subscriber] = set()
+        self._early: set[Subscriber] = set()  # have read in the log what the tail is still to bring
+        self._over: Left | None = None
+        self._pumping = False
+        self._wake = asyncio.Event()
+        self._beat_at = -NEWS  # when the last heartbeat was, on the loop's clock, and what it told
+        self._told = 0
+
+    # What the intake says
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Entries that follow the last ones offered."""
+        wires = [encode(self.view, self.framing, [record]) for record in records]
+        self._ring.extend([record.cursor for record in records], wires)
+        if not self._pumping:
+            self._advance(self._ring.tip)
+        self._wake.set()
+
+    def close(self, reason: str) -> None:
+        """The table is closed: what was offered is all there will be."""
+        self.reason = reason
+        self._wake.set()
+
+    def dismiss(self, left: Left) -> None:
+        """Send everyone away, now and from now on."""
+        self._over = left
+        for subscriber in [*self._live, *self._early]:
+            self._leave(subscriber, left)
+
+    def nudge(self) -> None:
+        """The number of spectators has changed."""
+        self._wake.set()
+
+    # What a reader does
+
+    def ended(self, cursor: Cursor) -> bool:
+        """Whether a reader at `cursor` has all there will ever be."""
+        return self.reason is not None and cursor.seq >= self._ring.tip.seq
+
+    async def resume(self, asked: Cursor | None) -> tuple[Cursor, bytes]:
+        """Where a reader stands who asked to go on after `asked` (None: after now), and the frames it gets first.
+
+        Raises `LogError`.
+        """
+        if asked is None:
+            return self.head, b""
+        whole = Cursor(asked.term, asked.seq)
+        if not await self._log.has(self.stream, whole):
+            told = {"type": "reset", "reason": "unknown_cursor", "cursor": str(self.head)}
+            return self.head, self.framing.notice(b"reset", codec.encode(told)) + self.framing.mark(self.head)
+        if not (asked.part and asked.seq):
+            return whole, b""
+        (record,) = await self._log.read(self.stream, asked.seq - 1, limit=1)
+        return whole, b"".join(pieces(self.view, self.framing, record)[asked.part :])
+
+    async def follow(self, outlet: Outlet, cursor: Cursor) -> Left:
+        """Give the reader at `cursor` everything that follows, as long as there is something and it reads."""
+        try:
+            while True:
+                cursor = await self._catch_up(outlet, cursor)
+                if self._over or self.ended(cursor):
+                    return self._over or "ended"
+                left, cursor = await self._stay(outlet, cursor)
+                if left != "lagged":
+                    return left
+                await outlet.flush()
+        except ConnectionAbortedError:
+            return "stalled"
+        except ConnectionError:
+            return "closed"
+        except LogError:
+            _logger.exception("%s cannot be read after %s", self.stream, cursor)
+            return "broken"
+
+    async def after(self, cursor: Cursor) -> Run | None:
+        """The next piece for a reader at `cursor`; None if there is nothing yet. Raises `LogError`."""
+        recent = self._ring.after(cursor, self.head, RUN_BYTES)
+        if recent is None:
+            return await self._blocks.after(self._dialect, cursor.seq, self.head.seq)
+        frames, last = recent
+        return Run(self.framing.wrap(frames) if frames else b"", last, sealed=False)
+
+    def farewell(self) -> bytes:
+        """The last frames of a reader that has all."""
+        tip = self._ring.tip
+        told = {"type": "end", "cursor": str(tip), "reason": self.reason}
+        return self._mark(tip) + self.framing.notice(b"end", codec.encode(told))
+
+    async def _catch_up(self, outlet: Outlet, cursor: Cursor) -> Cursor:
+        while cursor.seq < self.head.seq and not self._over:
+            run = await self.after(cursor)
+            if run is None:
+                raise LogError(f"{self.stream} holds nothing after {cursor}, but had {self.head}.")
+            if run.wire:
+                await outlet.send(run.wire)
+            cursor = run.last
+        return cursor
+
+    async def _stay(self, outlet: Outlet, cursor: Cursor) -> tuple[Left, Cursor]:
+        subscriber = Subscriber(outlet.transport, cursor)
+        if cursor.seq > self.head.seq:
+            self._early.add(subscriber)
+        else:
+            self._live.add(subscriber)
+            if not self._pumping:
+                self._pumping = True
+                self._tasks.create_task(self._pump())
+        try:
+            return await subscriber.left, subscriber.cursor
+        finally:
+            self._leave(subscriber, "closed")
+
+    # What the pump does
+
+    async def _pump(self) -> None:
+        clock = asyncio.get_running_loop().time
+        try:
+            while self._live:
+                if clock() >= self._next_beat():
+                    await self._beat(clock())
+                elif self.head.seq < self._ring.tip.seq:
+                    began = clock()
+                    await self._pass()
+                    await asyncio.sleep(pause(clock() - began, self._pace.max_delay))
+                elif self.reason is not None:
+                    self._release("ended", self.head)
+                else:
+                    await self._rest()
+        finally:
+            self._pumping = False
+            self._advance(self._ring.tip)
+
+    async def _pass(self) -> None:
+        """Bring everyone who is live now from the head to a new one."""
+        before, batch = self.head, self._ring.after(self.head, self._ring.tip, RUN_BYTES)
+        if batch is None:  # more came during one pass than the ring holds, so each goes on from the log
+            self._release("lagged", before)
+            self._advance(self._ring.tip)
+            return
+        frames, last = batch
+        self._advance(last)
+        if frames:
+            await self._write(self.framing.wrap(frames), before)
+
+    async def _write(self, wire: bytes, before: Cursor) -> None:
+        # The head has moved already: who joins while the loop turns has this piece and is not in `waiting`;
+        # who left meanwhile is done, and is someone else when it comes back.
+        waiting = list(self._live)
+        for start in range(0, len(waiting), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            for subscriber in waiting[start : start + SLICE]:
+                transport = subscriber.transport
+                if subscriber.left.done():
+                    continue
+                if transport.is_closing():
+                    self._leave(subscriber, "closed")
+                elif transport.get_write_buffer_size():
+                    subscriber.cursor = before
+                    self._leave(subscriber, "lagged")
+                else:
+                    transport.write(wire)
+
+    async def _rest(self) -> None:
+        self._wake.clear()
+        try:
+            async with asyncio.timeout_at(self._next_beat()):
+                await self._wake.wait()
+        except TimeoutError:
+            pass  # time for a heartbeat
+
+    def _next_beat(self) -> float:
+        changed = self._spectators() != self._told
+        return self._beat_at + (min(NEWS, self._pace.heartbeat) if changed else self._pace.heartbeat)
+
+    async def _beat(self, now: float) -> None:
+        self._beat_at, self._told = now, self._spectators()
+        told = {"type": "hb", "head": str(self.head), "spectators": self._told}
+        frames = self.framing.notice(b"hb", codec.encode(told)) + self._mark(self.head)
+        await self._write(self.framing.wrap(frames), self.head)
+
+    def _mark(self, cursor: Cursor) -> bytes:
+        """In a view that leaves entries out, how far a reader has come without seeing them."""
+        return b"" if self.view is FULL else self.framing.mark(cursor)
+
+    def _advance(self, head: Cursor) -> None:
+        self.head = head
+        for subscriber in [early for early in self._early if early.cursor.seq <= head.seq]:
+            self._leave(subscriber, "lagged")
+
+    def _release(self, left: Left, cursor: Cursor) -> None:
+        for subscriber in list(self._live):
+            subscriber.cursor = cursor
+            self._leave(subscriber, left)
+
+    def _leave(self, subscriber: Subscriber, left: Left) -> None:
+        self._live.discard(subscriber)
+        self._early.discard(subscriber)
+        if not self._live:
+            self._wake.set()  # the pump has nothing left to do
+        if not subscriber.left.done():
+            subscriber.left.set_result(left)

@@ -1,0 +1,131 @@
+"""One frozen Config, read once: command line over environment over TOML file over the defaults below.
+
+A key nobody knows refuses to start and names the nearest one that exists; a typo never passes for a default.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from protocol.errors import Invalid
+from providers.placement import Custom
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Rate = Annotated[float, msgspec.Meta(gt=0)]
+# XDG Base Directory specification, where XDG_DATA_HOME is not set.
+_DATA = Path("~/.local/share/roundtable")
+
+
+class Secret(str):
+    """Text that does not show itself when whatever holds it is printed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that can be set. Paths in a file are relative to that file."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8420  # 0 picks a free one; not 8000 or 8080, where model servers listen
+    data: Path = _DATA
+    secret_file: Path | None = None
+    # Never in the file: from ROUNDTABLE_SECRET, or what `secret_file` holds. Empty means loopback only.
+    secret: str = Secret()
+    # Names under which the server may be called, besides loopback and `host`: "table.example.org".
+    allowed_hosts: tuple[str, ...] = ()
+    # Other sites whose pages may post here: "https://example.org".
+    allowed_origins: tuple[str, ...] = ()
+    # Spectators at one time, also bounded by the open files that the system allows.
+    max_streams: Count = 16_000
+    # Per client address. A person posts less than once a second; a class behind one address does not.
+    posts_per_second: Rate = 50.0
+    tables_per_minute: Rate = 600.0
+    # [providers.NAME]: compatible servers, or presets at another address.
+    providers: dict[str, Custom] = {}
+
+
+# What a file may set; the secret itself would be copied and committed with it.
+_KEYS = tuple(name for name in Config.__struct_fields__ if name != "secret")
+
+
+def load(path: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """Read the configuration; flags that are None were not given. Raises `Invalid` naming the key."""
+    values = _read(path) if path else {}
+    values.setdefault("data", _default_data(environ))
+    if environ.get("ROUNDTABLE_DATA"):
+        values["data"] = environ["ROUNDTABLE_DATA"]
+    values |= {key: value for key, value in flags.items() if value is not None}
+    try:
+        config = msgspec.convert(values, Config, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        detail, _, place = str(error).partition(" - at `")
+        key = place.rstrip("`").removeprefix("$.")
+        raise Invalid(f"{_where(path)}{key or 'configuration'}: {detail}.", field=key) from error
+    secret = environ.get("ROUNDTABLE_SECRET") or _secret(config.secret_file)
+    return msgspec.structs.replace(config, secret=Secret(secret))
+
+
+def _where(path: Path | None) -> str:
+    return f"{path}: " if path else ""
+
+
+def _default_data(environ: Mapping[str, str]) -> str:
+    home = environ.get("XDG_DATA_HOME", "")  # a relative path there is to be ignored, says the specification
+    return f"{home}/roundtable" if home.startswith("/") else str(_DATA)
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value).expanduser()
+    raise ValueError(f"Expected a path, got {value!r}")
+
+
+def _secret(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"secret_file: {path} cannot be read: {error}.", field="secret_file") from error
+    if not secret:
+        raise Invalid(f"secret_file: {path} is empty.", field="secret_file")
+    return secret
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}.", field="config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path} is not valid TOML: {error}.", field="config") from error
+    if "secret" in values:
+        raise Invalid(
+            f"{path}: secret does not belong in this file: set ROUNDTABLE_SECRET, or name a secret_file.",
+            field="secret",
+        )
+    _check_keys(path, values, _KEYS, "")
+    custom = values.get("providers")
+    for name, table in custom.items() if isinstance(custom, dict) else ():
+        if isinstance(table, dict):
+            _check_keys(path, table, Custom.__struct_fields__, f"providers.{name}.")
+    for key in ("data", "secret_file"):
+        if values.get(key) and isinstance(values[key], str):
+            values[key] = str(path.parent / Path(values[key]).expanduser())
+    return values
+
+
+def _check_keys(path: Path, table: dict[str, Any], known: tuple[str, ...], prefix: str) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}."
+            raise Invalid(f"{path}: {prefix}{key} is not a setting; {hint}", field=prefix + key)

@@ -1,0 +1,130 @@
+"""What may be asked: the body of a convene request, and every check on it and on commands before they are accepted."""
+
+import secrets
+
+import msgspec
+
+from protocol import commands
+from protocol.errors import Invalid
+from protocol.events import TableOpened, Then
+from protocol.messages import Limits, Panelist
+from protocol.transcript import Transcript
+from providers.catalog import Catalog
+from providers.demo import language_of
+from roundtable import budget
+
+MAX_TOPIC = 20_000
+"""Characters: some ten pages, more than a question needs and less than any model's window."""
+MAX_TEXT = 20_000
+"""Characters a person may say at once."""
+MAX_PERSONA = 4_000
+MAX_NAME = 40
+MAX_SEATS = 12
+"""As many hues as eyes can tell apart, and as many voices as a reader can follow."""
+
+_BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no letter that looks like a digit
+# What stands in names would break labels, fences and lists: brackets, quotes, colons, asterisks, line breaks.
+_NOT_IN_NAMES = set('<>[]{}"`*:,@\\/|')
+
+
+class AskedSeat(Panelist, frozen=True, forbid_unknown_fields=True):
+    """A seat as asked for: a misspelt member is an error here, while logs may hold what later versions add."""
+
+
+class AskedLimits(Limits, frozen=True, forbid_unknown_fields=True):
+    """Limits as asked for, strict likewise."""
+
+
+class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/roundtables`. A panel left out is the default panel; an empty one is a mistake."""
+
+    topic: str
+    panel: list[AskedSeat] | msgspec.UnsetType = msgspec.UNSET
+    policy: str = "round_robin"
+    limits: AskedLimits = AskedLimits()
+    then: Then = "close"
+    seed: int | None = None
+
+
+def new_id(now: float) -> str:
+    """Sixteen characters that order by time and cannot be guessed: 45 bits of milliseconds, 35 of chance."""
+    number = int(now * 1000) << 35 | secrets.randbits(35)
+    return "".join(_BASE32[number >> shift & 31] for shift in range(75, -1, -5))
+
+
+async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
+    """The first event of a table as asked for. Raises `Invalid` naming the field."""
+    topic = ask.topic.strip()
+    _check_text(topic, "topic", MAX_TOPIC)
+    if ask.panel is msgspec.UNSET:
+        panel = catalog.default_panel(await catalog.survey(), language_of(topic))
+    else:
+        panel = [Panelist(seat.name, seat.model, seat.persona, seat.options) for seat in ask.panel]
+    _check_panel(panel, catalog)
+    return TableOpened(
+        table=table,
+        topic=topic,
+        panel=panel,
+        policy=ask.policy,
+        limits=_limits(ask.limits),
+        then=ask.then,
+        seed=secrets.randbits(32) if ask.seed is None else ask.seed,
+    )
+
+
+def check_command(command: commands.ANY, transcript: Transcript) -> None:
+    """Raise `Invalid` for what no table could do, whatever its state."""
+    if isinstance(command, commands.Say):
+        _check_text(command.text, "text", MAX_TEXT)
+        if command.author:
+            _check_name(command.author, "author")
+        if command.to and all(panelist.name != command.to for panelist in transcript.panel):
+            names = ", ".join(panelist.name for panelist in transcript.panel)
+            raise Invalid(
+                f"Nobody named {command.to[:40]!r} sits at this table; there are {names}.", field="to"
+            )
+
+
+def _check_text(text: str, field: str, longest: int) -> None:
+    if not text.strip():
+        raise Invalid(f"The {field} is empty.", field=field)
+    if len(text) > longest:
+        raise Invalid(
+            f"The {field} has {len(text):,} characters; at most {longest:,} are taken.", field=field
+        )
+
+
+def _check_panel(panel: list[Panelist], catalog: Catalog) -> None:
+    if not panel:
+        raise Invalid("The panel is empty; seat at least one panelist, or leave it out.", field="panel")
+    if len(panel) > MAX_SEATS:
+        raise Invalid(f"{len(panel)} seats are too many; a table has {MAX_SEATS}.", field="panel")
+    names: set[str] = set()
+    for index, panelist in enumerate(panel):
+        where = f"panel[{index}]"
+        _check_name(panelist.name, f"{where}.name")
+        if panelist.name.casefold() in names:
+            raise Invalid(f"Two panelists are named {panelist.name!r}.", field=f"{where}.name")
+        names.add(panelist.name.casefold())
+        if len(panelist.persona) > MAX_PERSONA:
+            raise Invalid(f"A persona has at most {MAX_PERSONA:,} characters.", field=f"{where}.persona")
+        try:
+            catalog.check(panelist)
+        except Invalid as error:
+            inner = error.field or "model"
+            raise Invalid(error.detail, field=f"{where}.{inner}", code=error.code) from error
+
+
+def _check_name(name: str, field: str) -> None:
+    if not name.strip() or name != name.strip() or len(name) > MAX_NAME:
+        raise Invalid(f"A name has 1 to {MAX_NAME} characters and no blanks around it.", field=field)
+    if not name.isprintable() or _NOT_IN_NAMES & set(name):
+        raise Invalid(f"The name {name!r} has characters that a name cannot have.", field=field)
+
+
+def _limits(asked: AskedLimits) -> Limits:
+    values = msgspec.structs.asdict(asked)
+    for name, value in values.items():
+        if value is not None and not 0 < value < 1e12:
+            raise Invalid(f"{name} is {value}; a limit is more than 0.", field=f"limits.{name}")
+    return Limits(**values) if any(value is not None for value in values.values()) else budget.DEFAULT

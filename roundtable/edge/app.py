@@ -1,0 +1,141 @@
+"""The only place where things are built, and the list of every address there is.
+
+Opened in this order: log, catalog, broadcast, host. Closed in reverse, after the streams were told to come back.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from protocol.errors import Invalid
+from providers.catalog import Catalog
+from roundtable.broadcast import Broadcast
+from roundtable.config import Config
+from roundtable.edge import keys, limits, models, page, problems, sse
+from roundtable.edge.auth import Door
+from roundtable.edge.health import Health
+from roundtable.edge.limits import Limits
+from roundtable.edge.tables import Tables
+from roundtable.host import Host
+from roundtable.log.sqlite import SqliteLog
+from roundtable.signals import stop_on
+
+# Seconds the loop may hold the interpreter before the log's thread gets it. With Python's 5 ms a busy loop made an
+# append wait up to a second (see log/README.md).
+SWITCH = 0.0001
+# Connections the kernel holds until we accept them: a shared link brings a thousand people in one second.
+BACKLOG = 4096
+# Seconds. A handler still at work gets this long after the streams were ended; with the host's and the log's own
+# closing a stop stays within ten.
+SHUTDOWN_WITHIN = 3.0
+# Seconds for readers to take the word that they should come back.
+DRAIN_WITHIN = 3.0
+# Longer than a proxy in front keeps its idle connections (commonly 60 s), so that it never meets a closed one.
+KEEPALIVE = 75.0
+# A caller whose body was refused goes on sending it; so long we read and forget, so that it hears the refusal.
+LINGER = 3.0
+
+
+def build(config: Config) -> web.Application:
+    """The whole server, not yet started. Raises `Invalid` when it would stand open to the network."""
+    door, bounds = Door(config), Limits(config)
+    app = web.Application(
+        middlewares=[problems.middleware, door.middleware, bounds.middleware], client_max_size=limits.MAX_BODY
+    )
+    app[keys.CONFIG] = config
+    app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host])
+    app.on_shutdown.append(_drain)
+    app.on_response_prepare.append(page.headers)
+    tables, health = Tables(bounds), Health(bounds)
+    table = "/v1/roundtables/{id}"
+    app.add_routes(
+        [
+            web.get("/", page.index),
+            web.get("/t/{id}", page.index),
+            web.get(f"/assets/{page.ASSET}", page.asset),
+            web.post("/v1/session", door.session),
+            web.post("/v1/roundtables", tables.convene),
+            web.get("/v1/roundtables", tables.list),
+            web.get(table, tables.read),
+            web.get(f"{table}/events", bounds.stream(sse.events), allow_head=False),
+            web.post(f"{table}/commands", tables.command),
+            web.get("/v1/providers", models.providers),
+            web.get("/v1/models", models.models),
+            web.get("/healthz", health.alive),
+            web.get("/readyz", health.ready),
+            web.get("/metrics", health.metrics),
+        ]
+    )
+    return app
+
+
+async def serve(config: Config, listening: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; a second one ends the process at once. `listening` is told the address."""
+    limits.raise_open_files()
+    sys.setswitchinterval(SWITCH)
+    stop = stop_on(signal.SIGINT, signal.SIGTERM)
+    runner = web.AppRunner(
+        build(config),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE,
+        lingering_time=LINGER,
+        shutdown_timeout=SHUTDOWN_WITHIN,
+    )
+    try:
+        await runner.setup()
+        await _listen(runner, config)
+        listening(_url(config.host, runner.addresses[0][1]))
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, config: Config) -> None:
+    site = web.TCPSite(runner, config.host or None, config.port, backlog=BACKLOG, reuse_address=True)
+    try:
+        await site.start()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise Invalid(
+            f"Cannot listen on {config.host}:{config.port}: {reason}. Choose another with --host or --port.",
+            field="port",
+        ) from error
+
+
+def _url(host: str, port: int) -> str:
+    host = host or "0.0.0.0"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _log(app: web.Application) -> AsyncIterator[None]:
+    log = app[keys.LOG] = await SqliteLog.open(app[keys.CONFIG].data)
+    yield
+    await log.close()
+
+
+async def _catalog(app: web.Application) -> AsyncIterator[None]:
+    catalog = app[keys.CATALOG] = Catalog(os.environ, app[keys.CONFIG].providers)
+    yield
+    await catalog.close()
+
+
+async def _broadcast(app: web.Application) -> AsyncIterator[None]:
+    broadcast = app[keys.BROADCAST] = Broadcast(app[keys.LOG])
+    await broadcast.start()
+    yield
+    await broadcast.close()
+
+
+async def _host(app: web.Application) -> AsyncIterator[None]:
+    host = app[keys.HOST] = Host(app[keys.LOG], app[keys.CATALOG])
+    await host.start()
+    yield
+    await host.close()
+
+
+async def _drain(app: web.Application) -> None:
+    # Before aiohttp waits for handlers to end: theirs are the streams, and they end only when told.
+    await app[keys.BROADCAST].close(DRAIN_WITHIN)

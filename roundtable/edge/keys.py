@@ -1,0 +1,18 @@
+"""What handlers find on the application. `app.py` puts it there."""
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from providers.catalog import Catalog
+    from roundtable.broadcast import Broadcast
+    from roundtable.config import Config
+    from roundtable.host import Host
+    from roundtable.log.base import EventLog
+
+BROADCAST: "web.AppKey[Broadcast]" = web.AppKey("broadcast")
+CATALOG: "web.AppKey[Catalog]" = web.AppKey("catalog")
+CONFIG: "web.AppKey[Config]" = web.AppKey("config")
+HOST: "web.AppKey[Host]" = web.AppKey("host")
+LOG: "web.AppKey[EventLog]" = web.AppKey("log")

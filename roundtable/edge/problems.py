@@ -1,0 +1,158 @@
+"""Errors become RFC 9457 problem documents here, and only here are they given an HTTP status.
+
+What we did not foresee is logged under an incident id, and the caller is told that id and nothing else.
+"""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from aiohttp import web
+
+from protocol import codec
+from protocol.errors import (
+    CallerError,
+    Invalid,
+    KeyReused,
+    LogUnavailable,
+    NotFound,
+    ProviderError,
+    RoundtableError,
+    WrongState,
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_logger = logging.getLogger("roundtable.edge")
+
+# The first class that fits, most special first.
+_STATUS: dict[type[RoundtableError], int] = {
+    Invalid: 400,
+    NotFound: 404,
+    WrongState: 409,
+    KeyReused: 422,
+    CallerError: 400,
+    ProviderError: 502,
+    LogUnavailable: 503,
+    RoundtableError: 500,
+}
+# What only the edge refuses, by code.
+_EDGE_STATUS = {
+    "unauthorized": 401,
+    "foreign_origin": 403,
+    "timeout": 408,
+    "too_large": 413,
+    "unsupported_media_type": 415,
+    "misdirected": 421,
+    "too_many_requests": 429,
+}
+# What aiohttp refuses before a handler sees it.
+_AIOHTTP = {
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not answer that method."),
+    413: ("too_large", "The body is too large."),
+    417: ("expectation_failed", "The Expect header asks for something we do not do."),
+}
+
+
+class Refused(CallerError):
+    """The edge turns the request away before the host hears of it. `headers` go with the answer."""
+
+    def __init__(
+        self, detail: str, *, code: str, retryable: bool = False, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail, code=code, retryable=retryable)
+        self.headers = headers or {}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """The document. `field` names the wrong value; `incident` is what to look for in the server's log."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool = False
+    field: str | msgspec.UnsetType = msgspec.UNSET
+    incident: str | msgspec.UnsetType = msgspec.UNSET
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error below with a problem document."""
+    try:
+        return await handler(request)
+    except RoundtableError as error:
+        return _known(error)
+    except web.HTTPException as error:
+        return _from_aiohttp(error)
+    except ConnectionError:
+        raise  # the caller has gone; nobody is left to be told
+    except Exception as error:  # noqa: BLE001 - the outermost: behind it is aiohttp, which would tell less
+        return _unforeseen(request, error)
+
+
+def _known(error: RoundtableError) -> web.Response:
+    status = _status(error)
+    if error.fault != "caller":
+        _logger.error("%s: %s", error.code, error.detail, exc_info=error)
+    return _answer(
+        status,
+        error.code,
+        # A caller cannot mend what is ours, and the words may tell of the inside.
+        error.detail if status != 500 else "Something failed on our side.",
+        retryable=error.retryable,
+        field=getattr(error, "field", "") or msgspec.UNSET,
+        headers=getattr(error, "headers", None),
+    )
+
+
+def _status(error: RoundtableError) -> int:
+    if isinstance(error, Refused):
+        return _EDGE_STATUS[error.code]
+    return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+
+
+def _from_aiohttp(error: web.HTTPException) -> web.Response:
+    if error.status < 400:
+        raise error
+    code, detail = _AIOHTTP.get(error.status, ("bad_request", error.reason + "."))
+    allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    return _answer(error.status, code, detail, headers=allow)
+
+
+def _unforeseen(request: web.Request, error: Exception) -> web.Response:
+    incident = secrets.token_hex(4)
+    _logger.error("incident %s at %s %s", incident, request.method, request.path, exc_info=error)
+    detail = f"Something failed on our side; the server's log has it as incident {incident}."
+    return _answer(500, "internal", detail, incident=incident)
+
+
+def _answer(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    retryable: bool = False,
+    field: str | msgspec.UnsetType = msgspec.UNSET,
+    incident: str | msgspec.UnsetType = msgspec.UNSET,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    problem = Problem(
+        type=f"urn:roundtable:problem:{code}",
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        detail=detail,
+        code=code,
+        retryable=retryable,
+        field=field,
+        incident=incident,
+    )
+    return web.Response(
+        status=status,
+        body=codec.encode(problem),
+        content_type="application/problem+json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )

@@ -1,0 +1,108 @@
+"""How an entry becomes bytes: a View says what is shown of it, a Framing how that stands on the wire.
+
+Frames are made once per (view, framing) and shared by everyone who reads that way. The stored body of an entry is
+already the data of its frame, so the full view decodes and encodes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from protocol import codec, sse
+from protocol.cursor import Cursor
+from roundtable.log.base import Record
+
+# Where `codec.body_type` begins. Its expression is repeated below, as a call per entry would double the cost.
+_TYPE = len(b'{"type":"')
+
+
+class View(NamedTuple):
+    """What is shown: `frames` gives an entry's `(event, data)` pairs - none, one or several - and keeps no state."""
+
+    name: str
+    frames: Callable[[Record], Sequence[tuple[bytes, bytes]]]
+
+
+FULL = View("full", lambda record: [(codec.body_type(record.body), record.body)])
+"""Every entry, one frame each, as logged."""
+
+
+class Framing(Protocol):
+    """How frames stand on one kind of connection. `name` tells framings apart; equal names give equal bytes."""
+
+    name: str
+
+    def entries(self, records: Sequence[Record]) -> bytes:
+        """The full view of the records: the same as `frame` for each, made fast."""
+        ...
+
+    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+        """A frame that moves the reader to `cursor`."""
+        ...
+
+    def notice(self, event: bytes, data: bytes) -> bytes:
+        """A frame that is not in the log and moves nobody: `hb`, `reset`, `end`."""
+        ...
+
+    def mark(self, cursor: Cursor) -> bytes:
+        """A frame that moves the reader to `cursor` and shows nothing."""
+        ...
+
+    def wrap(self, frames: bytes) -> bytes:
+        """Whole frames as they are handed to the transport."""
+        ...
+
+
+class EventStream:
+    """Server-Sent Events on a connection that carries nothing else: HTTP/1.0, ended by closing."""
+
+    name = "sse"
+
+    def entries(self, records: Sequence[Record]) -> bytes:
+        """One formatting for all: this is most of what a replay costs us."""
+        fields: list[int | bytes] = []
+        for cursor, body in records:
+            fields += (cursor.term, cursor.seq, body[_TYPE : body.index(b'"', _TYPE)], body)
+        return b"id: %d-%d\nevent: %b\ndata: %b\n\n" * len(records) % tuple(fields)
+
+    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+        """As `Framing.frame`."""
+        return sse.encode(data, event=event.decode(), id=str(cursor))
+
+    def notice(self, event: bytes, data: bytes) -> bytes:
+        """As `Framing.notice`."""
+        return sse.encode(data, event=event.decode())
+
+    def mark(self, cursor: Cursor) -> bytes:
+        """As `Framing.mark`."""
+        return sse.encode(id=str(cursor))
+
+    def wrap(self, frames: bytes) -> bytes:
+        """As `Framing.wrap`."""
+        return frames
+
+
+class ChunkedEventStream(EventStream):
+    """Server-Sent Events in HTTP/1.1's chunked transfer coding (RFC 9112, section 7.1)."""
+
+    name = "sse-chunked"
+
+    def wrap(self, frames: bytes) -> bytes:
+        """`frames` as one chunk."""
+        return b"%x\r\n%b\r\n" % (len(frames), frames)
+
+
+def encode(view: View, framing: Framing, records: Sequence[Record]) -> bytes:
+    """All frames of the records; `b""` if the view shows nothing of them."""
+    if view is FULL:
+        return framing.entries(records)
+    return b"".join(piece for record in records for piece in pieces(view, framing, record))
+
+
+def pieces(view: View, framing: Framing, record: Record) -> list[bytes]:
+    """One record's frames apart: frame k of n moves the reader to `term-seq.k`, the last one to `term-seq`."""
+    frames = view.frames(record)
+    at = record.cursor
+    return [
+        framing.frame(Cursor(at.term, at.seq, part % len(frames)), event, data)
+        for part, (event, data) in enumerate(frames, 1)
+    ]

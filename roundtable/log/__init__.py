@@ -1,0 +1,1 @@
+"""What happened, kept: an ordered, durable log per stream. `base` is the seam, the other files are stores."""

@@ -1,0 +1,130 @@
+"""Reading the embedded store: two connections in two threads, so that no reader waits for the writer.
+
+A page is fetched as one row (see `sqlite_transaction.py` for why), and its density is proved on the way.
+"""
+
+import asyncio
+import queue
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import msgspec
+
+from protocol.cursor import Cursor
+from protocol.errors import LogUnavailable
+from roundtable.log.base import Checkpoint, Record
+from roundtable.log.sqlite_file import Sync, connect, translate
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Two, so that one long page does not hold up the short questions; the interpreter lock gives more no use.
+READERS = 2
+
+_LAST = """SELECT term, seq, body FROM entries JOIN streams ON stream_id = id
+WHERE name = ? ORDER BY seq DESC LIMIT 1"""
+_HAS = """SELECT 1 FROM entries JOIN streams ON stream_id = id
+WHERE name = ? AND seq = ? AND term = ?"""
+# ?1 stream, ?2 after_seq, ?3 limit, ?4 max_bytes. The casts only relabel the bytes, whatever they are.
+_PAGE = """WITH
+    stream AS (SELECT id FROM streams WHERE name = ?1),
+    sizes AS (
+        SELECT seq, length(body) AS size FROM entries
+        WHERE stream_id = (SELECT id FROM stream) AND seq > ?2 ORDER BY seq LIMIT ?3
+    ),
+    sums AS (SELECT seq, size, sum(size) OVER (ORDER BY seq) AS total FROM sizes)
+SELECT json_group_array(json_array(term, seq, length(body))),
+       CAST(group_concat(CAST(body AS TEXT), '') AS BLOB)
+FROM (
+    SELECT term, seq, body FROM entries
+    WHERE stream_id = (SELECT id FROM stream) AND seq > ?2
+      AND seq <= (SELECT max(seq) FROM sums WHERE total <= ?4 OR total = size)
+    ORDER BY seq
+)"""
+# Names of a kind lie between "kind/" and "kind0", as "0" is the character after "/".
+_STREAMS = """SELECT name FROM streams WHERE name > ?1 || '/' AND name < ?1 || '0' AND (?2 = '' OR name < ?2)
+ORDER BY name DESC LIMIT ?3"""
+_CHECKPOINT = """SELECT checkpoints.term, checkpoints.seq, body
+FROM checkpoints JOIN streams ON stream_id = id WHERE name = ?"""
+_PLACES = msgspec.json.Decoder(list[tuple[int, int, int]])
+
+
+def last(connection: sqlite3.Connection, stream: str) -> Record | None:
+    """As `EventLog.last`."""
+    row = connection.execute(_LAST, (stream,)).fetchone()
+    return row and Record(Cursor(row[0], row[1]), row[2])
+
+
+def has(connection: sqlite3.Connection, stream: str, cursor: Cursor) -> bool:
+    """As `EventLog.has`, for any cursor but ZERO."""
+    return connection.execute(_HAS, (stream, cursor.seq, cursor.term)).fetchone() is not None
+
+
+def page(
+    connection: sqlite3.Connection, stream: str, after_seq: int, limit: int, max_bytes: int
+) -> list[Record] | None:
+    """As `EventLog.read`; None when the numbers are not dense, so that the store has lost something."""
+    places, bodies = connection.execute(_PAGE, (stream, after_seq, limit, max_bytes)).fetchone()
+    records, at = [], 0
+    for term, seq, size in _PLACES.decode(places):
+        records.append(Record(Cursor(term, seq), bodies[at : at + size]))
+        at += size
+    if records and records[-1].cursor.seq != after_seq + len(records):
+        return None
+    return records
+
+
+def streams(connection: sqlite3.Connection, kind: str, before: str, limit: int) -> list[str]:
+    """As `EventLog.streams`."""
+    return [name for (name,) in connection.execute(_STREAMS, (kind, before, limit))]
+
+
+def checkpoint(connection: sqlite3.Connection, stream: str) -> Checkpoint | None:
+    """As `EventLog.checkpoint`."""
+    row = connection.execute(_CHECKPOINT, (stream,)).fetchone()
+    return row and Checkpoint(Cursor(row[0], row[1]), row[2])
+
+
+class Readers:
+    """A pool of reading connections. Errors come out as `LogUnavailable` or `LogDamaged`."""
+
+    def __init__(self, path: Path, sync: Sync) -> None:
+        self._path = path
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(READERS, "log-reader")
+        self._closed = False
+        for _ in range(READERS):
+            connection = connect(path, sync)
+            connection.execute("PRAGMA query_only = ON")
+            self._idle.put(connection)
+
+    async def run(
+        self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The query's answer, from a state that holds every append acknowledged so far."""
+        if self._closed:
+            raise LogUnavailable(f"The log {self._path} is closed.")
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: self._run(query, *args, **kwargs)
+        )
+
+    def _run(
+        self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        connection = self._idle.get()
+        try:
+            return query(connection, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+        finally:
+            self._idle.put(connection)
+
+    async def close(self) -> None:
+        """Answer what was asked, then release the connections."""
+        self._closed = True
+        await asyncio.to_thread(self._threads.shutdown)
+        while not self._idle.empty():
+            self._idle.get().close()

@@ -1,0 +1,30 @@
+"""Who speaks next. A policy is a pure function of the Transcript: one file each, no I/O, no clock, no dice of its own.
+
+`find` gives a policy by name; others register under the entry-point group `roundtable.policies`.
+"""
+
+from importlib.metadata import entry_points
+
+from protocol.errors import Invalid
+from roundtable.policies.base import Plan, Seat, TurnPolicy
+from roundtable.policies.round_robin import RoundRobin
+
+__all__ = ["GROUP", "Plan", "Seat", "TurnPolicy", "available", "find"]
+
+GROUP = "roundtable.policies"
+
+
+def available() -> dict[str, TurnPolicy]:
+    """Every policy there is, by name; ours first and not to be replaced."""
+    found: dict[str, TurnPolicy] = {}
+    for policy in (RoundRobin(), *(point.load()() for point in entry_points(group=GROUP))):
+        found.setdefault(policy.name, policy)
+    return found
+
+
+def find(name: str) -> TurnPolicy:
+    """The policy of that name; raises `Invalid` (`policy`) and says which there are."""
+    policies = available()
+    if name not in policies:
+        raise Invalid(f"There is no policy {name[:60]!r}; there is {', '.join(policies)}.", field="policy")
+    return policies[name]

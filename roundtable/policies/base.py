@@ -1,0 +1,45 @@
+"""The seam to every way of sharing the floor."""
+
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from protocol.transcript import Transcript
+
+
+class Seat(NamedTuple):
+    """A turn to be queued. `reason` is shown when it is not simply her place in the round."""
+
+    panelist: str
+    kind: str = "speech"
+    reason: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What should happen now; nothing at all means: wait for what is under way.
+
+    In order: `drop` cancels queued turns, `round` begins a round, `queue` adds turns, `run` gives queued turns
+    the floor, and `end` says why the table has nothing more to say (then the others are empty).
+    The plan is asked again after every step, so a policy need not do more than one thing at a time.
+    """
+
+    drop: tuple[str, ...] = ()
+    round: int | None = None
+    queue: tuple[Seat, ...] = ()
+    run: tuple[str, ...] = ()
+    end: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.drop or self.round is not None or self.queue or self.run or self.end)
+
+
+class TurnPolicy(Protocol):
+    """`title` and `summary` are for people: a few words, one sentence."""
+
+    name: str
+    title: str
+    summary: str
+
+    def plan(self, transcript: Transcript) -> Plan:
+        """Decide from an open table's transcript and nothing else; the transcript is not to be changed."""
+        ...

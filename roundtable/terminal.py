@@ -1,0 +1,207 @@
+"""A table as text, event by event: names, words set to the width, failures said plainly. Reads and decides nothing."""
+
+import unicodedata
+from typing import TextIO
+
+from protocol import events as e
+from protocol.messages import Panelist
+from protocol.transcript import Spent
+
+INDENT = "  "
+# A line longer than this is hard to read, however wide the screen (Bringhurst: 66 characters, 75 at most).
+MEASURE = 76
+# ANSI colours for seats; red is kept for failures, white and black are somebody's background.
+_SEATS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
+_BOLD, _DIM, _RED = 1, 2, 31
+
+_STOPPED = {
+    "length": "cut off at the token limit",
+    "refusal": "the model refused to go on",
+    "content_filter": "cut off by the provider's content filter",
+    "tool_calls": "wanted to call a tool, and there is none",
+}
+_REASONS = {
+    "command": "ended on request",
+    "max_turns": "the limit on turns is reached",
+    "max_rounds": "the last round is over",
+    "max_tokens": "the limit on tokens is reached",
+    "max_seconds": "the time is up",
+    "max_dollars": "the money is spent",
+    "no_panelists": "nobody is left to speak",
+}
+
+
+class Terminal:
+    """Writes one table to `out`. `width` is in columns (None: lines are left as they are)."""
+
+    def __init__(self, out: TextIO, *, width: int | None, colour: bool) -> None:
+        self._out, self._colour = out, colour
+        self._wrap = Wrap(min(width, MEASURE) if width else None)
+        self._codes: dict[str, int] = {}
+        self._open: tuple[str, str] = ("", "")  # whose turn the cursor is in, and whether speech or thought
+
+    def show(self, event: e.Event) -> None:
+        """Write what the event means to a person; most of the time that is nothing or a few words."""
+        match event:
+            case e.TableOpened():
+                self._opened(event.topic, event.panel)
+            case e.RoundStarted():
+                self._note(f"Round {event.round}")
+            case e.TurnStarted():
+                self._enter(event, "speech")
+            case e.TurnThinking():
+                self._enter(event, "thought")
+                self._write(self._wrap.feed(event.text), _DIM)
+            case e.TurnDelta():
+                self._enter(event, "speech")
+                self._write(self._wrap.feed(event.text))
+            case e.TurnRetried():
+                self._note(f"{event.panelist}: {event.error.detail} Asking again in {event.wait:.0f} s.")
+            case e.TurnCompleted() | e.TurnFailed() | e.TurnCancelled():
+                self._ended(event)
+            case e.MessagePosted():
+                self._name(event.author or "Someone", _BOLD)
+                self._paragraph(event.text)
+            case e.TableClosed():
+                self._note(f"The table is closed: {_REASONS.get(event.reason, event.reason)}. {event.detail}")
+            case _:
+                pass  # the rest is for machines
+        self._out.flush()
+
+    def spent(self, spent: Spent) -> None:
+        """The last line: what it took."""
+        self._leave()
+        turns = f"{spent.turns} turn{'' if spent.turns == 1 else 's'}"
+        tokens = f"{spent.tokens_in:,} tokens read, {spent.tokens_out:,} written"
+        self._note(f"{turns}, {tokens}, {_price(spent)}.")
+        self._out.flush()
+
+    def _opened(self, topic: str, panel: list[Panelist]) -> None:
+        for seat, panelist in enumerate(panel):
+            self._codes[panelist.name] = _SEATS[seat % len(_SEATS)]
+        self._write(self._wrap.paragraph(topic), _BOLD)
+        for panelist in panel:
+            self._write(f"{INDENT}{_plain(panelist.name)}", self._codes[panelist.name])
+            self._write(f"  {_plain(panelist.model)}\n", _DIM)
+
+    def _ended(self, event: e.TurnCompleted | e.TurnFailed | e.TurnCancelled) -> None:
+        match event:
+            case e.TurnFailed():
+                self._note(f"{event.panelist} failed: {event.error.detail}", _RED)
+            case e.TurnCancelled():
+                self._note(f"{event.panelist} was cut short.")
+            case e.TurnCompleted(text=""):
+                self._note(f"{event.panelist} said nothing.")
+            case e.TurnCompleted(stop_reason=reason) if reason in _STOPPED:
+                self._note(f"{event.panelist}: {_STOPPED[reason]}.")
+            case _:
+                self._leave()
+
+    def _enter(self, event: e.TurnEvent, kind: str) -> None:
+        """Be in this turn. Words of another turn, or thoughts, end the paragraph and begin one under a name."""
+        if self._open == (event.turn, kind):
+            return
+        same = self._open[0] == event.turn
+        self._leave()
+        if not same:
+            self._name(event.panelist, self._codes.get(event.panelist, _BOLD))
+        self._open = (event.turn, kind)
+
+    def _leave(self) -> None:
+        self._write(self._wrap.end(), _DIM if self._open[1] == "thought" else 0)
+        self._open = ("", "")
+
+    def _name(self, name: str, code: int) -> None:
+        self._leave()
+        self._write(f"\n{_plain(name)}", code)
+        self._write("\n")
+
+    def _note(self, text: str, code: int = _DIM) -> None:
+        self._leave()
+        self._write("\n" + self._wrap.paragraph(text.strip()), code)
+
+    def _paragraph(self, text: str) -> None:
+        self._write(self._wrap.paragraph(text))
+
+    def _write(self, text: str, code: int = 0) -> None:
+        if text:
+            self._out.write(f"\x1b[{code}m{text}\x1b[0m" if code and self._colour else text)
+
+
+class Wrap:
+    """Words in as they come, lines of at most `width` columns out. A word is held until it is whole."""
+
+    def __init__(self, width: int | None) -> None:
+        self._room = max(10, width - len(INDENT)) if width else 1 << 30
+        self._column = 0  # of the line under way, without the indent
+        self._fresh = True  # nothing but blanks stands on the line
+        self._blanks = self._word = ""
+        self._cells = 0  # columns of the word
+
+    def feed(self, text: str) -> str:
+        """What can be written now."""
+        return "".join(self._letter(letter) for letter in text)
+
+    def end(self) -> str:
+        """The rest, and a line end if the line is not empty."""
+        rest = self._place()
+        if not self._fresh:
+            return rest + self._break()
+        self._blanks = ""
+        return rest
+
+    def paragraph(self, text: str) -> str:
+        """A whole text, ended."""
+        return self.feed(text) + self.end()
+
+    def _letter(self, letter: str) -> str:
+        if letter == "\n":
+            return self._place() + self._break()
+        if letter.isspace():
+            out = self._place()
+            self._blanks += "    " if letter == "\t" else " "
+            return out
+        if unicodedata.category(letter) == "Cc":
+            return ""  # whoever may move the cursor can forge what was said
+        cells = _cells(letter)
+        out = ""
+        if self._cells + cells > self._room:
+            out = self._place()
+        self._word += letter
+        self._cells += cells
+        # East Asian writing has no blanks; a line may break after any of its characters.
+        return out + (self._place() if cells == 2 else "")
+
+    def _place(self) -> str:
+        if not self._word:
+            return ""
+        out = ""
+        if self._column + len(self._blanks) + self._cells > self._room and not self._fresh:
+            out = self._break()
+        if self._fresh:
+            out += INDENT
+        out += self._blanks + self._word
+        self._column += len(self._blanks) + self._cells
+        self._fresh, self._blanks, self._word, self._cells = False, "", "", 0
+        return out
+
+    def _break(self) -> str:
+        self._column, self._fresh, self._blanks = 0, True, ""
+        return "\n"
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _plain(text: str) -> str:
+    return "".join(letter for letter in text if unicodedata.category(letter) != "Cc")
+
+
+def _price(spent: Spent) -> str:
+    if spent.unpriced and not spent.dollars:
+        return "price unknown"
+    digits = 4 if 0 < spent.dollars < 0.1 else 2
+    return f"{'at least ' if spent.unpriced else ''}${spent.dollars:.{digits}f}"

@@ -1,0 +1,225 @@
+"""One panelist's turn: asks the provider, keeps the deadlines, retries before the first word, and ends exactly once.
+
+It tells what happens as events into its `Source`; the last is `turn.completed`, `turn.failed` or
+`turn.cancelled`. Only when its task is cancelled (the owner goes away) is there no end: the next owner writes it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from protocol import events as e
+from protocol.errors import ProviderError
+from protocol.messages import Cost, Failure, Usage
+from providers import base
+from roundtable.guard import SpeakerGuard
+from roundtable.merge import Happened, Source
+
+log = logging.getLogger("roundtable.turn")
+
+# Asking three times covers a deploy or a burst; more only makes the audience wait.
+ATTEMPTS = 3
+# First pause before asking again, doubled each time, in seconds; a server's own retry-after goes before it.
+BACK_OFF = 1.0
+# A server that asks for more patience than this many seconds has left the table for this turn.
+MAX_WAIT = 30.0
+# English averages four characters a token; used only where a provider tells no usage, and then said to be estimated.
+CHARACTERS_PER_TOKEN = 4
+
+
+class Deadlines(msgspec.Struct, frozen=True):
+    """Seconds until the first chunk, between chunks, and for the whole turn; 0 is none."""
+
+    first: float = 120.0
+    idle: float = 60.0
+    total: float = 900.0
+
+
+class Speaker(msgspec.Struct, frozen=True):
+    """Who speaks, through what, and how her usage is priced."""
+
+    turn: str
+    panelist: str
+    provider: base.Provider
+    request: base.Request
+    others: tuple[str, ...]
+    price: Callable[[Usage], Cost | None]
+    deadlines: Deadlines = Deadlines()
+
+
+class TurnRun:
+    """One run of one turn. `run` it in a task; `stop` ends it early, with what was said."""
+
+    def __init__(self, speaker: Speaker, source: Source, *, clock: Callable[[], float] = time.time) -> None:
+        self._speaker = speaker
+        self._source = source
+        self._clock = clock
+        self._attempt = 1
+        self._text = ""
+        self._heard = 0  # characters of reasoning, for the estimate
+        self._began = False
+        self._usage: Usage | None = None
+        self._stopped: e.TurnCancelled | None = None
+        self._scope = asyncio.timeout(None)
+        self._total_at: float | None = None
+
+    def stop(self, ending: e.TurnCancelled) -> None:
+        """Close the provider's stream now and end with `ending`, completed with what was said. Later calls change
+        nothing, nor does a call after the end."""
+        if self._stopped is None:
+            self._stopped = ending
+            with contextlib.suppress(RuntimeError):  # not entered yet, or over
+                self._scope.reschedule(asyncio.get_running_loop().time())
+
+    async def run(self) -> None:
+        """Everything from asking to the end."""
+        deadlines = self._speaker.deadlines
+        if deadlines.total:
+            self._total_at = asyncio.get_running_loop().time() + deadlines.total
+        try:
+            async with self._scope:
+                if self._stopped is not None:
+                    raise TimeoutError
+                ending = await self._ask_until_answered()
+        except TimeoutError:
+            ending = self._cut_short()
+        await self._source.put(Happened(self._clock(), ending))
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    async def _ask_until_answered(self) -> e.TurnEvent:
+        while True:
+            try:
+                return await self._ask()
+            except ProviderError as error:
+                failure, wait = Failure(error.code, error.detail, error.retryable), error.retry_after
+            except Exception as error:  # a provider's bug must not end the table
+                log.exception("turn %s: %s broke", self._speaker.turn, self._speaker.provider.name)
+                failure, wait = (
+                    Failure("internal", f"The provider's adapter broke: {type(error).__name__}."),
+                    None,
+                )
+            wait = self._patience(failure, wait)
+            if wait is None:
+                return self._failed(failure)
+            self._attempt += 1
+            await self._put(e.TurnRetried(**self._who(), error=failure, wait=round(wait, 3)))
+            self._watch(None)
+            await asyncio.sleep(wait)
+
+    def _patience(self, failure: Failure, retry_after: float | None) -> float | None:
+        """Seconds to wait before asking again, or None where that would be wrong or useless."""
+        if self._began or not failure.retryable or self._attempt >= ATTEMPTS:
+            return None
+        wait = retry_after if retry_after is not None else BACK_OFF * 2 ** (self._attempt - 1)
+        return wait + random.uniform(0, BACK_OFF / 2) if wait <= MAX_WAIT else None
+
+    async def _ask(self) -> e.TurnEvent:
+        guard = SpeakerGuard(self._speaker.panelist, self._speaker.others)
+        stop: base.Stop | None = None
+        self._watch(self._speaker.deadlines.first or None)
+        async with contextlib.aclosing(self._speaker.provider.stream(self._speaker.request)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, base.Stop):
+                    stop = chunk
+                    break
+                await self._hear(chunk, guard)
+                if guard.cut:
+                    break
+                self._watch(self._speaker.deadlines.idle or None)
+        await self._say(guard.flush())
+        if stop is None and not guard.cut:
+            raise ProviderError("The answer broke off without an end.", code="connection", retryable=True)
+        if not self._text.strip() and (stop is None or stop.reason != "tool_calls"):
+            raise ProviderError("The model ended without saying anything.", code="empty", retryable=True)
+        return self._completed(stop)
+
+    async def _hear(self, chunk: base.Text | base.Thinking | base.ToolCall, guard: SpeakerGuard) -> None:
+        match chunk:
+            case base.Text():
+                await self._say(guard.feed(chunk.text))
+            case base.Thinking():
+                self._heard += len(chunk.text)
+                await self._put(e.TurnThinking(**self._who(), text=chunk.text))
+            case base.ToolCall():
+                await self._put(
+                    e.TurnTool(**self._who(), call=chunk.call, name=chunk.name, arguments=chunk.arguments)
+                )
+        self._began = True
+
+    async def _say(self, text: str) -> None:
+        if text:
+            self._text += text
+            await self._put(e.TurnDelta(**self._who(), text=text))
+
+    async def _put(self, event: e.TurnEvent) -> None:
+        """Waiting for room is the table's doing, not the provider's: only the total deadline runs meanwhile."""
+        self._watch(None)
+        await self._source.put(Happened(self._clock(), event))
+
+    def _watch(self, seconds: float | None) -> None:
+        """Set the scope's deadline `seconds` from now, but never past the total's, nor past a stop."""
+        if self._stopped is not None:
+            return
+        at = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        known = [when for when in (at, self._total_at) if when is not None]
+        self._scope.reschedule(min(known, default=None))
+
+    # -- endings -----------------------------------------------------------------------------------------------
+
+    def _completed(self, stop: base.Stop | None) -> e.TurnCompleted:
+        self._usage = stop.usage if stop else None
+        usage = self._used()
+        return e.TurnCompleted(
+            **self._who(), text=self._text, stop_reason=stop.reason if stop else "stop_sequence",
+            usage=usage, cost=self._speaker.price(usage),
+        )  # fmt: skip
+
+    def _failed(self, failure: Failure) -> e.TurnFailed:
+        usage = self._used()
+        return e.TurnFailed(
+            **self._who(), text=self._text, error=failure, usage=usage, cost=self._speaker.price(usage)
+        )
+
+    def _cut_short(self) -> e.TurnEvent:
+        if self._stopped is not None:
+            usage = self._used()
+            return msgspec.structs.replace(
+                self._stopped,
+                attempt=self._attempt,
+                text=self._text,
+                usage=usage,
+                cost=self._speaker.price(usage),
+            )
+        deadlines = self._speaker.deadlines
+        now = asyncio.get_running_loop().time()
+        if self._total_at is not None and now >= self._total_at:
+            detail = f"The turn took longer than {deadlines.total:g} s."
+        elif self._began:
+            detail = f"No word for {deadlines.idle:g} s in the middle of the answer."
+        else:
+            detail = f"No first word within {deadlines.first:g} s."
+        return self._failed(Failure("timeout", detail, retryable=True))
+
+    def _used(self) -> Usage:
+        """The provider's count, or an estimate that says it is one. A refused request used nothing."""
+        if self._usage is not None:
+            return self._usage
+        if not self._began:
+            return Usage()
+        asked = len(self._speaker.request.system) + sum(len(m.text) for m in self._speaker.request.messages)
+        return Usage(
+            input=asked // CHARACTERS_PER_TOKEN,
+            output=-(-(len(self._text) + self._heard) // CHARACTERS_PER_TOKEN),
+            thinking=-(-self._heard // CHARACTERS_PER_TOKEN),
+            estimated=True,
+        )
+
+    def _who(self) -> dict[str, Any]:
+        return {"turn": self._speaker.turn, "panelist": self._speaker.panelist, "attempt": self._attempt}

@@ -1,0 +1,71 @@
+"""The programs of a measurement: each is started, asked by lines, and ends by itself or is ended here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).parents[2]
+PATH = "/v1/roundtables/bench/events"
+# No row lasts longer, its preparation included. Seconds.
+DEADLINE = 120.0
+
+
+class Program:
+    """A child whose standard output is read line by line."""
+
+    def __init__(self, *command: str | Path, quiet: bool = False) -> None:
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def line(self) -> str:
+        """The next line; raises `RuntimeError` when the program ended instead."""
+        assert self._process.stdout
+        if line := self._process.stdout.readline():
+            return line.strip()
+        raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait(DEADLINE)}")
+
+    def port(self) -> int:
+        """Where it listens: the number in its first line."""
+        return int(self.line().rpartition(" ")[2])
+
+    def answer(self) -> dict[str, float]:
+        """The next line that is JSON."""
+        while not (line := self.line()).startswith("{"):
+            pass
+        return dict(json.loads(line))
+
+    def ask(self, word: str) -> dict[str, float]:
+        """Send a line and read the answer."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+        return self.answer()
+
+
+def server(directory: Path, *options: str) -> Program:
+    """Our server on the log in `directory`; see `server.py`."""
+    return Program(sys.executable, "-m", "tests.bench.server", directory, *options)
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    cores = len(os.sched_getaffinity(0))
+    load = os.getloadavg()[0]
+    kernel = f"{os.uname().sysname} {os.uname().release}"
+    return f"{cores} cores, Python {sys.version.split()[0]}, {kernel}, load {load:.1f}"

@@ -1,0 +1,340 @@
+"""The contract of `providers.base.Provider`, run on every provider. A new one adds a `Subject` to `SUBJECTS`.
+
+A subject says which scenarios it can play; what a scenario must look like from outside is the same for all.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from protocol.errors import ProviderError
+from protocol.messages import Message, Usage
+from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
+from providers.openai import OpenAIProvider
+from providers.presets import PRESETS
+from providers.scripted import ScriptedProvider
+from tests.misbehaving import (
+    DONE,
+    HEAD,
+    Act,
+    MisbehavingServer,
+    Step,
+    answer,
+    chunk,
+    error,
+    frame,
+    stream,
+)
+
+# How long a test waits for what must happen at once; only a failure takes so long. Seconds.
+PATIENCE = 5.0
+
+
+class Heard(msgspec.Struct):
+    """What a stream amounts to, its chunks joined."""
+
+    text: str = ""
+    thinking: str = ""
+    calls: dict[str, tuple[str, str]] = {}
+    stop: str = ""
+    usage: Usage | None = None
+    error: str = ""
+    retryable: bool = False
+    retry_after: float | None = None
+
+
+SCENARIOS = {
+    "text": Heard(text="Hello, wörld 🌍", stop="end"),
+    "thinking": Heard(thinking="Let me see.", text="Yes.", stop="end"),
+    "tool": Heard(calls={"call_1": ("search", '{"q":"tea"}')}, stop="tool_calls"),
+    "tools": Heard(
+        calls={"a": ("search", '{"q":"tea"}'), "b": ("clock", "{}")}, stop="tool_calls"
+    ),
+    "usage": Heard(text="Yes.", stop="end", usage=Usage(input=20, output=9, thinking=4, cached=8)),
+    "length": Heard(text="And then", stop="length"),
+    "content_filter": Heard(text="And then", stop="content_filter"),
+    "refusal": Heard(text="I will not.", stop="refusal"),
+    "empty": Heard(stop="end"),
+    "auth": Heard(error="auth"),
+    "model_not_found": Heard(error="model_not_found"),
+    "rate_limited": Heard(error="rate_limited", retryable=True, retry_after=2.5),
+    "quota": Heard(error="quota"),
+    "context_overflow": Heard(error="context_overflow"),
+    "bad_request": Heard(error="bad_request"),
+    "unavailable": Heard(error="unavailable", retryable=True),
+    "fails_midway": Heard(text="And then", error="unavailable", retryable=True),
+    "cut": Heard(text="And then", error="connection", retryable=True),
+    "cut_mid_frame": Heard(text="And then", error="connection", retryable=True),
+    "reset": Heard(text="And then", error="connection", retryable=True),
+    "garbage": Heard(text="And then", error="malformed"),
+    "page": Heard(error="malformed"),
+}  # fmt: skip
+
+
+class Stage(msgspec.Struct):
+    """A provider about to play a scenario.
+
+    `asked` returns once the request has arrived, `ended` once the server has noticed that nobody listens.
+    """
+
+    provider: Provider
+    request: Request
+    asked: Callable[[], Awaitable[object]]
+    ended: Callable[[], Awaitable[object]]
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A provider under the contract. It can also play "stall" (one word, then silence) and "silent" (not even that)."""
+
+    name: str
+    scenarios: frozenset[str]
+    play: Callable[[str], AbstractAsyncContextManager[Stage]]
+
+
+def ask(model: str = "m", **options: Any) -> Request:
+    return Request(model, "Be brief.", (Message("user", "Well?"),), options=options)
+
+
+# -- The Chat Completions dialect ---------------------------------------------------------------------------------
+
+
+def delta(finish: str | None = None, /, **members: Any) -> bytes:
+    return frame({"choices": [{"index": 0, "delta": members, "finish_reason": finish}]})
+
+
+def tool(index: int, call: str | None, name: str | None, arguments: str) -> bytes:
+    function = {"name": name, "arguments": arguments}
+    return delta(tool_calls=[{"index": index, "id": call, "function": function}])
+
+
+USAGE = frame(
+    {
+        "choices": [],
+        "usage": {
+            "prompt_tokens": 20,
+            "completion_tokens": 9,
+            "total_tokens": 29,
+            "prompt_tokens_details": {"cached_tokens": 8},
+            "completion_tokens_details": {"reasoning_tokens": 4},
+        },
+    }
+)
+AND_THEN = delta(content="And then")
+STOP = delta("stop")
+
+WIRE: dict[str, list[Step]] = {
+    "text": stream(
+        delta(role="assistant", content=None), delta(content="Hello, "), delta(content="wörld 🌍"), STOP, DONE
+    ),
+    "thinking": stream(delta(reasoning_content="Let me "), delta(reasoning="see."), delta(content="Yes."), STOP, DONE),
+    "tool": stream(tool(0, "call_1", "search", '{"q":'), tool(0, None, None, '"tea"}'), delta("tool_calls"), DONE),
+    "tools": stream(
+        tool(0, "a", "search", ""), tool(0, None, None, '{"q":'), tool(0, None, None, '"tea"}'),
+        tool(1, "b", "clock", "{}"), delta("tool_calls"), DONE,
+    ),
+    "usage": stream(delta(content="Yes."), STOP, USAGE, DONE),
+    "length": stream(AND_THEN, delta("length"), DONE),
+    "content_filter": stream(AND_THEN, delta("content_filter"), DONE),
+    "refusal": stream(delta(refusal="I will "), delta(refusal="not."), STOP, DONE),
+    "empty": stream(delta(role="assistant", content=""), STOP, DONE),
+    "auth": [error(401, "Incorrect API key provided.", code="invalid_api_key")],
+    "model_not_found": [error(404, "No such thing.", code="model_not_found")],
+    "rate_limited": [error(429, "Slow down.", headers={"retry_after": "2.5"})],
+    "quota": [error(429, "You exceeded your current quota.", code="insufficient_quota")],
+    "context_overflow": [error(400, "Too long.", code="context_length_exceeded")],
+    "bad_request": [error(400, "Temperature is wrong.", type="invalid_request_error")],
+    "unavailable": [answer(529, b"")],
+    "fails_midway": stream(AND_THEN, frame({"error": {"message": "Overloaded", "code": 503}})),
+    "cut": stream(AND_THEN),
+    "cut_mid_frame": [HEAD, chunk(AND_THEN), chunk(AND_THEN[:30]), Act.CUT],
+    "reset": [HEAD, chunk(AND_THEN), Act.CUT],
+    "garbage": stream(AND_THEN, b"data: {oops\n\n"),
+    "page": [answer(200, b"<html><body>Welcome to the hotel</body></html>", kind="text/html")],
+    "stall": [HEAD, chunk(AND_THEN), Act.STALL],
+    "silent": [Act.STALL],
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def play_openai(scenario: str) -> AsyncIterator[Stage]:
+    async with MisbehavingServer(WIRE[scenario]) as server:
+        provider = OpenAIProvider(msgspec.structs.replace(PRESETS["vllm"], base_url=server.url))
+        try:
+            yield Stage(provider, ask(), server.asked.wait, server.gone.wait)
+        finally:
+            await provider.close()
+
+
+# -- Scripts ------------------------------------------------------------------------------------------------------
+
+SCRIPTS: dict[str, dict[str, Any]] = {
+    "text": {"text": "Hello, wörld 🌍"},
+    "thinking": {"thinking": "Let me see.", "text": "Yes."},
+    "tool": {"tool": {"name": "search", "arguments": {"q": "tea"}}},
+    "usage": {"text": "Yes.", "usage": {"input": 20, "output": 9, "thinking": 4, "cached": 8}},
+    "length": {"text": "And then what", "max_tokens": 2},
+    "content_filter": {"text": "And then", "stop_reason": "content_filter"},
+    "refusal": {"text": "I will not.", "stop_reason": "refusal"},
+    "empty": {"text": ""},
+    "auth": {"error": "auth"},
+    "model_not_found": {"error": "model_not_found"},
+    "rate_limited": {"error": "rate_limited", "retry_after": 2.5},
+    "context_overflow": {"error": "context_overflow"},
+    "bad_request": {"error": "bad_request"},
+    "unavailable": {"error": "unavailable"},
+    "fails_midway": {"text": "And then", "fail_after": 2},
+    "cut": {"text": "And then", "fail_after": 2, "error": "connection"},
+    "garbage": {"text": "And then", "fail_after": 2, "error": "malformed"},
+    "stall": {"text": "And then", "hang_after": 1},
+    "silent": {"text": "And then", "hang_after": 0},
+}
+
+
+@asynccontextmanager
+async def play_scripted(scenario: str) -> AsyncIterator[Stage]:
+    async def at_once() -> None:
+        """A script has no server."""
+
+    provider = ScriptedProvider()
+    yield Stage(provider, ask(**{"rate": 0, "usage": "none", **SCRIPTS[scenario]}), at_once, at_once)
+    await provider.close()
+
+
+SUBJECTS = [
+    Subject("openai", frozenset(WIRE), play_openai),
+    Subject("scripted", frozenset(SCRIPTS), play_scripted),
+]
+
+
+# -- The contract -------------------------------------------------------------------------------------------------
+
+
+async def listen(provider: Provider, request: Request) -> tuple[Heard, list[Chunk]]:
+    """A stream to its end: what it amounts to, and its chunks."""
+    heard, chunks = Heard(), []
+    try:
+        async for piece in provider.stream(request):
+            chunks.append(piece)
+            match piece:
+                case Text(text):
+                    heard.text += text
+                case Thinking(text):
+                    heard.thinking += text
+                case ToolCall(call, name, arguments):
+                    named, before = heard.calls.get(call, ("", ""))
+                    heard.calls[call] = (named + name, before + arguments)
+                case Stop(reason, usage):
+                    heard.stop, heard.usage = reason, usage
+    except ProviderError as failure:
+        heard.error, heard.retryable, heard.retry_after = failure.code, failure.retryable, failure.retry_after
+    return heard, chunks
+
+
+subjects = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+
+
+@pytest.mark.parametrize(
+    ("subject", "scenario"),
+    [
+        pytest.param(subject, name, id=f"{subject.name}-{name}")
+        for subject in SUBJECTS
+        for name in SCENARIOS
+        if name in subject.scenarios
+    ],
+)
+async def test_scenario(subject: Subject, scenario: str) -> None:
+    async with subject.play(scenario) as stage:
+        heard, chunks = await listen(stage.provider, stage.request)
+    assert heard == SCENARIOS[scenario]
+    assert sum(isinstance(piece, Stop) for piece in chunks) == (not heard.error)
+    assert heard.error or isinstance(chunks[-1], Stop)
+    assert all(piece.text for piece in chunks if isinstance(piece, Text | Thinking))
+
+
+@subjects
+async def test_closing_a_stream_ends_it_upstream(subject: Subject) -> None:
+    async with subject.play("stall") as stage, asyncio.timeout(PATIENCE):
+        chunks = stage.provider.stream(stage.request)
+        assert isinstance(await anext(chunks), Text)
+        await chunks.aclose()
+        await stage.ended()
+
+
+@subjects
+async def test_cancelling_a_reader_ends_the_stream_upstream(subject: Subject) -> None:
+    async with subject.play("stall") as stage, asyncio.timeout(PATIENCE):
+        heard = asyncio.Event()
+
+        async def read() -> None:
+            async with aclosing(stage.provider.stream(stage.request)) as chunks:
+                async for _ in chunks:
+                    heard.set()
+
+        reader = asyncio.create_task(read())
+        await heard.wait()
+        await _cancelled(reader)
+        await stage.ended()
+
+
+@subjects
+async def test_cancelling_before_the_first_word_ends_the_request(subject: Subject) -> None:
+    async with subject.play("silent") as stage, asyncio.timeout(PATIENCE):
+        reader = asyncio.create_task(listen(stage.provider, stage.request))
+        await stage.asked()
+        await _cancelled(reader)
+        await stage.ended()
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@subjects
+async def test_closing_the_provider_ends_open_streams(subject: Subject) -> None:
+    async with subject.play("stall") as stage, asyncio.timeout(PATIENCE):
+        chunks = stage.provider.stream(stage.request)
+        await anext(chunks)
+        waiting = asyncio.create_task(listen_on(chunks))
+        await asyncio.sleep(0)  # the reader is in `__anext__` now
+        await stage.provider.close()
+        assert await waiting == "connection"
+        await stage.ended()
+        with pytest.raises(ProviderError):
+            await anext(stage.provider.stream(stage.request))
+
+
+async def listen_on(chunks: AsyncIterator[Chunk]) -> str:
+    """The code with which a stream fails."""
+    with pytest.raises(ProviderError) as failure:
+        await anext(chunks)
+    return failure.value.code
+
+
+@subjects
+async def test_streams_of_one_provider_do_not_mix(subject: Subject) -> None:
+    async with subject.play("text") as stage:
+        heard = await asyncio.gather(*(listen(stage.provider, stage.request) for _ in range(5)))
+    assert [one for one, _ in heard] == [SCENARIOS["text"]] * 5
+
+
+@subjects
+async def test_an_unknown_option_is_refused_by_name(subject: Subject) -> None:
+    async with subject.play("text") as stage:
+        request = msgspec.structs.replace(stage.request, options={**stage.request.options, "frobnicate": 1})
+        with pytest.raises(ProviderError, match="frobnicate") as refused:
+            await anext(stage.provider.stream(request))
+    assert (refused.value.code, refused.value.retryable) == ("bad_request", False)
+
+
+@subjects
+async def test_a_provider_says_who_it_is(subject: Subject) -> None:
+    async with subject.play("text") as stage:
+        assert stage.provider.name
+        assert stage.provider.destination
+        assert stage.provider.local

@@ -1,0 +1,224 @@
+"""One turn against a provider that does what the test says, in fake time."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from protocol import events as e
+from protocol.errors import ProviderError
+from protocol.messages import Cost, Message, Usage
+from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
+from roundtable.merge import Merge
+from roundtable.turn import ATTEMPTS, Deadlines, Speaker, TurnRun
+from tests.fake_time import run
+
+REQUEST = Request(model="m", system="You are Ada.", messages=(Message("user", "Why? " * 10),))
+Step = Chunk | Exception | float
+FOREVER = 1e6
+DEADLINES = Deadlines()
+
+
+class Scripted:
+    """Each call plays the next script: a chunk is yielded, a number slept, an exception raised."""
+
+    name, local, destination = "test", False, "nobody"
+
+    def __init__(self, *scripts: Sequence[Step]) -> None:
+        self.scripts = list(scripts)
+        self.closed = 0
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
+        try:
+            for step in self.scripts.pop(0):
+                if isinstance(step, float):
+                    await asyncio.sleep(step)
+                elif isinstance(step, Exception):
+                    raise step
+                else:
+                    yield step
+        finally:
+            self.closed += 1
+
+    async def close(self) -> None:
+        pass
+
+
+def busy(after: float | None = None) -> ProviderError:
+    return ProviderError("Busy.", code="rate_limited", retryable=True, retry_after=after)
+
+
+def play(
+    *scripts: Sequence[Step],
+    deadlines: Deadlines = DEADLINES,
+    then: Callable[[TurnRun], None] | None = None,
+    stop_at: float | None = None,
+) -> tuple[list[e.Event], float]:
+    """The events of the turn, and how long it took in fake seconds."""
+    provider = Scripted(*scripts)
+
+    async def scenario() -> tuple[list[e.Event], float]:
+        loop = asyncio.get_running_loop()
+        merge = Merge(asyncio.Event())
+        speaker = Speaker(
+            "t1", "Ada", provider, REQUEST, ("Ben",), lambda usage: Cost(float(usage.output)), deadlines
+        )
+        turn = TurnRun(speaker, merge.open(), clock=loop.time)
+        if stop_at is not None:
+            loop.call_later(
+                stop_at, turn.stop, e.TurnCancelled(turn="t1", panelist="Ada", command="k", inbox=3)
+            )
+        if then:
+            then(turn)
+        await turn.run()
+        return [item.event for item in merge.take(10**6)], loop.time()
+
+    events, seconds = run(scenario())
+    started = len(scripts) - len(provider.scripts)
+    assert provider.closed == started, "every stream that was opened was closed"
+    assert [
+        event for event in events if isinstance(event, e.TurnCompleted | e.TurnFailed | e.TurnCancelled)
+    ] == events[-1:]
+    return events, seconds
+
+
+def test_words_thoughts_and_tools_become_events_and_one_end() -> None:
+    usage = Usage(input=5, output=7)
+    events, _ = play(
+        [Thinking("Hm"), Text("Yes"), Text("."), ToolCall("c1", "look", "{}"), Stop("end", usage)]
+    )
+    assert [type(event) for event in events] == [
+        e.TurnThinking,
+        e.TurnDelta,
+        e.TurnDelta,
+        e.TurnTool,
+        e.TurnCompleted,
+    ]
+    end: Any = events[-1]
+    assert (end.text, end.stop_reason, end.usage, end.cost) == ("Yes.", "end", usage, Cost(7.0))
+
+
+def test_a_failure_before_the_first_word_is_tried_again_with_the_servers_patience() -> None:
+    events, seconds = play([busy(after=7.0)], [busy()], [Text("At last."), Stop("end")])
+    retries = [event for event in events if isinstance(event, e.TurnRetried)]
+    assert [retry.attempt for retry in retries] == [2, 3]
+    assert retries[0].wait >= 7.0
+    assert seconds >= sum(retry.wait for retry in retries) - 0.01
+    words, end = events[-2:]
+    assert isinstance(words, e.TurnDelta)
+    assert isinstance(end, e.TurnCompleted)
+    assert words.attempt == end.attempt == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        [[busy()]] * ATTEMPTS,
+        [[busy(after=3600.0)]],
+        [[ProviderError("No.", code="auth")]],
+        [[Text("Half a"), busy()]],
+        [[Thinking("Hm"), busy()]],
+    ],
+    ids=["busy every time", "too much patience asked", "no use", "after a word", "after a thought"],
+)
+def test_it_fails_once_with_what_was_said(scripts: list[list[Step]]) -> None:
+    events, _ = play(*scripts)
+    end = events[-1]
+    assert isinstance(end, e.TurnFailed)
+    assert end.text == "".join(step.text for step in scripts[-1] if isinstance(step, Text))
+    assert end.error.code in ("rate_limited", "auth")
+
+
+@pytest.mark.parametrize(
+    ("script", "seconds", "said"),
+    [
+        ([FOREVER], 120, "first word"),
+        ([Text("One"), FOREVER], 60, "middle"),
+        ([*[Text("."), 59.0] * 30, Stop("end")], 900, "longer than"),
+    ],
+    ids=["first", "idle", "total"],
+)
+def test_each_deadline_ends_the_turn_and_says_which(script: list[Step], seconds: float, said: str) -> None:
+    events, took = play(script)
+    end = events[-1]
+    assert isinstance(end, e.TurnFailed)
+    assert (end.error.code, said in end.error.detail) == ("timeout", True)
+    assert took == pytest.approx(seconds)
+
+
+def test_a_local_model_may_read_its_prompt_as_long_as_it_needs() -> None:
+    events, _ = play([3000.0, Text("Done."), Stop("end")], deadlines=Deadlines(first=0, total=0))
+    assert isinstance(events[-1], e.TurnCompleted)
+
+
+def test_stopped_means_now_with_what_was_said_and_whose_wish_it_was() -> None:
+    events, seconds = play([Text("One"), 5.0, Text("two"), FOREVER], stop_at=2.0)
+    assert events[-1] == e.TurnCancelled(
+        turn="t1", panelist="Ada", text="One", command="k", inbox=3, cost=Cost(1.0),
+        usage=Usage(input=15, output=1, estimated=True),
+    )  # fmt: skip
+    assert seconds == pytest.approx(2.0)
+
+
+def test_stopped_before_it_began_asks_nobody() -> None:
+    events, _ = play(then=lambda turn: turn.stop(e.TurnCancelled(turn="t1", panelist="Ada")))
+    assert isinstance(events[-1], e.TurnCancelled)
+
+
+def test_stopped_while_waiting_to_ask_again() -> None:
+    events, seconds = play([busy(after=20.0)], stop_at=1.0)
+    assert [type(event) for event in events] == [e.TurnRetried, e.TurnCancelled]
+    assert seconds == pytest.approx(1.0)
+
+
+def test_an_empty_answer_is_a_failure_and_an_empty_answer_of_tools_is_not() -> None:
+    events, _ = play(*[[Stop("end")]] * ATTEMPTS)
+    assert isinstance(events[-1], e.TurnFailed)
+    assert events[-1].error.code == "empty"
+    events, _ = play([ToolCall("c1", "look", "{}"), Stop("tool_calls")])
+    assert isinstance(events[-1], e.TurnCompleted)
+
+
+def test_a_stream_without_an_end_is_no_answer() -> None:
+    events, _ = play([Text("Half")])
+    assert isinstance(events[-1], e.TurnFailed)
+    assert (events[-1].error.code, events[-1].text) == ("connection", "Half")
+
+
+def test_a_bug_in_an_adapter_fails_the_turn_and_tells_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    events, _ = play([KeyError("sk-secret")])
+    assert isinstance(events[-1], e.TurnFailed)
+    assert events[-1].error.code == "internal"
+    assert "sk-secret" not in events[-1].error.detail
+
+
+def test_another_speakers_line_ends_the_turn_there() -> None:
+    events, _ = play([Text("[Ada]: Mine.\n[B"), Text("en]: Not mine."), Stop("end")])
+    end = events[-1]
+    assert isinstance(end, e.TurnCompleted)
+    assert (end.text, end.stop_reason) == ("Mine.\n", "stop_sequence")
+
+
+def test_what_no_provider_counted_is_estimated_and_says_so() -> None:
+    events, _ = play([Thinking("1234"), Text("12345"), Stop("end")])
+    end = events[-1]
+    assert isinstance(end, e.TurnCompleted)
+    assert end.usage == Usage(input=15, output=3, thinking=1, estimated=True)
+
+
+def test_when_the_owner_goes_there_is_no_end_and_the_stream_is_closed() -> None:
+    provider = Scripted([Text("One"), FOREVER])
+
+    async def scenario() -> list[e.Event]:
+        merge = Merge(asyncio.Event())
+        speaker = Speaker("t1", "Ada", provider, REQUEST, (), lambda usage: None)
+        task = asyncio.create_task(TurnRun(speaker, merge.open()).run())
+        await merge.arrived.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        return [item.event for item in merge.take(1000)]
+
+    assert [type(event) for event in run(scenario())] == [e.TurnDelta]
+    assert provider.closed == 1

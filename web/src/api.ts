@@ -1,0 +1,128 @@
+/** The server's routes, each as one function. An answer that is no success is thrown as `Refused`. */
+import type { Command, Limits, Panelist, Transcript } from "./protocol.gen";
+
+/** RFC 9457, with our stable `code`; `field` is the JSON path of the member that is wrong. */
+export interface Problem {
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  field?: string;
+}
+
+export class Refused extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail || problem.title);
+  }
+}
+
+export interface ProviderStatus {
+  name: string;
+  title: string;
+  usable: boolean;
+  local: boolean;
+  destination: string;
+  detail: string;
+  hint: string;
+  models: string[];
+}
+
+export interface PolicySummary {
+  name: string;
+  title: string;
+  summary: string;
+}
+
+export interface House {
+  providers: ProviderStatus[];
+  default_panel: Panelist[];
+  demo: boolean;
+  policies: PolicySummary[];
+  limits: Partial<Limits>;
+}
+
+export interface TableSummary {
+  id: string;
+  topic: string;
+  status: Transcript["status"];
+  reason: string;
+  panel: { name: string; model: string }[];
+  policy: string;
+  opened_at: number;
+  at: number;
+  turns: number;
+  tokens: number;
+  dollars: number;
+  unpriced: number;
+  spectators: number;
+  cursor: string;
+}
+
+export interface Opening {
+  topic: string;
+  panel: Panelist[];
+  policy: string;
+  limits: Partial<Limits>;
+  then: "close" | "rest";
+}
+
+export interface Snapshot {
+  cursor: string;
+  transcript: Transcript;
+  /** Seconds by which the server's clock is ahead of ours, as far as its Date header tells. */
+  skew: number;
+}
+
+export const house = () => read<House>("/v1/providers");
+
+export const tables = (before?: string) =>
+  read<{ roundtables: TableSummary[]; next: string | null }>(
+    `/v1/roundtables?limit=20${before ? `&before=${encodeURIComponent(before)}` : ""}`,
+  );
+
+export const convene = (opening: Opening) => post<{ id: string; cursor: string }>("/v1/roundtables", opening);
+
+export const signIn = (secret: string) => call("/v1/session", body({ secret }));
+
+export const eventsOf = (table: string) => `/v1/roundtables/${encodeURIComponent(table)}/events`;
+
+export async function snapshot(table: string, signal?: AbortSignal): Promise<Snapshot> {
+  const response = await call(`/v1/roundtables/${encodeURIComponent(table)}`, signal ? { signal } : {});
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  const skew = Number.isNaN(date) ? 0 : (date - Date.now()) / 1000;
+  return { ...((await response.json()) as Omit<Snapshot, "skew">), skew };
+}
+
+/** Send a command once: the same key makes a second try harmless. Resolves when the server has accepted it. */
+export function command(table: string, command: Command, key: string): Promise<unknown> {
+  return post(`/v1/roundtables/${encodeURIComponent(table)}/commands`, command, { "Idempotency-Key": key });
+}
+
+async function read<T>(path: string): Promise<T> {
+  return (await call(path)).json() as Promise<T>;
+}
+
+async function post<T>(path: string, value: unknown, headers: Record<string, string> = {}): Promise<T> {
+  return (await call(path, body(value, headers))).json() as Promise<T>;
+}
+
+function body(value: unknown, headers: Record<string, string> = {}): RequestInit {
+  return {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(value),
+  };
+}
+
+async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  const response = await fetch(path, { ...init, cache: "no-store" });
+  if (!response.ok) throw new Refused(await problemOf(response));
+  return response;
+}
+
+/** The problem document of a response; made up from the status where a proxy answered in the server's place. */
+export async function problemOf(response: Response): Promise<Problem> {
+  const made = { title: response.statusText, status: response.status, detail: "", code: `http_${response.status}` };
+  const sent: unknown = await response.json().catch(() => null);
+  return typeof sent === "object" && sent !== null ? { ...made, ...sent } : made;
+}

@@ -1,0 +1,96 @@
+/**
+ * A recording: a table's entries from the first, and the Transcript at any moment of them.
+ *
+ * A moment is how many entries have happened and, within the last one, up to when: an entry that several deltas were
+ * written as is told in its parts. Checkpoints are caches; the state is always the fold (`test/replay.test.ts`).
+ */
+import type { Transcript } from "./protocol.gen";
+import { apply, copy, type Entry, newTranscript } from "./reduce";
+
+/** The first `count` entries have happened; of the last one, what had been said by `at` (Unix seconds). */
+export interface Moment {
+  count: number;
+  at: number;
+}
+
+// Folding this many entries takes about a millisecond, which no seek notices; a checkpoint keeps a list of the turns.
+const BETWEEN_CHECKPOINTS = 1000;
+
+export class Recording {
+  readonly entries: Entry[] = [];
+  #checkpoints: Transcript[] = [newTranscript()];
+  #transcript = newTranscript();
+  #applied = 0;
+
+  add(entry: Entry): void {
+    this.entries.push(entry);
+  }
+
+  /** The moment directly after entry number `count`, wholly told. */
+  after(count: number): Moment {
+    const bounded = Math.max(0, Math.min(count, this.entries.length));
+    const entry = this.entries[bounded - 1];
+    return { count: bounded, at: entry ? lastAt(entry) : 0 };
+  }
+
+  /** The moment at a time. */
+  when(at: number): Moment {
+    let [low, high] = [0, this.entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.entries[middle]!.at <= at) low = middle + 1;
+      else high = middle;
+    }
+    return { count: low, at };
+  }
+
+  /** The Transcript at a moment; later moments do not change it. */
+  state({ count: asked, at }: Moment): Transcript {
+    const count = Math.min(asked, this.entries.length);
+    const last = this.entries[count - 1];
+    const part = last && told(last, at);
+    if (!last || part === last) return copy(this.#fold(count));
+    const transcript = copy(this.#fold(count - 1));
+    apply(transcript, part!);
+    return transcript;
+  }
+
+  #fold(count: number): Transcript {
+    const nearest = Math.min(Math.floor(count / BETWEEN_CHECKPOINTS), this.#checkpoints.length - 1);
+    if (count < this.#applied || nearest * BETWEEN_CHECKPOINTS > this.#applied) {
+      this.#transcript = copy(this.#checkpoints[nearest]!);
+      this.#applied = nearest * BETWEEN_CHECKPOINTS;
+    }
+    while (this.#applied < count) {
+      apply(this.#transcript, this.entries[this.#applied]!);
+      this.#applied += 1;
+      if (this.#applied === this.#checkpoints.length * BETWEEN_CHECKPOINTS) {
+        this.#checkpoints.push(copy(this.#transcript));
+      }
+    }
+    return this.#transcript;
+  }
+}
+
+type Parts = Extract<Entry, { type: "turn.delta" | "turn.thinking" }>;
+
+function hasParts(entry: Entry): entry is Parts & { chunks: [number, number][] } {
+  return (entry.type === "turn.delta" || entry.type === "turn.thinking") && (entry.chunks?.length ?? 0) > 1;
+}
+
+/** When an entry is wholly told. */
+export function lastAt(entry: Entry): number {
+  return hasParts(entry) ? entry.at + entry.chunks.at(-1)![1] / 1000 : entry.at;
+}
+
+/** The entry as far as it had come by `at`: the same object when whole. */
+export function told(entry: Entry, at: number): Entry {
+  if (!hasParts(entry) || at >= lastAt(entry)) return entry;
+  let length = 0;
+  for (const [points, milliseconds] of entry.chunks) {
+    if (entry.at + milliseconds / 1000 > at) break;
+    length += points;
+  }
+  const text = Array.from(entry.text).slice(0, length).join(""); // by code points, as Python counts
+  return { ...entry, text };
+}

@@ -1,0 +1,73 @@
+/** What the stage shows of a Transcript, besides its words: the seats, who has the floor, who is next, who spoke most. */
+import type { Panelist, Transcript, Turn } from "./protocol.gen";
+import { hueOf, marksOf } from "./palette";
+
+export interface Seat extends Panelist {
+  place: number;
+  hue: number;
+  mark: string;
+}
+
+export function seatsOf(panel: readonly { name: string; model: string }[]): Seat[] {
+  const marks = marksOf(panel.map(({ name }) => name));
+  return panel.map((panelist, place) => ({
+    persona: "", options: {}, ...panelist, place, hue: hueOf(place), mark: marks[place]!,
+  }));
+}
+
+/** The turns under way, oldest first. */
+export function floorOf({ turns }: Transcript): Turn[] {
+  return turns.filter(({ status }) => status === "started");
+}
+
+/** The turn that follows: whoever was asked by name, else the first in the queue. */
+export function nextOf({ turns }: Transcript): Turn | undefined {
+  const queued = turns.filter(({ status }) => status === "queued");
+  return queued.find(({ reason }) => reason !== "") ?? queued[0];
+}
+
+/** The turn by which a panelist left the table: the last of her failed ones. */
+export function leftBy(transcript: Transcript, name: string): Turn | undefined {
+  return transcript.turns.findLast((turn) => turn.panelist === name && turn.status === "failed");
+}
+
+/** Each panelist's part of all words spoken, from 0 to 1. */
+export function sharesOf({ panel, turns }: Transcript): Map<string, number> {
+  const words = new Map(panel.map(({ name }) => [name, 0]));
+  for (const turn of turns) words.set(turn.panelist, (words.get(turn.panelist) ?? 0) + wordsIn(turn));
+  const total = Math.max(1, [...words.values()].reduce((sum, each) => sum + each, 0));
+  return new Map([...words].map(([name, each]) => [name, each / total]));
+}
+
+const counts = new WeakMap<Turn, number>();
+
+/** Words in what was said; a Turn never changes, so each is counted once. */
+export function wordsIn(turn: Turn): number {
+  let count = counts.get(turn);
+  if (count === undefined) {
+    count = turn.text.match(/\S+/g)?.length ?? 0;
+    counts.set(turn, count);
+  }
+  return count;
+}
+
+export interface Spending {
+  turns: number;
+  tokens: number;
+  dollars: number;
+  unpriced: number;
+}
+
+/** What each panelist used, over all ended turns. */
+export function spendingOf({ panel, turns }: Transcript): Map<string, Spending> {
+  const used = new Map(panel.map(({ name }) => [name, { turns: 0, tokens: 0, dollars: 0, unpriced: 0 }]));
+  for (const turn of turns) {
+    const line = used.get(turn.panelist);
+    if (!line || !turn.usage) continue;
+    line.turns += 1;
+    line.tokens += turn.usage.input + turn.usage.output;
+    line.dollars += turn.cost?.dollars ?? 0;
+    line.unpriced += turn.cost ? 0 : 1;
+  }
+  return used;
+}

@@ -1,0 +1,165 @@
+/** What the page says about a table: plain, short, and who, why and what happens next. */
+import type { House, ProviderStatus } from "./api";
+import { clock, count, counted, dollars, span } from "./figures";
+import type { Failure, Limits, Panelist, Transcript, Turn } from "./protocol.gen";
+import { absence, own } from "./reduce";
+
+/** "A", "A and B", "A, B and C". */
+export function listed(names: string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+// -- Models ------------------------------------------------------------------------------------------------------
+
+const FAMILIES: Record<string, string> = {
+  claude: "Claude", gemini: "Gemini", gemma: "Gemma", llama: "Llama", qwen: "Qwen", mistral: "Mistral",
+  deepseek: "DeepSeek", grok: "Grok", phi: "Phi", command: "Command", kimi: "Kimi", glm: "GLM",
+};
+
+/** A model's short name: `anthropic:claude-sonnet-4-5-20250929` is "Claude Sonnet 4.5". */
+export function modelLabel(model: string): string {
+  const [provider, ...rest] = model.split(":");
+  if (provider === "scripted") return "Demo voice";
+  const name = rest.join(":").split("/").at(-1) ?? "";
+  const bare = name.replace(/\.gguf$/i, "").replace(/-(?:latest|\d{8}|\d{4}-\d\d-\d\d)$/, "");
+  if (/^gpt-/.test(bare)) return bare.replace(/^gpt-/, "GPT-").replace(/-(?=[a-z])/g, " ");
+  const words = bare.replace(/(\d)-(?=\d(?:-|$))/g, "$1.").split("-");
+  const family = own(FAMILIES, words[0] ?? "");
+  if (!family) return bare || model;
+  return [family, ...words.slice(1).map((word) => word.charAt(0).toUpperCase() + word.slice(1))].join(" ");
+}
+
+export const DEMO_VOICES = "Demo voices. No model is running; they follow a script and claim no verdict.";
+
+export function isDemo(model: string): boolean {
+  return model.startsWith("scripted:");
+}
+
+export function providerOf(model: string, house: House | undefined): ProviderStatus | undefined {
+  return house?.providers.find(({ name }) => model.startsWith(`${name}:`));
+}
+
+/** Who will see the text. */
+export function destinations(panel: Panelist[], house: House): string {
+  const seated = panel.filter(({ model }) => model !== "" && !isDemo(model));
+  if (seated.length === 0) return "Nothing leaves this machine.";
+  const known = seated.map(({ model }) => providerOf(model, house));
+  const away = known.flatMap((provider) => (provider && !provider.local ? [provider.destination || provider.title] : []));
+  const strangers = seated.filter((_, seat) => !known[seat]).map(({ model }) => `“${model}”`);
+  const goes = [...new Set([...away, ...strangers])];
+  return goes.length === 0 ? "Nothing leaves this machine." : `Your question goes to ${listed(goes)}.`;
+}
+
+/** The first sentence of a persona. */
+export function personaShort(persona: string): string {
+  return /^.*?[.!?](?=\s|$)/s.exec(persona)?.[0] ?? persona;
+}
+
+// -- Why and what next -------------------------------------------------------------------------------------------
+
+/** Why a table ended or rests. */
+export function endReason(reason: string, limits: Partial<Limits>, detail = ""): string {
+  const said = endReasons(limits)[reason] ?? `${sentence(reason.replaceAll("_", " "))}`;
+  return detail ? `${said} ${sentence(detail)}` : said;
+}
+
+function endReasons(limits: Partial<Limits>): Record<string, string> {
+  const { max_rounds, max_turns, max_tokens, max_seconds, max_dollars } = limits;
+  return {
+    "": "",
+    command: "Ended by a person.",
+    max_rounds: max_rounds ? `${max_rounds === 1 ? "The one round was" : `All ${max_rounds} rounds were`} held.` : "All rounds were held.",
+    max_turns: max_turns ? `${counted(max_turns, "turn")} ${max_turns === 1 ? "was" : "were"} held, as agreed.` : "All turns were held.",
+    max_tokens: `The limit of ${count(max_tokens ?? 0)} tokens was reached.`,
+    max_seconds: `The limit of ${span(max_seconds ?? 0)} was reached.`,
+    max_dollars: `The limit of ${dollars(max_dollars ?? 0)} was reached.`,
+    no_panelists: "Nobody was left at the table.",
+  };
+}
+
+/** What a failed turn means for the one whose turn it was. `left` is whether she left the table by it. */
+export function failureNote(turn: Turn, left: boolean): string {
+  const why = turn.error ? sentence(turn.error.detail || turn.error.code.replaceAll("_", " ")) : "";
+  const what = left
+    ? `${turn.panelist} left the table.`
+    : turn.text
+      ? `${turn.panelist} was cut off.`
+      : `${turn.panelist} could not speak.`;
+  const next = left ? "The others go on." : `${turn.panelist} keeps the seat and is asked again in turn.`;
+  const kept = turn.text ? " What was said stays on record; the others are not shown it." : "";
+  return `${what} ${why}${kept} ${next}`;
+}
+
+export function retryNote(panelist: string, error: Failure, wait: number, attempt: number): string {
+  const when = wait >= 1 ? `in ${span(wait)}` : "at once";
+  return `${panelist} did not answer. ${sentence(error.detail)} Asking again ${when}, try ${attempt}.`;
+}
+
+export function cancelNote(turn: Turn): string {
+  const why = turn.reason === "command" ? "A person skipped the rest." : "The table was closing.";
+  return turn.text ? `${turn.panelist} was stopped here. ${why}` : `${turn.panelist} was skipped. ${why}`;
+}
+
+/** Why a finished turn stops where it does, when that is not its own decision. */
+export function stopNote(turn: Turn): string {
+  switch (turn.stop_reason) {
+    case "length":
+      return `${turn.panelist} reached the model’s length limit.`;
+    case "refusal":
+      return `${turn.panelist} declined to go on.`;
+    case "content_filter":
+      return "The provider’s content filter stopped this turn.";
+    default:
+      return turn.text.trim() === "" && turn.status === "completed" ? `${turn.panelist} said nothing.` : "";
+  }
+}
+
+// -- Now ---------------------------------------------------------------------------------------------------------
+
+export type Doing = "waiting" | "thinking" | "speaking";
+
+/** What a turn that has the floor is doing. */
+export function doing(turn: Turn): Doing {
+  if (turn.text) return "speaking";
+  return turn.first_at ? "thinking" : "waiting";
+}
+
+export function statusWord(transcript: Transcript): string {
+  switch (transcript.status) {
+    case "open":
+      return "Live";
+    case "paused":
+      return "Paused";
+    case "resting":
+      return "Resting";
+    case "closed":
+      return "Ended";
+    default:
+      return "Opening";
+  }
+}
+
+/** One line on a panelist who is no longer there. */
+export function absenceNote(transcript: Transcript, name: string): string {
+  const failure = absence(transcript, name);
+  return failure ? `Left: ${failure.detail}` : "";
+}
+
+export function roundWord(transcript: Transcript): string {
+  if (transcript.round === 0) return "";
+  const { max_rounds } = transcript.limits;
+  return max_rounds ? `Round ${transcript.round} of ${transcript.base_round + max_rounds}` : `Round ${transcript.round}`;
+}
+
+/** "Waiting for the first word: 4 s of 60 s." */
+export function waitingWord(seconds: number, limit: number): string {
+  return limit > 0 ? `${clock(seconds)} of ${clock(limit)}` : clock(seconds);
+}
+
+/** A detail that some server wrote, with a capital and a full stop. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === "") return "";
+  const capital = trimmed.charAt(0).toLocaleUpperCase() + trimmed.slice(1);
+  return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
+}

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { axisOf } from "../src/axis";
+import { Chronicle } from "../src/chronicle";
+import { barsOf, horizonOf, legible, roundsOf } from "../src/lanes";
+import { fold } from "../src/reduce";
+import { floorOf, nextOf, sharesOf, spendingOf } from "../src/scene";
+import { departures, scriptOf } from "../src/script";
+import { entriesOf, NAMES } from "./golden";
+
+function chronicleOf(name: string): Chronicle {
+  const chronicle = new Chronicle();
+  for (const entry of entriesOf(name)) chronicle.add(entry);
+  return chronicle;
+}
+
+describe("the script", () => {
+  it("puts turns, messages and notes in the order in which they began", () => {
+    const lines = scriptOf(fold(entriesOf("people")), chronicleOf("people").notes);
+    expect(lines.map(({ key }) => key)).toEqual(["t1", "m6", "m9", "t2", "n12", "n16"]);
+  });
+
+  it("says what the Transcript does not keep", () => {
+    const texts = ["failures", "rest", "takeover"].flatMap((name) => chronicleOf(name).notes.map(({ text }) => text));
+    expect(texts).toEqual([
+      "Ada did not answer. The server asked to slow down. Asking again in 2 s, try 2.",
+      "The one round was held. The table rests; a question wakes it.",
+      "The table woke. Its limits count anew.",
+      "The one round was held. The table rests; a question wakes it.",
+      "The server was restarted, and the table goes on from what it had written. The store lost its last 2 entries.",
+    ]);
+  });
+
+  it("keeps a line's object while its turn is unchanged", () => {
+    const transcript = fold(entriesOf("plain"));
+    expect(scriptOf(transcript, [])[0]).toBe(scriptOf(transcript, [])[0]);
+  });
+
+  it.each(NAMES)("lets the same people leave as the fold, in %s", (name) => {
+    const { turns, absent } = fold(entriesOf(name));
+    const left = departures(turns);
+    const gone = turns.filter(({ turn }) => left.has(turn)).map(({ panelist }) => panelist);
+    expect(new Set(gone)).toEqual(new Set(Object.keys(absent)));
+  });
+});
+
+describe("the scene", () => {
+  it("knows who has the floor and who is next", () => {
+    const entries = entriesOf("people");
+    expect(floorOf(fold(entries.slice(0, 7))).map(({ panelist }) => panelist)).toEqual(["Ada"]);
+    expect(nextOf(fold(entries.slice(0, 10)))?.panelist).toBe("Ben");
+    expect(nextOf(fold(entries))).toBeUndefined();
+  });
+
+  it("shares the words out, and sums the spending", () => {
+    const transcript = fold(entriesOf("plain"));
+    const shares = sharesOf(transcript);
+    expect(shares.get("Ada")).toBeCloseTo(5 / 10);
+    expect([...shares.values()].reduce((sum, each) => sum + each, 0)).toBeCloseTo(1);
+    const dollars = [...spendingOf(transcript).values()].reduce((sum, each) => sum + each.dollars, 0);
+    expect(dollars).toBeCloseTo(transcript.spent.dollars);
+  });
+});
+
+describe("the lanes", () => {
+  const transcript = fold(entriesOf("thoughts"));
+  const now = transcript.at + 5;
+  const axis = axisOf(transcript, now);
+
+  it("tell waiting from words, and let an open turn grow to now", () => {
+    const [first, second] = barsOf(transcript, axis, chronicleOf("thoughts").wordsAt, now);
+    expect(first!.words).toBeGreaterThan(first!.from);
+    expect(first!.to).toBeGreaterThan(first!.words);
+    expect(second).toMatchObject({ open: true, to: axis.length, words: axis.length });
+  });
+
+  it("mark rounds, and leave out labels without room", () => {
+    const plain = fold(entriesOf("plain"));
+    const rounds = roundsOf(plain, axisOf(plain, plain.at));
+    expect(rounds.map(({ label }) => label)).toEqual(["Round 1", "Round 2"]);
+    expect(legible(rounds, 1, 62).map(({ label }) => label)).toEqual(["Round 1"]);
+  });
+
+  it("stand still while a table grows within a horizon", () => {
+    expect(horizonOf(10, false)).toBe(horizonOf(50, false));
+    expect(horizonOf(1000, false)).toBeGreaterThan(1000);
+    expect(horizonOf(1000, true)).toBe(1000);
+  });
+});

@@ -32,7 +32,7 @@ _TOKEN = re.compile(r"\s*\S+(?:\s+\Z)?|\s+\Z")
 _SENTENCE_END = re.compile(r"[.!?…:]['’\"”“»)*]*\s*\Z")
 
 Code = Literal[
-    "auth", "model_not_found", "rate_limited", "unavailable", "bad_request", "context_overflow",
+    "auth", "model_not_found", "rate_limited", "quota", "unavailable", "bad_request", "context_overflow",
     "content_filter", "timeout", "connection", "malformed", "not_configured",
 ]  # fmt: skip
 _RETRYABLE = ("rate_limited", "unavailable", "timeout", "connection")

@@ -5,6 +5,7 @@ a command wakes it.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -33,9 +34,6 @@ log = logging.getLogger("roundtable.host")
 
 # How long a person waits for a command's outcome before being told that it was accepted; seconds.
 OUTCOME_WAIT = 2.0
-# An owner that breaks on a bug of ours is tried again after a pause; then the table is left to the next start.
-OWNER_TRIES = 3
-OWNER_PAUSE = 1.0
 
 
 class Opened(NamedTuple):
@@ -131,13 +129,10 @@ class Host:
         """
         transcript = await self.transcript(table)
         convening.check_command(command, transcript)
-        closed, known = transcript.status == "closed", key in transcript.commands
-        if closed and not known:
+        if transcript.status == "closed" and key not in transcript.commands:
             raise WrongState("The table is closed; convene another to go on.")
         box = self._inboxes.setdefault(table, Inbox(self._log, table, self._clock))
         position = await box.submit(key, command)
-        if not closed and table not in self._owned:
-            await self._wake(table)
         return Receipt(position, await self._outcome(table, key, wait))
 
     async def transcript(self, table: str) -> Transcript:
@@ -154,17 +149,23 @@ class Host:
         return [summarise(transcript) for transcript in found if transcript is not None]
 
     async def _outcome(self, table: str, key: str, wait: float) -> e.Entry | None:
-        owner = self._owned.get(table)
-        effect = owner.effect(key) if owner else None
-        cursor = (await self.transcript(table)).commands.get(key)
-        if cursor is None and effect is not None:
-            await asyncio.wait([effect], timeout=wait)
-            cursor = (await self.transcript(table)).commands.get(key)
-        if cursor is None:
-            if (await self.transcript(table)).status == "closed":
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                return await self._effect(table, key)
+        return None
+
+    async def _effect(self, table: str, key: str) -> e.Entry:
+        """The entry that a command led to, once there is one; a table without an owner is given one for it."""
+        while True:
+            owner = self._owned.get(table)
+            committed = owner.effect(key) if owner else None
+            transcript = await self.transcript(table)
+            if key in transcript.commands:
+                break
+            if transcript.status == "closed":
                 raise WrongState("The table closed before it came to this.")
-            return None
-        at = Cursor.parse(cursor)
+            await (self._wake(table) if committed is None else asyncio.shield(committed))
+        at = Cursor.parse(transcript.commands[key])
         records = await self._log.read(stream(table), at.seq - 1, limit=1)
         entry = codec.decode_body(*records[0])
         if isinstance(entry.event, e.CommandRefused):
@@ -205,17 +206,21 @@ class Host:
         self._spawn(self._hold(table, owner), f"table/{table}")
 
     async def _hold(self, table: str, owner: StreamOrchestrator) -> None:
+        done = False
         try:
             await owner.run()
+            done = True
         except* Conflict:
             log.warning("table %s has another owner now", table)
         except* Exception:
-            log.exception("table %s: its owner broke; it goes on when the server starts again", table)
+            log.exception("table %s: its owner broke; the next command or start takes it up again", table)
         finally:
             self._owned.pop(table, None)
             if self._tail is not None:
                 self._tail.remove(inbox.stream(table))
             self._inboxes.pop(table, None)
+        if done:
+            await self._resume(table)  # a command may have come while the table went to rest
 
     async def _read_inboxes(self, tail: Tail) -> None:
         async for name, records in tail:

@@ -125,13 +125,18 @@ class StreamOrchestrator:
                     for run, turn in self._to_start:
                         turns.create_task(run.run(), name=f"{self._stream}/{turn}")
                     self._to_start.clear()
-                    if self._transcript.status in ("resting", "closed") and not self._commands:
+                    if self._over():
                         break
                     await self._anything()
         finally:
             for future in self._watched.values():
                 if not future.done():
                     future.set_result(None)
+
+    def _over(self) -> bool:
+        """A closed table takes no more commands; a resting one is woken by those that came meanwhile."""
+        status = self._transcript.status
+        return status == "closed" or (status == "resting" and not self._commands)
 
     async def _anything(self) -> None:
         try:

@@ -1,12 +1,15 @@
 """Short ways to write tables down in tests: entries from events, and the seats used everywhere."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from protocol import events as e
-from protocol.cursor import Cursor
+from protocol.codec import decode_body
+from protocol.cursor import ZERO, Cursor
 from protocol.messages import Limits, Panelist
-from protocol.transcript import Transcript, fold
+from protocol.transcript import Transcript, apply, fold
+from roundtable.log.base import EventLog
 
 TERM = 1_763_675_000_000
 AT = 1_763_675_000.0
@@ -46,3 +49,19 @@ def turn(number: int, name: str, text: str = "Words.") -> list[e.Event]:
         e.TurnDelta(**who, attempt=1, text=text),
         e.TurnCompleted(**who, text=text),
     ]
+
+
+async def until(log: EventLog, stream: str, reached: Callable[[Transcript], object]) -> Transcript:
+    """Follow a stream that exists, like any reader, until its transcript is as wanted; 20 seconds at the most."""
+    transcript, tail = Transcript(), await log.tail()
+    await tail.add(stream, ZERO)
+    try:
+        async with asyncio.timeout(20):
+            async for _, records in tail:
+                for record in records:
+                    apply(transcript, decode_body(*record))
+                    if reached(transcript):
+                        return transcript
+    finally:
+        await tail.close()
+    raise AssertionError("The log was closed before that.")

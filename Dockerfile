@@ -3,7 +3,7 @@
 FROM python:3.13-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY Makefile pyproject.toml requirements*.lock ./
+COPY Makefile README.md pyproject.toml requirements*.lock ./
 COPY protocol protocol
 COPY providers providers
 COPY roundtable roundtable

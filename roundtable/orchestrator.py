@@ -72,11 +72,13 @@ class StreamOrchestrator:
     # -- taking the table --------------------------------------------------------------------------------------
 
     async def begin(self, opening: e.TableOpened) -> Cursor:
-        """Write a new table's first entries. Returns the cursor of `table.opened`."""
+        """Write a new table's first entries, up to who has the floor. Returns the cursor of `table.opened`."""
         self._begin_term(ZERO)
         self._note(opening)
+        opened = Cursor.parse(self._transcript.cursor)
+        self._advance()
         await self._commit()
-        return self._acknowledged
+        return opened
 
     async def take_over(self, transcript: Transcript) -> None:
         """Go on with a table that another owner left: `transcript` is the fold of the whole log, and now ours."""
@@ -89,6 +91,7 @@ class StreamOrchestrator:
             self._note(e.TurnFailed(
                 turn=turn.turn, panelist=turn.panelist, attempt=turn.attempt, text=turn.text, error=error
             ))  # fmt: skip
+        self._advance()
         await self._commit()
 
     def _begin_term(self, last: Cursor) -> None:
@@ -118,16 +121,16 @@ class StreamOrchestrator:
         try:
             async with asyncio.TaskGroup() as turns:
                 while True:
-                    self._wake.clear()
-                    self._gather()
-                    self._advance()
-                    await self._commit()
                     for run, turn in self._to_start:
                         turns.create_task(run.run(), name=f"{self._stream}/{turn}")
                     self._to_start.clear()
                     if self._over():
                         break
                     await self._anything()
+                    self._wake.clear()
+                    self._gather()
+                    self._advance()
+                    await self._commit()
         finally:
             for future in self._watched.values():
                 if not future.done():

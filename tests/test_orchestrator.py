@@ -246,11 +246,11 @@ async def test_whoever_is_asked_speaks_next(tmp_path: Path) -> None:
     async with store(tmp_path) as log:
         table = Table(log, seat("Ada"), seat("Ben"), seat("Cleo"), max_turns=4)
         await table.owner.begin(table.opening)
-        table.tell(commands.Say("Cleo first, please.", to="Cleo"))
+        table.tell(commands.Say("Cleo next, please.", to="Cleo"))
         await table.run()
         transcript = check(await table.entries())
     order = sorted((turn for turn in transcript.turns if turn.started_seq), key=lambda turn: turn.started_seq)
-    assert [turn.panelist for turn in order] == ["Cleo", "Ada", "Ben", "Cleo"]
+    assert [turn.panelist for turn in order] == ["Ada", "Cleo", "Ben", "Cleo"]
 
 
 async def test_a_resting_table_costs_no_owner_and_wakes_with_its_limits_anew(tmp_path: Path) -> None:

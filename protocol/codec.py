@@ -50,8 +50,11 @@ def encode_body(event: Event, at: float) -> bytes:
 
 
 def body_type(body: bytes) -> bytes:
-    """The type inside an encoded body, without decoding it."""
-    return body[_TYPE_AT : body.index(b'"', _TYPE_AT)]
+    """The type inside an encoded body, without decoding it. Raises `LogDamaged` when it has none."""
+    end = body.find(b'"', _TYPE_AT)
+    if end < 0:
+        raise LogDamaged("The log holds bytes that are no entry.")
+    return body[_TYPE_AT:end]
 
 
 def decode_body(cursor: Cursor, body: bytes) -> Entry:

@@ -20,8 +20,9 @@ MAX_BYTES = 64 * 1024 * 1024
 RUN_BYTES = 64 * 1024
 # No run crosses a multiple of this, so that readers who began in different places soon share runs. Entries.
 RUN_ENTRIES = 320
-# Entries asked of the log at a time: some runs at once. The log's own bound in bytes may cut it shorter.
-READ_ENTRIES = 8 * RUN_ENTRIES
+# Entries asked of the log at a time: some runs at once, and so few that words (some 100 bytes each) stay within its
+# own bound in bytes, which costs it more to keep.
+READ_ENTRIES = 6 * RUN_ENTRIES
 # What keeping a run costs beside its bytes, so that many tiny runs are bounded too.
 OVERHEAD = 512
 

@@ -19,7 +19,7 @@ import msgspec
 from protocol import codec, commands
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
-from protocol.errors import Conflict, NotFound, WrongState
+from protocol.errors import Conflict, LogError, NotFound, RoundtableError, WrongState
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable import convening, inbox, policies
@@ -34,6 +34,8 @@ log = logging.getLogger("roundtable.host")
 
 # How long a person waits for a command's outcome before being told that it was accepted; seconds.
 OUTCOME_WAIT = 2.0
+# Between attempts to read inboxes while the store cannot be used; seconds.
+STORE_PAUSE = 1.0
 
 
 class Opened(NamedTuple):
@@ -65,7 +67,7 @@ class Host:
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._snapshots = Snapshots(log)
         self._owned: dict[str, StreamOrchestrator] = {}
-        self._inboxes: dict[str, Inbox] = {}
+        self._inboxes: dict[str, Inbox] = {}  # of the tables owned here
         self._waking = asyncio.Lock()
         self._tail: Tail | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +85,12 @@ class Host:
         before = ""
         while names := await self._log.streams("table", before=before):
             for name in names:
-                await self._resume(name.removeprefix("table/"))
+                try:
+                    await self._resume(name.removeprefix("table/"))
+                except (
+                    RoundtableError
+                ):  # one table that cannot be read must not keep the others from going on
+                    log.exception("%s cannot be taken over", name)
             before = names[-1]
 
     async def close(self) -> None:
@@ -131,7 +138,7 @@ class Host:
         convening.check_command(command, transcript)
         if transcript.status == "closed" and key not in transcript.commands:
             raise WrongState("The table is closed; convene another to go on.")
-        box = self._inboxes.setdefault(table, Inbox(self._log, table, self._clock))
+        box = self._inboxes.get(table) or Inbox(self._log, table, self._clock)
         position = await box.submit(key, command)
         return Receipt(position, await self._outcome(table, key, wait))
 
@@ -199,6 +206,7 @@ class Host:
     async def _own(self, table: str, owner: StreamOrchestrator, done: Cursor) -> None:
         assert self._tail is not None, "start() comes first"
         self._owned[table] = owner
+        self._inboxes[table] = Inbox(self._log, table, self._clock)
         for record in await self._log.read(inbox.stream(table), done.seq):
             self._deliver(table, record)
             done = record.cursor
@@ -223,9 +231,15 @@ class Host:
             await self._resume(table)  # a command may have come while the table went to rest
 
     async def _read_inboxes(self, tail: Tail) -> None:
-        async for name, records in tail:
-            for record in records:
-                self._deliver(name.removeprefix("inbox/"), record)
+        while True:
+            try:
+                async for name, records in tail:
+                    for record in records:
+                        self._deliver(name.removeprefix("inbox/"), record)
+                return
+            except LogError as error:
+                log.warning("inboxes cannot be read: %s", error.detail)
+                await asyncio.sleep(STORE_PAUSE)
 
     def _deliver(self, table: str, record: Record) -> None:
         submitted = inbox.submitted(record)

@@ -227,7 +227,7 @@ class StreamOrchestrator:
         """Do what the policy plans and the limits allow, until something must be waited for."""
         for _ in range(MAX_STEPS):
             if self._closing is not None:
-                self._end(self._closing, "command", cut=True)
+                self._end(self._closing, "closing", cut=True)  # `command` is for the turn a person cancelled
                 return
             if self._transcript.status != "open":
                 return

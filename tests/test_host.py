@@ -11,7 +11,7 @@ import pytest
 
 from protocol import codec, commands
 from protocol import events as e
-from protocol.cursor import Cursor
+from protocol.cursor import ZERO, Cursor
 from protocol.errors import CallerError, Invalid, KeyReused, NotFound, WrongState
 from protocol.transcript import Transcript, fold
 from providers.catalog import Catalog
@@ -19,7 +19,7 @@ from roundtable import convening, inbox, snapshots
 from roundtable.convening import MAX_TOPIC, AskedLimits, AskedSeat, Convene
 from roundtable.host import Host, stream
 from roundtable.inbox import Inbox
-from roundtable.log.base import Checkpoint, EventLog
+from roundtable.log.base import Checkpoint, EventLog, Record
 from roundtable.log.sqlite import SqliteLog
 from roundtable.snapshots import Snapshots
 from tests.tables import AT, until
@@ -207,6 +207,15 @@ async def test_open_tables_go_on_and_ended_ones_stay(tmp_path: Path) -> None:
         assert await rooms.entries(done) == ended
         assert (await rooms.host.transcript(paused)).status == "paused"
         await rooms.host.submit(paused, "k2", commands.Resume())
+
+
+async def test_a_table_that_cannot_be_read_keeps_no_other_from_going_on(tmp_path: Path) -> None:
+    async with house(tmp_path) as rooms:
+        going = (await rooms.host.convene(ask(MUTE, QUICK, limits=AskedLimits(max_turns=2)))).id
+        await rooms.until(going, speaking)
+        await rooms.log.append("table/zz", ZERO, [Record(Cursor(1, 1), b"rubbish")])
+    async with house(tmp_path) as rooms:
+        await rooms.until(going, closed)
 
 
 async def test_a_command_accepted_and_not_acted_on_is_acted_on_by_the_next_owner(tmp_path: Path) -> None:

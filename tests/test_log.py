@@ -155,6 +155,8 @@ async def test_reads_are_bounded(log: EventLog) -> None:
     assert await log.read(TABLE, 3, max_bytes=399) == written[3:6]
     assert await log.read(TABLE, 3, max_bytes=400) == written[3:7]
     assert await log.read(TABLE, 3, max_bytes=1) == written[3:4]
+    assert await log.read(TABLE, 3, limit=4, max_bytes=399) == written[3:6]
+    assert await log.read(TABLE, 3, limit=4, max_bytes=400) == written[3:7]
     assert await log.read(TABLE, 20) == []
     assert await log.read(TABLE, 99) == []
 

@@ -119,6 +119,8 @@ async def test_a_missing_entry_is_damage_and_not_a_gap(tmp_path: Path) -> None:
     for after in (0, 4):
         with pytest.raises(LogDamaged, match="gap"):
             await log.read(TABLE, after)
+    with pytest.raises(LogDamaged, match="gap"):  # and not the end of the stream
+        await log.read(TABLE, 4, limit=1)
     await log.close()
 
 

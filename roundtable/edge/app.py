@@ -3,6 +3,7 @@
 Opened in this order: log, catalog, broadcast, host. Closed in reverse, after the streams were told to come back.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from protocol.errors import Invalid
 from providers.catalog import Catalog
+from roundtable import policies
 from roundtable.broadcast import Broadcast
 from roundtable.config import Config
 from roundtable.edge import keys, limits, models, page, problems, sse
@@ -87,6 +89,8 @@ async def serve(config: Config, listening: Callable[[str], None]) -> None:
     try:
         await runner.setup()
         await _listen(runner, config)
+        policies.available()  # read from the disk now, and not while the first table is convened
+        gc.freeze()  # what was imported stays: a full collection walks only what tables made since
         listening(_url(config.host, runner.addresses[0][1]))
         await stop.wait()
     finally:

@@ -66,7 +66,7 @@ const MOVES: { [T in Type]?: [TableStatus[], TurnStatus[]] } = {
   "turn.failed": [LIVE, ["started"]],
   "turn.cancelled": [LIVE, ["queued", "started"]],
   "message.posted": [OPENED, []],
-  "command.refused": [["new", ...OPENED, "closed"], []],
+  "command.refused": [OPENED, []],
 };
 
 /** Apply one entry. Throws `IllegalMove`, and changes nothing, when it does not follow. */

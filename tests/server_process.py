@@ -1,0 +1,104 @@
+"""The real `roundtable serve` as a child process, for tests that kill it, and what is read from it over the wire."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import ClientError, ClientSession
+
+from protocol import codec, sse
+from protocol.cursor import ZERO, Cursor
+from protocol.events import Entry
+from protocol.transcript import Transcript
+from tests.serving import TABLES
+
+ROOT = Path(__file__).parent.parent
+# Seconds for anything that is waited for; some twenty times what it takes on an idle machine.
+PATIENCE = 30.0
+
+
+class Server:
+    """One life of the server, at `url`."""
+
+    def __init__(self, process: Process, url: str, session: ClientSession) -> None:
+        self._process, self.url, self._session = process, url, session
+
+    async def convene(self, **body: Any) -> str:
+        """Open a table; its id."""
+        async with self._session.post(TABLES, json={"topic": "Why?", **body}) as response:
+            assert response.status == 201, await response.text()
+            return str((await response.json())["id"])
+
+    async def say(self, table: str, key: str, text: str) -> dict[str, Any]:
+        """Say something and hear what came of it."""
+        command, headers = {"type": "say", "text": text}, {"Idempotency-Key": key}
+        url = f"{TABLES}/{table}/commands"
+        async with self._session.post(url, json=command, headers=headers) as response:
+            assert response.status in (200, 202), await response.text()
+            return dict(await response.json())
+
+    async def transcript(self, table: str) -> Any:
+        """The transcript in plain JSON."""
+        async with self._session.get(f"{TABLES}/{table}") as response:
+            return (await response.json())["transcript"]
+
+    async def entries(self, table: str, after: Cursor = ZERO) -> AsyncGenerator[Entry]:
+        """A table's entries as they come, to its end or the server's. An end that is no answer at all is one too."""
+        url, headers = f"{TABLES}/{table}/events", {"Last-Event-ID": str(after)}
+        decoder = sse.Decoder()
+        async with asyncio.timeout(PATIENCE), self._session.get(url, headers=headers) as response:
+            assert response.status in (200, 204), await response.text()
+            try:
+                async for chunk in response.content.iter_any():
+                    for frame in decoder.feed(chunk):
+                        assert frame.event != "reset", frame
+                        if frame.id and frame.data:
+                            yield codec.decode_body(Cursor.parse(frame.id), frame.data.encode())
+            except ClientError:
+                pass  # killed: a reader sees no more than a connection that breaks
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait until it has ended; its exit code, negative for a signal."""
+        async with asyncio.timeout(PATIENCE):
+            return await self._process.wait()
+
+
+@asynccontextmanager
+async def serving(data: Path, *options: str) -> AsyncIterator[Server]:
+    """A server on this directory, on a free port, with nothing set in its environment. Killed in the end."""
+    command = [sys.executable, "-m", "roundtable.cli", "serve", "--port", "0", "--data", str(data), *options]
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environ, stdout=PIPE)
+    try:
+        assert process.stdout
+        async with asyncio.timeout(PATIENCE):
+            line = (await process.stdout.readline()).decode()
+        url = line.removeprefix("listening on ").strip()
+        assert url.startswith("http://127.0.0.1:"), line
+        async with ClientSession(url) as session:
+            yield Server(process, url, session)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def whole(server: Server, table: str, after: Cursor = ZERO) -> list[Entry]:
+    """All entries after a cursor, to the table's end."""
+    return [entry async for entry in server.entries(table, after)]
+
+
+def plain(transcript: Transcript) -> Any:
+    """As JSON tells it."""
+    return msgspec.json.decode(codec.encode(transcript))

@@ -1,0 +1,45 @@
+"""A table with real token loops: llama.cpp's own OpenAI-compatible server in two seats, a script in the third."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from protocol.transcript import fold
+from tests import test_llama_server, tiny_gguf
+from tests.server_process import serving, whole
+
+pytestmark = test_llama_server.pytestmark
+base_url = test_llama_server.base_url
+SHORT = {"max_tokens": 16, "temperature": 0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def room() -> Iterator[None]:
+    """A prompt of a table is some 1,500 bytes, each a token to this model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny_gguf, "CONTEXT", 4096)
+        yield
+
+
+async def test_real_models_and_a_script_hold_a_table(tmp_path: Path, base_url: str) -> None:
+    config = tmp_path / "roundtable.toml"
+    config.write_text(f'[providers.tiny]\ndialect = "openai"\nbase_url = "{base_url}"\n')
+    panel = [
+        {"name": "Ada", "model": "tiny:tiny", "options": SHORT},
+        {"name": "Ben", "model": "scripted:x", "options": {"text": "So it is.", "rate": 0}},
+        {"name": "Cleo", "model": "tiny:tiny", "options": SHORT},
+    ]
+    async with serving(tmp_path, "--config", str(config)) as server:
+        table = await server.convene(panel=panel, limits={"max_turns": 6})
+        transcript = fold(await whole(server, table))
+    assert (transcript.status, transcript.ended_reason) == ("closed", "max_turns")
+    assert [(turn.panelist, turn.status) for turn in transcript.turns] == [
+        (name, "completed") for name in ("Ada", "Ben", "Cleo") * 2
+    ]
+    for turn in transcript.turns:
+        real = turn.model == "tiny:tiny"
+        assert (turn.stop_reason, len(turn.text)) == ("length" if real else "end", 16 if real else 9)
+        assert turn.usage is not None
+        assert turn.usage.estimated is real  # llama-cpp-python counts nothing in a stream
+        assert min(turn.usage.input, turn.usage.output) > 0

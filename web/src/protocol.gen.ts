@@ -165,6 +165,9 @@ export interface TableClosed {
   reason: string;
   type: "table.closed";
 }
+/**
+ * Round `round` begins; the first is 1.
+ */
 export interface RoundStarted {
   at: number;
   round: number;

@@ -138,7 +138,7 @@ class Catalog:
 
     def _other(self, name: str) -> Provider:
         if name not in self._installed:
-            known = [*self._presets, *self._installed, *self._providers]
+            known = list(dict.fromkeys([*self._presets, *self._installed, *self._providers]))
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
             raise Invalid(f"There is no provider {name[:60]!r}; {hint}", field="model")

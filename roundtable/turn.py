@@ -66,7 +66,7 @@ class TurnRun:
         self._began = False
         self._usage: Usage | None = None
         self._stopped: e.TurnCancelled | None = None
-        self._scope = asyncio.timeout(None)
+        self._scope: asyncio.Timeout | None = None  # while running: every deadline and every stop is its end
         self._total_at: float | None = None
 
     def stop(self, ending: e.TurnCancelled) -> None:
@@ -74,8 +74,9 @@ class TurnRun:
         nothing, nor does a call after the end."""
         if self._stopped is None:
             self._stopped = ending
-            with contextlib.suppress(RuntimeError):  # not entered yet, or over
-                self._scope.reschedule(asyncio.get_running_loop().time())
+            if self._scope is not None:
+                with contextlib.suppress(RuntimeError):  # it is over
+                    self._scope.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Everything from asking to the end."""
@@ -83,7 +84,7 @@ class TurnRun:
         if deadlines.total:
             self._total_at = asyncio.get_running_loop().time() + deadlines.total
         try:
-            async with self._scope:
+            async with asyncio.timeout(None) as self._scope:
                 if self._stopped is not None:
                     raise TimeoutError
                 ending = await self._ask_until_answered()
@@ -165,7 +166,7 @@ class TurnRun:
 
     def _watch(self, seconds: float | None) -> None:
         """Set the scope's deadline `seconds` from now, but never past the total's, nor past a stop."""
-        if self._stopped is not None:
+        if self._stopped is not None or self._scope is None:
             return
         at = None if seconds is None else asyncio.get_running_loop().time() + seconds
         known = [when for when in (at, self._total_at) if when is not None]

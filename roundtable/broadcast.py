@@ -67,6 +67,7 @@ class Broadcast:
         self._blocks = Blocks(log, cache_bytes)
         self._pace = Pace(max_delay=max_delay, heartbeat=heartbeat)
         self._streams: dict[str, _Stream] = {}
+        self._opening: dict[str, _Stream] = {}  # being added to the tail, which may deliver before it says so
         self._changing = asyncio.Lock()  # held while streams are added to the tail, which takes time
         self._left = asyncio.Event()
         self._stop = asyncio.Event()
@@ -128,12 +129,15 @@ class Broadcast:
                 raise NotFound(f"There is no {name}.")
             recent = await self._log.read(name, max(0, last.cursor.seq - LOOK_BACK), limit=LOOK_BACK)
             tip = recent[-1].cursor
+            stream = self._opening[name] = _Stream(tip, _reason(recent))
             try:
                 await self._tail.add(name, tip)
             except BaseException:
                 self._tail.remove(name)  # cancelled, perhaps after it was added
                 raise
-            stream = self._streams[name] = _Stream(tip, _reason(recent))
+            finally:
+                del self._opening[name]
+            self._streams[name] = stream
             return stream
 
     def _add(self, stream: _Stream, dialect: Dialect) -> Channel:
@@ -200,13 +204,15 @@ class Broadcast:
                     self._tail.remove(name)
 
     def _deliver(self, name: str, records: list[Record]) -> None:
-        stream = self._streams.get(name)
+        stream = self._streams.get(name) or self._opening.get(name)
         fresh = [record for record in records if stream and record.cursor > stream.tip]
         if not stream or not fresh:
             return
         if fresh[0].cursor.seq == stream.tip.seq + 1:
             stream.offer(fresh)
-        else:  # the log lost entries that we have shown, and their numbers were given again
+        elif (
+            name in self._streams
+        ):  # the log lost entries that we have shown, and their numbers were given again
             self._break(name)
 
     def _break(self, name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocol import events as e
@@ -112,6 +112,9 @@ STEPS = {
 
 
 @settings(max_examples=500, deadline=None)
+@example(
+    [("say", 1)] * 6 + [("join", 0), ("turn", 2), ("say", 1), ("turn", 1)]
+)  # comes while the tail is added to
 @given(
     st.lists(st.one_of([st.tuples(st.just(step), n) for step, n in STEPS.items()]), min_size=10, max_size=60)
 )

@@ -4,7 +4,7 @@
  */
 import { seqOf } from "./cursor";
 import type { Entry } from "./reduce";
-import { endReason, retryNote } from "./words";
+import { endReason, retryNote, skippedNote } from "./words";
 import type { Limits } from "./protocol.gen";
 
 export interface Note {
@@ -21,6 +21,7 @@ export class Chronicle {
   readonly wordsAt = new Map<string, number>();
   #limits: Partial<Limits> = {};
   #resting = false;
+  #queued = new Set<string>(); // turns that have not begun
 
   add(entry: Entry): void {
     if (entry.type === "turn.delta" && !this.wordsAt.has(entry.turn)) this.wordsAt.set(entry.turn, entry.at);
@@ -28,6 +29,8 @@ export class Chronicle {
     const text = this.#text(entry);
     const turn = entry.type === "turn.retried" ? { turn: entry.turn } : {};
     if (text) this.notes.push({ seq: seqOf(entry.id), at: entry.at, text, ...turn });
+    if (entry.type === "turn.queued") this.#queued.add(entry.turn);
+    if (entry.type === "turn.started") this.#queued.delete(entry.turn);
     if (entry.type === "table.rested") this.#resting = true;
     if (entry.type === "table.resumed") this.#resting = false;
   }
@@ -36,6 +39,9 @@ export class Chronicle {
     switch (entry.type) {
       case "turn.retried":
         return retryNote(entry.panelist, entry.error, entry.wait, entry.attempt);
+      // What the table drops when it closes goes without saying.
+      case "turn.cancelled":
+        return entry.reason === "command" && this.#queued.has(entry.turn) ? skippedNote(entry.panelist) : "";
       case "table.paused":
         return "Paused. Whoever has the floor finishes; then nobody begins until the table is resumed.";
       case "table.resumed":

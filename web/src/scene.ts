@@ -41,11 +41,14 @@ export function sharesOf({ panel, turns }: Transcript): Map<string, number> {
 
 const counts = new WeakMap<Turn, number>();
 
+// Where words are not set apart by spaces, a character is as good as one.
+const WORD = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[^\s\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]+/gu;
+
 /** Words in what was said; a Turn never changes, so each is counted once. */
 export function wordsIn(turn: Turn): number {
   let count = counts.get(turn);
   if (count === undefined) {
-    count = turn.text.match(/\S+/g)?.length ?? 0;
+    count = turn.text.match(WORD)?.length ?? 0;
     counts.set(turn, count);
   }
   return count;

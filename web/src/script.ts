@@ -18,13 +18,13 @@ function line<T extends object>(of: T, make: (of: T) => Line): Line {
 }
 
 /**
- * Everything up to the Transcript's moment. A turn stands where it got the floor, and its own notes stand with it;
- * queued ones are not in the script.
+ * Everything up to the Transcript's moment. A turn stands where it got the floor, and its own notes stand with it.
+ * One that never got it is not in the script: its place in the queue lies above what was read since.
  */
 export function scriptOf({ turns, messages }: Transcript, notes: Note[]): Line[] {
   const script = [
-    ...turns.filter(isTold).map((turn) =>
-      line(turn, () => ({ kind: "turn", key: turn.turn, seq: turn.started_seq || turn.seq, turn })),
+    ...turns.filter(({ started_at }) => started_at > 0).map((turn) =>
+      line(turn, () => ({ kind: "turn", key: turn.turn, seq: turn.started_seq, turn })),
     ),
     ...messages.map((message) =>
       line(message, () => ({ kind: "message", key: `m${message.seq}`, seq: message.seq, message })),
@@ -34,22 +34,20 @@ export function scriptOf({ turns, messages }: Transcript, notes: Note[]): Line[]
   return script.sort((a, b) => a.seq - b.seq);
 }
 
-/** A queued turn is yet to come; one that was dropped before it began concerns the reader only if a person did it. */
-function isTold(turn: Turn): boolean {
-  return turn.started_at > 0 || (turn.status === "cancelled" && turn.reason === "command");
-}
-
-/** Turn -> whether its panelist left the table by it: as the fold counts failures. */
-export function departures(turns: Turn[]): Set<string> {
-  const left = new Set<string>();
+/** Turn by which its panelist left the table, as the fold counts failures -> how many others were still there. */
+export function departures({ panel, turns }: Transcript): Map<string, number> {
+  const left = new Map<string, number>();
+  const absent = new Set<string>();
   const failures = new Map<string, number>();
   const ended = turns.filter(({ ended_at }) => ended_at > 0).sort((a, b) => a.ended_at - b.ended_at);
   for (const { turn, panelist, status, error } of ended) {
-    if (status === "completed") failures.delete(panelist);
+    if (status === "completed") [failures, absent].forEach((each) => each.delete(panelist));
     if (status !== "failed" || !error || error.code === INTERRUPTED) continue;
     const count = (failures.get(panelist) ?? 0) + 1;
     failures.set(panelist, count);
-    if (!error.retryable || count === FAILURES_BEFORE_ABSENT) left.add(turn);
+    if (error.retryable && count !== FAILURES_BEFORE_ABSENT) continue;
+    absent.add(panelist);
+    left.set(turn, panel.length - absent.size);
   }
   return left;
 }

@@ -68,26 +68,38 @@ function endReasons(limits: Partial<Limits>): Record<string, string> {
   return {
     "": "",
     command: "Ended by a person.",
-    max_rounds: max_rounds ? `${max_rounds === 1 ? "The one round was" : `All ${max_rounds} rounds were`} held.` : "All rounds were held.",
+    max_rounds: `${allRounds(max_rounds ?? 0)} held.`,
     max_turns: max_turns ? `${counted(max_turns, "turn")} ${max_turns === 1 ? "was" : "were"} held, as agreed.` : "All turns were held.",
-    max_tokens: `The limit of ${count(max_tokens ?? 0)} tokens was reached.`,
-    max_seconds: `The limit of ${span(max_seconds ?? 0)} was reached.`,
-    max_dollars: `The limit of ${dollars(max_dollars ?? 0)} was reached.`,
+    max_tokens: max_tokens ? `The limit of ${count(max_tokens)} tokens was reached.` : "The token limit was reached.",
+    max_seconds: max_seconds ? `The limit of ${span(max_seconds)} was reached.` : "The time limit was reached.",
+    max_dollars: max_dollars ? `The limit of ${dollars(max_dollars)} was reached.` : "The cost limit was reached.",
     no_panelists: "Nobody was left at the table.",
   };
 }
 
-/** What a failed turn means for the one whose turn it was. `left` is whether she left the table by it. */
-export function failureNote(turn: Turn, left: boolean): string {
+function allRounds(rounds: number): string {
+  if (rounds === 1) return "The one round was";
+  if (rounds === 2) return "Both rounds were";
+  return rounds ? `All ${rounds} rounds were` : "All rounds were";
+}
+
+/** What a failed turn means for the one whose turn it was. `others` is how many stayed when she left by it. */
+export function failureNote(turn: Turn, others?: number): string {
+  const left = others !== undefined;
   const why = turn.error ? sentence(turn.error.detail || turn.error.code.replaceAll("_", " ")) : "";
   const what = left
     ? `${turn.panelist} left the table.`
     : turn.text
       ? `${turn.panelist} was cut off.`
       : `${turn.panelist} could not speak.`;
-  const next = left ? "The others go on." : `${turn.panelist} keeps the seat and is asked again in turn.`;
+  const next = left ? goOn(others) : `${turn.panelist} keeps the seat and is asked again in turn.`;
   const kept = turn.text ? " What was said stays on record; the others are not shown it." : "";
   return `${what} ${why}${kept} ${next}`;
+}
+
+function goOn(others: number): string {
+  if (others === 0) return "Nobody is left.";
+  return others === 1 ? "The other goes on." : "The others go on.";
 }
 
 export function retryNote(panelist: string, error: Failure, wait: number, attempt: number): string {
@@ -98,6 +110,11 @@ export function retryNote(panelist: string, error: Failure, wait: number, attemp
 export function cancelNote(turn: Turn): string {
   const why = turn.reason === "command" ? "A person skipped the rest." : "The table was closing.";
   return turn.text ? `${turn.panelist} was stopped here. ${why}` : `${turn.panelist} was skipped. ${why}`;
+}
+
+/** Of a turn that was cancelled before it began. */
+export function skippedNote(panelist: string): string {
+  return `A person skipped ${panelist}’s next turn.`;
 }
 
 /** Why a finished turn stops where it does, when that is not its own decision. */

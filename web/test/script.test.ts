@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { axisOf } from "../src/axis";
 import { Chronicle } from "../src/chronicle";
 import { barsOf, horizonOf, legible, roundsOf } from "../src/lanes";
-import { fold } from "../src/reduce";
-import { floorOf, nextOf, sharesOf, spendingOf } from "../src/scene";
+import { type Entry, fold } from "../src/reduce";
+import { floorOf, nextOf, sharesOf, spendingOf, wordsIn } from "../src/scene";
 import { departures, scriptOf } from "../src/script";
 import { entriesOf, NAMES } from "./golden";
 
@@ -30,14 +30,34 @@ describe("the script", () => {
     ]);
   });
 
+  it("tells of a turn skipped in the queue where that was done, not where it was queued", () => {
+    const opened = entriesOf("plain").slice(0, 2);
+    const seq = opened.length;
+    const at = (place: number) => ({ id: `1763675000000-${seq + place}`, at: 1763675001 + place });
+    const whose = { turn: "t1", panelist: "Ben" };
+    const usage = { input: 0, output: 0, cached: 0, thinking: 0 };
+    const entries = [
+      ...opened,
+      { ...at(1), type: "turn.queued", ...whose, kind: "speech", round: 1, reason: "" },
+      { ...at(2), type: "message.posted", message: "m", author: "Host", text: "Wait.", to: "" },
+      { ...at(3), type: "turn.cancelled", ...whose, attempt: 1, text: "", reason: "command", usage, cost: null },
+    ] as Entry[];
+    const chronicle = new Chronicle();
+    for (const entry of entries) chronicle.add(entry);
+    const lines = scriptOf(fold(entries), chronicle.notes);
+    expect(lines.map(({ kind }) => kind)).toEqual(["message", "note"]);
+    expect(chronicle.notes.at(-1)!.text).toBe("A person skipped Ben’s next turn.");
+  });
+
   it("keeps a line's object while its turn is unchanged", () => {
     const transcript = fold(entriesOf("plain"));
     expect(scriptOf(transcript, [])[0]).toBe(scriptOf(transcript, [])[0]);
   });
 
   it.each(NAMES)("lets the same people leave as the fold, in %s", (name) => {
-    const { turns, absent } = fold(entriesOf(name));
-    const left = departures(turns);
+    const transcript = fold(entriesOf(name));
+    const { turns, absent } = transcript;
+    const left = departures(transcript);
     const gone = turns.filter(({ turn }) => left.has(turn)).map(({ panelist }) => panelist);
     expect(new Set(gone)).toEqual(new Set(Object.keys(absent)));
   });
@@ -58,6 +78,15 @@ describe("the scene", () => {
     expect([...shares.values()].reduce((sum, each) => sum + each, 0)).toBeCloseTo(1);
     const dollars = [...spendingOf(transcript).values()].reduce((sum, each) => sum + each.dollars, 0);
     expect(dollars).toBeCloseTo(transcript.spent.dollars);
+  });
+});
+
+describe("words", () => {
+  it.each([
+    ["One can’t, or won’t.", 4], ["  ", 0], ["私は思う", 4], ["GPT は速い", 4],
+  ])("in %j: %i", (text, count) => {
+    const [turn] = fold(entriesOf("plain")).turns;
+    expect(wordsIn({ ...turn!, text })).toBe(count);
   });
 });
 

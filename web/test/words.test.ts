@@ -56,18 +56,21 @@ describe("why and what next", () => {
   it("says why a table ended", () => {
     expect(endReason("max_rounds", { max_rounds: 3 })).toBe("All 3 rounds were held.");
     expect(endReason("max_rounds", { max_rounds: 1 })).toBe("The one round was held.");
+    expect(endReason("max_rounds", { max_rounds: 2 })).toBe("Both rounds were held.");
+    expect(endReason("max_tokens", {})).toBe("The token limit was reached.");
     expect(endReason("max_dollars", { max_dollars: 0.5 })).toBe("The limit of $0.50 was reached.");
     expect(endReason("moon_phase", {}, "it is full")).toBe("Moon phase. It is full.");
   });
 
   it("says who failed, why, and what happens next", () => {
     const [, half, , last, refused] = transcriptOf("failures").turns;
-    expect(failureNote(half!, false)).toBe(
+    expect(failureNote(half!)).toBe(
       "Ben was cut off. The server asked to slow down. What was said stays on record; the others are not shown it. " +
         "Ben keeps the seat and is asked again in turn.",
     );
-    expect(failureNote(last!, true)).toBe("Ben left the table. The server asked to slow down. The others go on.");
-    expect(failureNote(refused!, true)).toContain("Cleo left the table. The server refused the key.");
+    expect(failureNote(last!, 2)).toBe("Ben left the table. The server asked to slow down. The others go on.");
+    expect(failureNote(refused!, 1)).toBe("Cleo left the table. The server refused the key. The other goes on.");
+    expect(failureNote(refused!, 0)).toContain("Nobody is left.");
   });
 });
 

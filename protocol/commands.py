@@ -2,6 +2,9 @@
 
 import msgspec
 
+HOST = "Host"
+"""Under whose name something is said that names no author."""
+
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
     """Base of all commands; `type` is the tag."""

@@ -126,7 +126,7 @@ class Broadcast:
                 return stream
             last = await self._log.last(name)
             if last is None:
-                raise NotFound(f"There is no {name}.")
+                raise NotFound(f"There is no table {name.partition('/')[2][:40]!r}.")
             recent = await self._log.read(name, max(0, last.cursor.seq - LOOK_BACK), limit=LOOK_BACK)
             tip = recent[-1].cursor
             stream = self._opening[name] = _Stream(tip, _reason(recent))

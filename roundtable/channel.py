@@ -225,7 +225,9 @@ class Channel:
             return
         frames, last = batch
         self._advance(last)
-        if frames:
+        if len(frames) > RUN_BYTES:  # one large entry: each takes it in pieces, at its own pace
+            self._release("lagged", before)
+        elif frames:
             await self._write(self.framing.wrap(frames), before)
 
     async def _write(self, wire: bytes, before: Cursor) -> None:

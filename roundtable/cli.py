@@ -80,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE if isinstance(error, CallerError) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        _tell(f"Cannot write: {error.strerror}.")
+        return FAILED
     return code
 
 
@@ -93,7 +96,9 @@ def _tell(text: str) -> None:
 def _serve(args: argparse.Namespace) -> int:
     if args.redis is not None:
         raise Invalid("--redis is not in this version yet; tables are kept in --data on this machine.")
-    if args.workers != 1:
+    if args.workers < 1:
+        raise Invalid("--workers is at least 1.")
+    if args.workers > 1:
         raise Invalid(
             "--workers above 1 needs --redis, which is not in this version yet: "
             "a data directory belongs to one process."

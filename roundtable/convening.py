@@ -1,10 +1,12 @@
 """What may be asked: the body of a convene request, and every check on it and on commands before they are accepted."""
 
 import secrets
+import unicodedata
 
 import msgspec
 
 from protocol import commands
+from protocol.commands import HOST
 from protocol.errors import Invalid
 from protocol.events import TableOpened, Then
 from protocol.messages import Limits, Panelist
@@ -19,6 +21,8 @@ MAX_TEXT = 20_000
 """Characters a person may say at once."""
 MAX_PERSONA = 4_000
 MAX_NAME = 40
+MAX_DEPTH = 32
+"""Levels of JSON in options: what a tool's schema may need, and far from any decoder's limit."""
 MAX_SEATS = 12
 """As many hues as eyes can tell apart, and as many voices as a reader can follow."""
 
@@ -78,6 +82,10 @@ def check_command(command: commands.ANY, transcript: Transcript) -> None:
         _check_text(command.text, "text", MAX_TEXT)
         if command.author:
             _check_name(command.author, "author")
+            if any(_same(command.author, panelist.name) for panelist in transcript.panel):
+                raise Invalid(
+                    f"{command.author} is a panelist; say it under a name of your own.", field="author"
+                )
         if command.to and all(panelist.name != command.to for panelist in transcript.panel):
             names = ", ".join(panelist.name for panelist in transcript.panel)
             raise Invalid(
@@ -103,9 +111,13 @@ def _check_panel(panel: list[Panelist], catalog: Catalog) -> None:
     for index, panelist in enumerate(panel):
         where = f"panel[{index}]"
         _check_name(panelist.name, f"{where}.name")
-        if panelist.name.casefold() in names:
+        if _plain(panelist.name) in names:
             raise Invalid(f"Two panelists are named {panelist.name!r}.", field=f"{where}.name")
-        names.add(panelist.name.casefold())
+        if _same(panelist.name, HOST):
+            raise Invalid(f"{HOST} is what the person at the table is called.", field=f"{where}.name")
+        names.add(_plain(panelist.name))
+        if _too_deep(panelist.options):
+            raise Invalid(f"Options are nested at most {MAX_DEPTH} deep.", field=f"{where}.options")
         if len(panelist.persona) > MAX_PERSONA:
             raise Invalid(f"A persona has at most {MAX_PERSONA:,} characters.", field=f"{where}.persona")
         try:
@@ -122,9 +134,37 @@ def _check_name(name: str, field: str) -> None:
         raise Invalid(f"The name {name!r} has characters that a name cannot have.", field=field)
 
 
+def _plain(name: str) -> str:
+    """The name as it is heard: one word per sound, whatever its case and however its letters are composed."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _same(one: str, other: str) -> bool:
+    return _plain(one) == _plain(other)
+
+
+def _too_deep(value: object) -> bool:
+    """Whether JSON is nested deeper than `MAX_DEPTH`; without recursion, which is what it protects."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _members(each)]
+        if not level:
+            return False
+    return True
+
+
+def _members(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
 def _limits(asked: AskedLimits) -> Limits:
     values = msgspec.structs.asdict(asked)
     for name, value in values.items():
         if value is not None and not 0 < value < 1e12:
-            raise Invalid(f"{name} is {value}; a limit is more than 0.", field=f"limits.{name}")
-    return Limits(**values) if any(value is not None for value in values.values()) else budget.DEFAULT
+            raise Invalid(f"{name} is more than 0 and less than a million million.", field=f"limits.{name}")
+    if all(value is None for name, value in values.items() if name != "max_dollars"):
+        # Nothing bounds nothing, and dollars alone do not where a model is free or its price unknown.
+        values["max_rounds"] = budget.DEFAULT.max_rounds
+    return Limits(**values)

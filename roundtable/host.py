@@ -19,7 +19,7 @@ import msgspec
 from protocol import codec, commands
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
-from protocol.errors import Conflict, LogError, NotFound, RoundtableError, WrongState
+from protocol.errors import Conflict, IllegalMove, LogDamaged, LogError, NotFound, WrongState
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable import convening, inbox, policies
@@ -87,9 +87,7 @@ class Host:
             for name in names:
                 try:
                     await self._resume(name.removeprefix("table/"))
-                except (
-                    RoundtableError
-                ):  # one table that cannot be read must not keep the others from going on
+                except Exception:  # whatever one table is ill with must not keep the others from going on
                     log.exception("%s cannot be taken over", name)
             before = names[-1]
 
@@ -152,8 +150,16 @@ class Host:
     async def summaries(self, *, before: str = "", limit: int = 20) -> list[Summary]:
         """Tables, newest first, those older than `before` if it is given."""
         names = await self._log.streams("table", before=stream(before) if before else "", limit=limit)
-        found = [await self._snapshots.of(name) for name in names]
-        return [summarise(transcript) for transcript in found if transcript is not None]
+        found = [await self._summary(name) for name in names]
+        return [summary for summary in found if summary is not None]
+
+    async def _summary(self, name: str) -> Summary | None:
+        try:
+            transcript = await self._snapshots.of(name)
+        except (LogDamaged, IllegalMove):  # one table that cannot be read must not cost the list
+            log.exception("%s cannot be listed", name)
+            return None
+        return None if transcript is None else summarise(transcript)
 
     async def _outcome(self, table: str, key: str, wait: float) -> e.Entry | None:
         with contextlib.suppress(TimeoutError):

@@ -72,12 +72,15 @@ class StreamOrchestrator:
     # -- taking the table --------------------------------------------------------------------------------------
 
     async def begin(self, opening: e.TableOpened) -> Cursor:
-        """Write a new table's first entries, up to who has the floor. Returns the cursor of `table.opened`."""
+        """Write a new table's first entries, up to who has the floor. Returns the cursor of `table.opened`.
+
+        Raises `LogUnavailable` at once when the store cannot be written: nobody waits for this table yet.
+        """
         self._begin_term(ZERO)
         self._note(opening)
         opened = Cursor.parse(self._transcript.cursor)
         self._advance()
-        await self._commit()
+        await self._commit(patient=False)
         return opened
 
     async def take_over(self, transcript: Transcript) -> None:
@@ -199,7 +202,7 @@ class StreamOrchestrator:
             return
         message = f"m{len(self._transcript.messages) + 1}"
         self._note(e.MessagePosted(
-            message=message, author=say.author or "Host", text=say.text, to=say.to, command=key, inbox=position
+            message=message, author=say.author or commands.HOST, text=say.text, to=say.to, command=key, inbox=position
         ))  # fmt: skip
         if self._transcript.status == "resting":
             self._note(e.TableResumed(reason="message"))
@@ -310,7 +313,7 @@ class StreamOrchestrator:
         self._noted.append(Record(self._next, encode_body(event, when)))
         self._next = self._next.next()
 
-    async def _commit(self) -> None:
+    async def _commit(self, *, patient: bool = True) -> None:
         while self._noted:
             batch, size = [self._noted.pop(0)], 0
             while (
@@ -318,14 +321,14 @@ class StreamOrchestrator:
                 and (size := size + len(batch[-1].body)) + len(self._noted[0].body) <= MAX_BATCH_BYTES
             ):
                 batch.append(self._noted.pop(0))
-            await self._append(batch)
+            await self._append(batch, patient=patient)
             self._acknowledged = batch[-1].cursor
         for key in [key for key in self._watched if key in self._transcript.commands]:
             future = self._watched.pop(key)
             if not future.done():
                 future.set_result(None)
 
-    async def _append(self, batch: list[Record]) -> None:
+    async def _append(self, batch: list[Record], *, patient: bool) -> None:
         """Append, and while the store is away wait for it: the same batch again is settled by the store."""
         pause, longest = STORE_BACK_OFF
         while True:
@@ -333,6 +336,8 @@ class StreamOrchestrator:
                 await self._log.append(self._stream, self._acknowledged, batch)
                 return
             except LogUnavailable as error:
+                if not patient:
+                    raise
                 log.warning("%s waits for the store: %s", self._stream, error.detail)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, longest)

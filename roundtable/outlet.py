@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 PATIENCE = 30.0
 # A fast reader never makes us wait, so after this much we let the loop turn. Bytes.
 BURST = 256 * 1024
+# One write, and so the most that we hold of what a reader does not take, however large an entry is. Bytes.
+PIECE = 128 * 1024
 # The kernel's share of what a reader has not read: in flight, and not yet sent. By default it would take about 3 MB
 # before back-pressure shows; half a megabyte still carries 5 MB/s over 100 ms. Bytes.
 SEND_BUFFER = 256 * 1024
@@ -33,11 +35,14 @@ class Outlet:
     async def send(self, wire: bytes) -> None:
         """Write and wait until it is taken. Raises `ConnectionAbortedError` when that lasts too long - the
         transport is gone then, as half of `wire` may have been sent - and `ConnectionError` when the reader left."""
-        if self.transport.is_closing():
-            raise ConnectionResetError("the reader has left")
-        self.transport.write(memoryview(wire))  # a view, as asyncio would copy the unsent rest twice
-        self._burst += len(wire)
-        await self.flush()
+        view = memoryview(wire)  # as asyncio would copy the unsent rest twice
+        for start in range(0, len(view), PIECE):
+            if self.transport.is_closing():
+                raise ConnectionResetError("the reader has left")
+            piece = view[start : start + PIECE]
+            self.transport.write(piece)
+            self._burst += len(piece)
+            await self.flush()
 
     async def flush(self) -> None:
         """Wait until nothing is left to write; raises like `send`."""

@@ -65,7 +65,7 @@ class Snapshots:
         while records := await self._log.read(stream, fold.seq):
             for record in records:
                 apply(fold.transcript, decode_body(*record))
-            fold.seq = records[-1].cursor.seq
+                fold.seq = record.cursor.seq
         ended = fold.transcript.status == "closed" and fold.saved < fold.seq
         if ended or fold.seq - fold.saved >= CHECKPOINT_EVERY:
             cursor = Cursor.parse(fold.transcript.cursor)

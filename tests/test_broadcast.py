@@ -15,6 +15,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import NotFound
 from roundtable import blocks as blocks_file
 from roundtable import channel as channel_file
+from roundtable import outlet as outlet_file
 from roundtable.blocks import Blocks, Dialect, cut
 from roundtable.broadcast import FIRST_WAIT, Broadcast
 from roundtable.channel import pause
@@ -172,6 +173,25 @@ def test_a_reader_who_stops_reading_holds_one_piece_delays_nobody_and_catches_up
         slow.pipe.read()
         await settle()
         assert slow.ids() == quick.ids() == expected(log)
+
+    perform(scene)
+
+
+def test_however_large_an_entry_is_no_more_than_a_piece_of_it_waits_for_a_reader() -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        live, quick = Reader(broadcast), Reader(broadcast)
+        await settle()
+        live.pipe.stall()
+        log.write(delta("x" * 3_000_000))
+        await settle()
+        late = Reader(broadcast)
+        late.pipe.stall()
+        await settle()
+        for reader in (live, late):
+            assert 0 < reader.pipe.get_write_buffer_size() <= outlet_file.PIECE
+            reader.pipe.read()
+        await settle()
+        assert live.ids() == late.ids() == quick.ids() == expected(log)
 
     perform(scene)
 

@@ -107,8 +107,8 @@ def test_it_says_what_it_can_do(run: Run) -> None:
         (["ask", "Why?", "--panel", "openai:gpt-5.4"], "OPENAI_API_KEY"),
         (["ask", "Why?", "--seat", "Ada"], "is not NAME=provider:model"),
         (["ask", "Why?", "--seat", f"Ada={QUICK}", "--seat", f"Ada={QUICK}"], "Two panelists are named 'Ada'"),
-        (["ask", "Why?", "--rounds", "0"], "a limit is more than 0"),
-        (["ask", "Why?", "--max-dollars", "nan"], "a limit is more than 0"),
+        (["ask", "Why?", "--rounds", "0"], "is more than 0"),
+        (["ask", "Why?", "--max-dollars", "nan"], "is more than 0"),
     ],
 )  # fmt: skip
 def test_a_wrong_call_is_told_in_one_line(run: Run, args: list[str], told: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from protocol import codec, commands
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
-from protocol.errors import CallerError, Invalid, KeyReused, NotFound, WrongState
+from protocol.errors import CallerError, Invalid, KeyReused, LogDamaged, LogUnavailable, NotFound, WrongState
 from protocol.transcript import Transcript, fold
 from providers.catalog import Catalog
 from roundtable import convening, inbox, snapshots
@@ -38,6 +38,14 @@ def resting(table: Transcript) -> bool:
 
 def speaking(table: Transcript) -> bool:
     return bool(table.of("started"))
+
+
+def deep(levels: int) -> object:
+    """JSON nested so deep."""
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 class House:
@@ -111,6 +119,9 @@ async def test_nothing_asked_for_is_the_default_panel_and_a_limit_that_is_shown(
         ({"panel": [AskedSeat("A", "openai:gpt-x")]}, "panel[0].model"),
         ({"panel": [AskedSeat("A", "scripted:x", "p" * 5_000)]}, "panel[0].persona"),
         ({"panel": [AskedSeat("A", "scripted:x", options={"tempo": 1})]}, "panel[0].options.tempo"),
+        ({"panel": [AskedSeat("A", "scripted:x", options={"tool": deep(40)})]}, "panel[0].options"),
+        ({"panel": [AskedSeat("\u00e9", "scripted:x"), AskedSeat("e\u0301", "scripted:x")]}, "panel[1].name"),
+        ({"panel": [AskedSeat("host", "scripted:x")]}, "panel[0].name"),
         ({"policy": "anarchy"}, "policy"),
         ({"limits": AskedLimits(max_turns=0)}, "limits.max_turns"),
         ({"limits": AskedLimits(max_dollars=-1)}, "limits.max_dollars"),
@@ -124,6 +135,40 @@ async def test_what_cannot_be_convened_names_the_field_and_leaves_nothing(
             await rooms.host.convene(msgspec.structs.replace(ask(), **wrong))
         assert caught.value.field == field
         assert await rooms.log.streams("table") == []
+
+
+async def test_dollars_alone_bound_nothing_so_rounds_do_too(tmp_path: Path) -> None:
+    async with house(tmp_path) as rooms:
+        opened = await rooms.host.convene(ask(QUICK, limits=AskedLimits(max_dollars=0.01)))
+        assert (await rooms.until(opened.id, closed)).ended_reason == "max_rounds"
+
+
+async def test_with_no_room_for_it_a_table_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise LogUnavailable("The disk is full.")
+
+    async with house(tmp_path) as rooms:
+        with monkeypatch.context() as patch:
+            patch.setattr(rooms.log, "append", full)
+            with pytest.raises(LogUnavailable):
+                await rooms.host.convene(ask())
+        assert await rooms.host.summaries() == []
+
+
+async def test_one_table_that_cannot_be_read_costs_neither_the_list_nor_the_next_try(tmp_path: Path) -> None:
+    async with house(tmp_path) as rooms:
+        good = (await rooms.host.convene(ask())).id
+        records = [
+            Record(Cursor(1, 1), codec.encode_body(e.TermBegan(owner="x"), AT)),
+            Record(Cursor(1, 2), b"rubbish"),
+        ]
+        await rooms.log.append("table/zz", ZERO, records)
+        assert [summary.id for summary in await rooms.host.summaries()] == [good]
+        for _ in range(2):  # the same error again: the fold was not left half done
+            with pytest.raises(LogDamaged):
+                await rooms.host.transcript("zz")
 
 
 def test_ids_order_by_time_and_do_not_repeat() -> None:
@@ -158,6 +203,7 @@ async def test_wrong_commands_are_told_why_and_change_nothing(tmp_path: Path) ->
             (commands.Say("x" * 30_000), Invalid),
             (commands.Say("x", to="Nobody"), Invalid),
             (commands.Say("x", author="<b>"), Invalid),
+            (commands.Say("x", author="ADA"), Invalid),
         ]
         for number, (command, error) in enumerate(wrong):
             with pytest.raises(error):

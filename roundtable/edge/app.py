@@ -4,6 +4,7 @@ Opened in this order: log, catalog, broadcast, host. Closed in reverse, after th
 """
 
 import gc
+import logging
 import os
 import signal
 import sys
@@ -77,6 +78,8 @@ def build(config: Config) -> web.Application:
 async def serve(config: Config, listening: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; a second one ends the process at once. `listening` is told the address."""
     limits.raise_open_files()
+    # Its parser prints a traceback for whatever anyone may send; what a handler did not foresee we log ourselves.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     sys.setswitchinterval(SWITCH)
     stop = stop_on(signal.SIGINT, signal.SIGTERM)
     runner = web.AppRunner(

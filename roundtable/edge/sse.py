@@ -36,7 +36,10 @@ async def events(request: web.Request) -> web.StreamResponse:
             return web.Response(status=204)  # tells an EventSource not to come back
         response = web.StreamResponse(headers=HEADERS)
         response.force_close()  # after an event stream there is nothing more to say on a connection
-        writer = await response.prepare(request)
+        try:
+            writer = await response.prepare(request)
+        except ConnectionError:
+            return response  # gone before we began
         if request.transport is not None and writer is not None:
             await _serve(channel, Outlet(request.transport, writer.drain), cursor, sse.comment() + first)
         return response

@@ -20,6 +20,7 @@ from providers.base import Provider
 from providers.demo import demo_panel
 from providers.openai import OpenAIProvider
 from providers.placement import Custom, find_key, place
+from providers.presets import Dialect, Preset
 from providers.scripted import ScriptedProvider, check_options
 from providers.survey import ProviderStatus
 
@@ -59,6 +60,9 @@ class Catalog:
         self._environ = environ
         self._clock = clock
         self._presets = place(environ, custom or {})
+        for preset in self._presets.values():
+            if find_key(preset, environ)[1]:
+                _speaker(preset.dialect)  # imported now, and not while tables talk
         self._installed: dict[str, EntryPoint] = {
             found.name: found for found in entry_points(group=ENTRY_POINTS) if found.name not in self._presets
         }
@@ -128,13 +132,13 @@ class Catalog:
             self._providers[name] = self._dialect(name) if name in self._presets else self._other(name)
         return self._providers[name]
 
-    def _dialect(self, name: str) -> OpenAIProvider:
+    def _dialect(self, name: str) -> Provider:
         preset = self._presets[name]
         env, key = find_key(preset, self._environ)
         if env and not key and not preset.local:
             detail = f"{preset.title} has no key: set {env} and restart."
             raise Invalid(detail, field="model", code="not_configured")
-        return OpenAIProvider(msgspec.structs.replace(preset, key_envs=(env,) if env else ()), key)
+        return _speaker(preset.dialect)(msgspec.structs.replace(preset, key_envs=(env,) if env else ()), key)
 
     def _other(self, name: str) -> Provider:
         if name not in self._installed:
@@ -151,8 +155,8 @@ class Catalog:
 
     async def _status(self, name: str) -> ProviderStatus:
         preset = self._presets[name]
-        if not preset.local:
-            return survey.remote(preset, *find_key(preset, self._environ))
+        if not preset.local or preset.dialect == "anthropic":
+            return survey.unasked(preset, *find_key(preset, self._environ))
         provider = self._provider(name)
         if isinstance(provider, OpenAIProvider):
             return await survey.local(preset, provider)
@@ -165,3 +169,12 @@ class Catalog:
         except Invalid as error:
             return ProviderStatus(name, name, False, False, "", error.detail)
         return ProviderStatus(name, name.title(), True, provider.local, provider.destination, "Installed")
+
+
+def _speaker(dialect: Dialect) -> Callable[[Preset, str], Provider]:
+    """What constructs a provider of this dialect. Anthropic's SDK takes 0.7 s to import: only who has a key waits."""
+    if dialect == "openai":
+        return OpenAIProvider
+    from providers.anthropic import AnthropicProvider  # noqa: PLC0415 - see above
+
+    return AnthropicProvider

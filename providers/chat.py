@@ -112,9 +112,7 @@ class Completion:
     def end(self) -> Stop:
         """What the end of the stream means. A finish reason counts only here: Gemini may send it early or often."""
         if not (self.done or self._finish):
-            if self._opening in (b"<", b"{", b"["):
-                raise self._failures.nonsense("something that is no stream of events")
-            raise self._failures.cut()
+            raise self._failures.unfinished(self._opening)
         if self._finish in _BROKEN:
             raise self._failures.reported(Report(0, "", f"it stopped with {self._finish!r}"), self._model)
         reason = "refusal" if self._refused else _STOPS.get(self._finish, "end")

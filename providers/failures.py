@@ -44,6 +44,7 @@ _CODES = {
     "context_length": "context_overflow",
     "exceed_context": "context_overflow",
     "model_not_found": "model_not_found",
+    "not_found_error": "model_not_found",
     "content_filter": "content_filter",
     "content_policy": "content_filter",
     "api_key": "auth",
@@ -58,12 +59,13 @@ _CODES = {
 # What only the message tells, where servers answer a plain 400 or 404 (or an error without status, in a stream).
 _MESSAGES = {
     "context_overflow": re.compile(
-        r"context (length|window|size)|maximum context|prompt is too long|too many tokens|input token count",
+        r"context (length|window|size|limit)|maximum context|prompt is too long|too many tokens|input token count",
         re.IGNORECASE,
     ),
     "model_not_found": re.compile(
         r"model\b.*(not found|not exist)|(invalid|unknown|valid) model", re.IGNORECASE | re.DOTALL
     ),
+    "quota": re.compile(r"credit balance", re.IGNORECASE),
     "auth": re.compile(r"api[ -]?key", re.IGNORECASE),
 }
 _VAGUE = {0, 400, 404, 413, 422}
@@ -151,6 +153,12 @@ class Failures:
     def cut(self) -> ProviderError:
         """The connection ended before the answer did."""
         return self._error("connection", f"{self.title} closed the connection before its answer was complete")
+
+    def unfinished(self, opening: bytes) -> ProviderError:
+        """The stream ended before the answer did, or was none: `opening` is its first byte."""
+        if opening in (b"<", b"{", b"["):
+            return self.nonsense("something that is no stream of events")
+        return self.cut()
 
     def timed_out(self) -> ProviderError:
         """No connection, or no list of models, within the time we give it."""

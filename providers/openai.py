@@ -6,8 +6,8 @@ belong to the turn.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -17,14 +17,11 @@ import openai
 from protocol.errors import Invalid, ProviderError
 from providers.base import Chunk, Request
 from providers.chat import Completion
+from providers.connection import TIMEOUT, listen, settings
 from providers.failures import Failures, report, retry_after
 from providers.options import read_chat
 from providers.presets import Preset
 
-# A server that does not take a connection in this time is down; DNS and TLS are included. Seconds.
-CONNECT_WITHIN = 10.0
-# After [DONE] the body's last bytes are read so that the connection can be used again; a server may never send them.
-DRAIN_WITHIN = 0.1
 # Lists of models are for people to choose from; OpenRouter's, the longest, has about 400.
 MODELS_LIMIT = 500
 # What the SDK raises on purpose; and by a key or an address that cannot be written into a request.
@@ -56,46 +53,26 @@ class OpenAIProvider:
     """One server of this dialect. Holds one pool of connections; `now` (Unix seconds) reads dates in `retry-after`."""
 
     def __init__(self, preset: Preset, key: str = "", *, now: Callable[[], float] = time.time) -> None:
-        self.name, self.local = preset.name, preset.local
-        self.destination = "this machine" if preset.local else preset.destination
+        self.name, self.local, self.destination = preset.name, preset.local, preset.seen_by
         self._preset, self._now = preset, now
         key_env = preset.key_envs[0] if preset.key_envs else ""
         self._failures = Failures(preset.title, preset.host, local=self.local, key_env=key_env, secret=key)
-        timeout = openai.Timeout(None, connect=CONNECT_WITHIN)
         self._client = (openai.AsyncOpenAI if preset.name == "openai" else _Foreign)(
             api_key=key or "none",  # local servers want no key, the SDK wants one
             base_url=preset.base_url,
-            timeout=timeout,
+            timeout=TIMEOUT,
             max_retries=0,
-            # A redirect would show the text to somebody else, and so would a proxy between us and ourselves.
-            # Where there is no TLS, nothing is verified, and reading the certificates costs 15 ms.
-            http_client=openai.DefaultAsyncHttpxClient(
-                timeout=timeout,
-                follow_redirects=False,
-                trust_env=not preset.local,
-                verify=preset.base_url.startswith("https:"),
-            ),
+            http_client=openai.DefaultAsyncHttpxClient(**settings(preset)),
         )
 
     def check(self, options: dict[str, Any]) -> None:
         """Raises `Invalid` when a panelist's options are not for this dialect."""
         read_chat(options)
 
-    async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
+    def stream(self, request: Request) -> AsyncGenerator[Chunk]:
         """See `providers.base.Provider.stream`."""
-        response = await self._ask(request)
         completion = Completion(self._failures, request.model)
-        try:
-            # Closing what is received closes the response, and with it a connection that is not read to its end.
-            async with aclosing(response.aiter_bytes()) as received:
-                async for data in received:
-                    for chunk in completion.feed(data):
-                        yield chunk
-                    if completion.done:
-                        await _drain(received)
-        except (httpx2.HTTPError, httpx2.StreamError, OSError):
-            raise self._failures.cut() from None
-        yield completion.end()
+        return listen(partial(self._ask, request), completion, self._failures)
 
     async def models(self, within: float) -> list[str]:
         """The models a server lists, within so many seconds; raises `ProviderError`. No vendor charges for it."""
@@ -156,11 +133,3 @@ class OpenAIProvider:
                 return self._failures.cut()
             case _:
                 return self._failures.refused(f"The request cannot be sent: {type(error).__name__}")
-
-
-async def _drain(received: AsyncIterator[bytes]) -> None:
-    """Read to the end of the body, which usually has come already."""
-    with suppress(httpx2.HTTPError, OSError, TimeoutError):
-        async with asyncio.timeout(DRAIN_WITHIN):
-            async for _ in received:
-                pass

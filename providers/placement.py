@@ -1,19 +1,18 @@
 """Where each preset's server is for this process, and which variable holds its key: environment and configuration."""
 
 from collections.abc import Mapping
-from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from protocol.errors import Invalid
-from providers.presets import PRESETS, Preset, is_loopback
+from providers.presets import PRESETS, Dialect, Preset, is_loopback
 
 
 class Custom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[providers.NAME]`: a compatible server, or a preset's server at another address."""
 
-    dialect: Literal["openai"]
+    dialect: Dialect
     base_url: str
     api_key_env: str = ""
 
@@ -21,13 +20,15 @@ class Custom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def place(environ: Mapping[str, str], custom: Mapping[str, Custom]) -> dict[str, Preset]:
     """Presets and added servers by name. Raises `Invalid` naming the address that is none."""
     placed = dict(PRESETS)
-    if url := environ.get("OPENAI_BASE_URL", "").strip():
-        placed["openai"] = _at(PRESETS["openai"], url, "OPENAI_BASE_URL")
+    for name in ("anthropic", "openai"):
+        env = f"{name.upper()}_BASE_URL"
+        if url := environ.get(env, "").strip():
+            placed[name] = _at(PRESETS[name], url, env)
     for name, server in custom.items():
         preset = PRESETS.get(name) or Preset(name=name, title=name, base_url="")
         preset = _at(preset, server.base_url, f"providers.{name}.base_url")
         envs = (server.api_key_env,) if server.api_key_env else preset.key_envs
-        placed[name] = msgspec.structs.replace(preset, key_envs=envs)
+        placed[name] = msgspec.structs.replace(preset, dialect=server.dialect, key_envs=envs)
     return placed
 
 

@@ -1,4 +1,4 @@
-"""Who speaks the Chat Completions dialect, and in which accent: one entry per vendor or server.
+"""Who speaks which dialect, and in which accent: one entry per vendor or server.
 
 Facts only, no I/O. Quirks are what a server refuses or lacks, each with the reason beside it.
 """
@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+Dialect = Literal["openai", "anthropic"]
+"""Chat Completions, or Messages."""
+
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    """A vendor or server of this dialect.
+    """A vendor or server. `limit`, `seed` and `stream_options` are of the dialect "openai" only.
 
     `key_envs` are the environment variables that may hold its key, the usual one first. `models` are the ones a
     panel is offered when nobody chose. `prices` is the vendor's name in the price list, `start` a command.
@@ -20,6 +23,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     base_url: str
+    dialect: Dialect = "openai"
     key_envs: tuple[str, ...] = ()
     destination: str = ""
     models: tuple[str, ...] = ()
@@ -33,6 +37,11 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     def local(self) -> bool:
         """Whether the server is this machine, so that no text leaves it."""
         return is_loopback(self.base_url)
+
+    @property
+    def seen_by(self) -> str:
+        """Who sees the text, for people."""
+        return "this machine" if self.local else self.destination
 
     @property
     def host(self) -> str:
@@ -52,6 +61,16 @@ def is_loopback(url: str) -> bool:
 
 
 _ALL = (
+    Preset(
+        name="anthropic",
+        title="Anthropic",
+        base_url="https://api.anthropic.com",
+        dialect="anthropic",
+        key_envs=("ANTHROPIC_API_KEY",),
+        destination="Anthropic",
+        models=("claude-sonnet-5-5", "claude-opus-5-5"),
+        prices="anthropic",
+    ),
     Preset(
         name="openai",
         title="OpenAI",

@@ -26,13 +26,13 @@ class ProviderStatus(msgspec.Struct, frozen=True):
     models: list[str] = []
 
 
-def remote(preset: Preset, env: str, key: str) -> ProviderStatus:
+def unasked(preset: Preset, env: str, key: str) -> ProviderStatus:
     """A vendor's status: whether its key is there. `env` is empty for a server that needs none."""
-    usable = bool(key or not env)
-    detail = "Key found" if key else "No key" if env else "Configured"
+    usable = bool(key or not env or preset.local)
+    detail = "Key found" if key else "Configured" if usable else "No key"
     hint = "" if usable else f"Set {env} and restart"
     return ProviderStatus(
-        preset.name, preset.title, usable, False, preset.destination, detail, hint, list(preset.models)
+        preset.name, preset.title, usable, preset.local, preset.seen_by, detail, hint, list(preset.models)
     )
 
 

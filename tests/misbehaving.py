@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on a raw socket that does what a test tells it, however wrong, byte by byte.
+"""A model server on a raw socket that does what a test tells it, however wrong, byte by byte.
 
 Each connection plays the server's `steps` for every request it reads. Nothing here knows the provider.
 """
@@ -37,10 +37,14 @@ class Received(msgspec.Struct):
 
 
 class MisbehavingServer:
-    """`async with MisbehavingServer(steps) as server`. `sent` counts the steps and frames that were written."""
+    """`async with MisbehavingServer(steps) as server`. `sent` counts the steps and frames that were written.
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    `flood` is the frame that `Act.FLOOD` repeats.
+    """
+
+    def __init__(self, steps: Sequence[Step], *, flood: bytes = FRAME) -> None:
         self.steps = steps
+        self.flood = flood
         self.requests: list[Received] = []
         self.asked = asyncio.Event()
         self.connections = 0
@@ -109,7 +113,7 @@ class MisbehavingServer:
                 raise ConnectionAbortedError
             case Act.FLOOD:
                 while not writer.is_closing():
-                    writer.write(chunk(FRAME))
+                    writer.write(chunk(self.flood))
                     await writer.drain()
                     self.sent += 1
 

@@ -10,6 +10,7 @@ from protocol.errors import Invalid
 from protocol.messages import Cost, Panelist, Usage
 from providers import catalog as catalog_module
 from providers import prices
+from providers.anthropic import AnthropicProvider
 from providers.catalog import SURVEY_KEEPS, Catalog
 from providers.openai import OpenAIProvider
 from providers.placement import Custom
@@ -78,7 +79,7 @@ async def test_a_malformed_model_is_refused(model: str) -> None:
 
 async def test_an_unknown_provider_is_refused_with_the_nearest() -> None:
     assert "did you mean 'ollama'?" in (await refused("olama:x")).detail
-    assert "known are openai, gemini" in (await refused("zzz:x")).detail
+    assert "known are anthropic, openai" in (await refused("zzz:x")).detail
 
 
 async def test_a_missing_key_is_named() -> None:
@@ -128,6 +129,25 @@ async def test_openai_base_url_moves_openai() -> None:
     catalog = Catalog({"OPENAI_BASE_URL": "https://proxy.example.org/v1", "OPENAI_API_KEY": "k"})
     provider, _ = catalog.resolve("openai:x")
     assert (provider.local, provider.destination) == (False, "proxy.example.org")
+    await catalog.close()
+
+
+async def test_anthropic_base_url_moves_anthropic() -> None:
+    catalog = Catalog({"ANTHROPIC_BASE_URL": "https://gate.example.org", "ANTHROPIC_API_KEY": "k"})
+    provider, _ = catalog.resolve("anthropic:claude")
+    assert isinstance(provider, AnthropicProvider)
+    assert (provider.local, provider.destination) == (False, "gate.example.org")
+    await catalog.close()
+
+
+async def test_a_custom_server_may_speak_the_messages_dialect() -> None:
+    custom = {"house": Custom("anthropic", "http://127.0.0.1:9")}
+    catalog = Catalog({}, custom)
+    provider, _ = catalog.resolve("house:big")
+    assert isinstance(provider, AnthropicProvider)
+    assert (provider.name, provider.local, provider.destination) == ("house", True, "this machine")
+    with pytest.raises(Invalid, match="no 'temperature'"):
+        catalog.check(Panelist("Ada", "house:big", options={"temperature": 1}))
     await catalog.close()
 
 
@@ -199,6 +219,21 @@ async def test_a_key_is_enough_and_no_vendor_is_called() -> None:
     )
     assert (found["xai"].usable, found["xai"].detail, found["xai"].hint) == (
         False, "No key", "Set XAI_API_KEY and restart",
+    )  # fmt: skip
+
+
+async def test_anthropic_comes_first_and_is_not_asked_even_on_this_machine() -> None:
+    environ = {"ANTHROPIC_API_KEY": "k", "OPENAI_API_KEY": "k"}
+    found = await survey(environ, Act.CUT)
+    models = list(PRESETS["anthropic"].models)
+    assert found["anthropic"] == ProviderStatus(
+        "anthropic", "Anthropic", True, False, "Anthropic", "Key found", models=models
+    )
+    panel = Catalog(environ).default_panel(list(found.values()))
+    assert [panelist.model.partition(":")[0] for panelist in panel] == ["anthropic", "openai", "anthropic"]
+    here = (await survey({"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}, Act.CUT))["anthropic"]
+    assert (here.usable, here.local, here.destination, here.detail) == (
+        True, True, "this machine", "Configured",
     )  # fmt: skip
 
 
@@ -302,6 +337,8 @@ def test_what_turns_cost() -> None:
     assert paid == Cost(12.5)  # 2.50 and 10.00 dollars; a model whose price no longer changes
     cached = prices.cost("openai:gpt-4o", Usage(input=1_000_000, output=1_000_000, cached=1_000_000))
     assert cached == Cost(11.25)
+    read = prices.cost("anthropic:claude-haiku-4-5", Usage(input=1_000_000, cached=1_000_000))
+    assert read == Cost(0.1)  # a tenth of 1 dollar
     assert prices.cost("ollama:anything", million) == prices.cost("scripted:x", million) == Cost(0.0)
     assert prices.cost("openai:gpt-99-nonesuch", million) is None
     assert prices.cost("house:big", million) is None

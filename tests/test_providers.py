@@ -13,10 +13,12 @@ import pytest
 
 from protocol.errors import ProviderError
 from protocol.messages import Message, Usage
+from providers.anthropic import AnthropicProvider
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
 from providers.openai import OpenAIProvider
 from providers.presets import PRESETS
 from providers.scripted import ScriptedProvider
+from tests import misbehaving_messages
 from tests.misbehaving import (
     DONE,
     HEAD,
@@ -169,6 +171,19 @@ async def play_openai(scenario: str) -> AsyncIterator[Stage]:
             await provider.close()
 
 
+# -- The Messages dialect -----------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def play_anthropic(scenario: str) -> AsyncIterator[Stage]:
+    async with MisbehavingServer(misbehaving_messages.WIRE[scenario]) as server:
+        provider = AnthropicProvider(msgspec.structs.replace(PRESETS["anthropic"], base_url=server.url))
+        try:
+            yield Stage(provider, ask(), server.asked.wait, server.gone.wait)
+        finally:
+            await provider.close()
+
+
 # -- Scripts ------------------------------------------------------------------------------------------------------
 
 SCRIPTS: dict[str, dict[str, Any]] = {
@@ -206,6 +221,7 @@ async def play_scripted(scenario: str) -> AsyncIterator[Stage]:
 
 SUBJECTS = [
     Subject("openai", frozenset(WIRE), play_openai),
+    Subject("anthropic", frozenset(misbehaving_messages.WIRE), play_anthropic),
     Subject("scripted", frozenset(SCRIPTS), play_scripted),
 ]
 

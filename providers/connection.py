@@ -1,0 +1,75 @@
+"""What every dialect's connection has in common: how it is made, and how one streamed answer is read to its end.
+
+The request itself, and what its refusal means, are the dialect's and its SDK's.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, suppress
+from typing import Any, Protocol
+
+import httpx2
+
+from providers.base import Chunk, Stop
+from providers.failures import Failures
+from providers.presets import Preset
+
+# A server that does not take a connection in this time is down; DNS and TLS are included. Seconds.
+CONNECT_WITHIN = 10.0
+# After the answer's end the body's last bytes are read so that the connection can be used again; a server may
+# never send them. Seconds.
+DRAIN_WITHIN = 0.1
+# No deadline but for connecting: waiting is the turn's to end.
+TIMEOUT = httpx2.Timeout(None, connect=CONNECT_WITHIN)
+
+
+class Answer(Protocol):
+    """One answer's reader: feed bytes, get chunks, then `end()` once. All methods raise `ProviderError`."""
+
+    done: bool
+
+    def feed(self, data: bytes) -> Iterator[Chunk]: ...
+
+    def end(self) -> Stop: ...
+
+
+def settings(preset: Preset) -> dict[str, Any]:
+    """How an SDK's HTTP client is constructed for a server.
+
+    A redirect would show the text to somebody else, and so would a proxy between us and ourselves. Where there is
+    no TLS, nothing is verified, and reading the certificates costs 15 ms.
+    """
+    return {
+        "timeout": TIMEOUT,
+        "follow_redirects": False,
+        "trust_env": not preset.local,
+        # Anthropic's SDK mounts the environment's proxies whether it is to be trusted or not.
+        "mounts": dict.fromkeys(("all://", "http://", "https://")) if preset.local else {},
+        "verify": preset.base_url.startswith("https:"),
+    }
+
+
+async def listen(
+    ask: Callable[[], Awaitable[httpx2.Response]], answer: Answer, failures: Failures
+) -> AsyncGenerator[Chunk]:
+    """Ask, and read the answer: `providers.base.Provider.stream`, but for the asking."""
+    response = await ask()
+    try:
+        # Closing what is received closes the response, and with it a connection that is not read to its end.
+        async with aclosing(response.aiter_bytes()) as received:
+            async for data in received:
+                for chunk in answer.feed(data):
+                    yield chunk
+                if answer.done:
+                    await _drain(received)
+    except (httpx2.HTTPError, httpx2.StreamError, OSError):
+        raise failures.cut() from None
+    yield answer.end()
+
+
+async def _drain(received: AsyncIterator[bytes]) -> None:
+    """Read to the end of the body, which usually has come already."""
+    with suppress(httpx2.HTTPError, OSError, TimeoutError):
+        async with asyncio.timeout(DRAIN_WITHIN):
+            async for _ in received:
+                pass

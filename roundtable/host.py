@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -202,18 +202,21 @@ class Host:
             done = await self._position(table, transcript.inbox)
             await owner.take_over(transcript)
             log.info("table %s taken over at %s", table, transcript.cursor)
-            await self._own(table, owner, done)
+            await self._own(table, owner, done, await self._log.read(inbox.stream(table), done.seq))
 
     async def _position(self, table: str, seq: int) -> Cursor:
         """The inbox cursor at `seq`."""
         records = await self._log.read(inbox.stream(table), seq - 1, limit=1) if seq else []
         return records[0].cursor if records else ZERO
 
-    async def _own(self, table: str, owner: StreamOrchestrator, done: Cursor) -> None:
+    async def _own(
+        self, table: str, owner: StreamOrchestrator, done: Cursor, waiting: Sequence[Record] = ()
+    ) -> None:
+        """Hold the table from now on: `waiting` are commands behind `done`, which no owner has acted on."""
         assert self._tail is not None, "start() comes first"
         self._owned[table] = owner
         self._inboxes[table] = Inbox(self._log, table, self._clock)
-        for record in await self._log.read(inbox.stream(table), done.seq):
+        for record in waiting:
             self._deliver(table, record)
             done = record.cursor
         await self._tail.add(inbox.stream(table), done)

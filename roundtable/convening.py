@@ -94,7 +94,7 @@ def check_command(command: commands.ANY, transcript: Transcript) -> None:
 
 
 def _check_text(text: str, field: str, longest: int) -> None:
-    if not text.strip():
+    if not any(letter.isprintable() and not letter.isspace() for letter in text):
         raise Invalid(f"The {field} is empty.", field=field)
     if len(text) > longest:
         raise Invalid(

@@ -107,6 +107,7 @@ async def test_nothing_asked_for_is_the_default_panel_and_a_limit_that_is_shown(
     ("wrong", "field"),
     [
         ({"topic": " \n"}, "topic"),
+        ({"topic": "\u200b\u200e"}, "topic"),
         ({"topic": "x" * (MAX_TOPIC + 1)}, "topic"),
         ({"panel": []}, "panel"),
         ({"panel": [MUTE] * 13}, "panel"),

@@ -6,30 +6,25 @@ Nothing is begun before the log says that it has begun.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable
 
 from protocol import commands
 from protocol import events as e
-from protocol.codec import encode_body
-from protocol.cursor import ZERO, Cursor, next_term
-from protocol.errors import Invalid, LogUnavailable
+from protocol.cursor import Cursor
+from protocol.errors import Invalid
 from protocol.messages import Failure
-from protocol.transcript import Transcript, apply
+from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable import budget, seating
-from roundtable.log.base import MAX_BATCH_BYTES, EventLog, Record
+from roundtable.log.base import MAX_BATCH_BYTES, EventLog
 from roundtable.merge import Merge, Source, coalesce
 from roundtable.policies import Plan, TurnPolicy
 from roundtable.turn import TurnRun
-
-log = logging.getLogger("roundtable.orchestrator")
+from roundtable.writer import Writer
 
 # Characters taken from the merge for one append: a quarter of a batch in bytes, as UTF-8 needs at most four each.
 TAKE = MAX_BATCH_BYTES // 4
-# While the store cannot be written the table waits, and asks again after this many seconds, doubled to the second.
-STORE_BACK_OFF = (0.1, 5.0)
 # A policy that plans more steps than this without a turn to wait for is broken.
 MAX_STEPS = 200
 
@@ -53,19 +48,15 @@ class StreamOrchestrator:
         self._policy = policy
         self._owner = owner
         self._clock = clock
-        self._transcript = Transcript()  # as it will be when what is noted has been appended
-        self._acknowledged = ZERO
-        self._next = ZERO
-        self._noted: list[Record] = []
+        self._writer = Writer(stream, log, clock)
         self._wake = asyncio.Event()
         self._merge = Merge(self._wake)
         self._runs: dict[str, tuple[TurnRun, Source]] = {}
         self._to_start: list[tuple[TurnRun, str]] = []
         self._delivered = 0  # inbox position up to which commands were handed over
         self._commands: deque[tuple[int, e.CommandSubmitted]] = deque()
-        self._cancelling: tuple[str, str, int] | None = (
-            None  # turn, key, inbox position of a cancel under way
-        )
+        # Turn, key and inbox position of a cancel under way.
+        self._cancelling: tuple[str, str, int] | None = None
         self._closing: e.TableClosed | None = None
         self._watched: dict[str, asyncio.Future[None]] = {}
 
@@ -76,30 +67,25 @@ class StreamOrchestrator:
 
         Raises `LogUnavailable` at once when the store cannot be written: nobody waits for this table yet.
         """
-        self._begin_term(ZERO)
-        self._note(opening)
-        opened = Cursor.parse(self._transcript.cursor)
+        self._writer.begin_term(self._owner)
+        self._writer.note(opening)
+        opened = self._writer.last
         self._advance()
         await self._commit(patient=False)
         return opened
 
     async def take_over(self, transcript: Transcript) -> None:
         """Go on with a table that another owner left: `transcript` is the fold of the whole log, and now ours."""
-        self._transcript = transcript
+        self._writer = Writer(self._stream, self._log, self._clock, transcript)
         self._delivered = transcript.inbox
-        self._acknowledged = Cursor.parse(transcript.cursor)
-        self._begin_term(self._acknowledged)
+        self._writer.begin_term(self._owner)
         for turn in transcript.of("started"):
             error = Failure("interrupted", "The server stopped during this turn.", retryable=True)
-            self._note(e.TurnFailed(
+            self._writer.note(e.TurnFailed(
                 turn=turn.turn, panelist=turn.panelist, attempt=turn.attempt, text=turn.text, error=error
             ))  # fmt: skip
         self._advance()
         await self._commit()
-
-    def _begin_term(self, last: Cursor) -> None:
-        self._next = Cursor(next_term(last.term, self._clock()), last.seq + 1)
-        self._note(e.TermBegan(owner=self._owner))
 
     # -- what others ask ---------------------------------------------------------------------------------------
 
@@ -160,7 +146,7 @@ class StreamOrchestrator:
 
     def _gather(self) -> None:
         for item in coalesce(self._merge.take(TAKE)):
-            self._note(item.event, item.at)
+            self._writer.note(item.event, item.at)
             if isinstance(item.event, e.TurnCompleted | e.TurnFailed | e.TurnCancelled):
                 self._ended(item.event)
         while self._commands and self._cancelling is None and self._closing is None:
@@ -183,9 +169,9 @@ class StreamOrchestrator:
             case commands.Say() as say:
                 self._say(say, key, position)
             case commands.Pause() if status == "open":
-                self._note(e.TablePaused(reason="command", command=key, inbox=position))
+                self._writer.note(e.TablePaused(reason="command", command=key, inbox=position))
             case commands.Resume() if status in ("paused", "resting"):
-                self._note(e.TableResumed(reason="command", command=key, inbox=position))
+                self._writer.note(e.TableResumed(reason="command", command=key, inbox=position))
             case commands.Close() if status != "closed":
                 self._closing = e.TableClosed(reason="command", command=key, inbox=position)
             case commands.Cancel(turn=turn):
@@ -201,11 +187,11 @@ class StreamOrchestrator:
             )
             return
         message = f"m{len(self._transcript.messages) + 1}"
-        self._note(e.MessagePosted(
+        self._writer.note(e.MessagePosted(
             message=message, author=say.author or commands.HOST, text=say.text, to=say.to, command=key, inbox=position
         ))  # fmt: skip
         if self._transcript.status == "resting":
-            self._note(e.TableResumed(reason="message"))
+            self._writer.note(e.TableResumed(reason="message"))
 
     def _cancel(self, turn: str, key: str, position: int) -> None:
         state = next((known for known in self._transcript.turns if known.turn == turn), None)
@@ -217,12 +203,14 @@ class StreamOrchestrator:
                 e.TurnCancelled(turn=turn, panelist=state.panelist, command=key, inbox=position)
             )
         elif state.status == "queued":
-            self._note(e.TurnCancelled(turn=turn, panelist=state.panelist, command=key, inbox=position))
+            self._writer.note(
+                e.TurnCancelled(turn=turn, panelist=state.panelist, command=key, inbox=position)
+            )
         else:
             self._refuse(key, position, f"{turn} has ended: it is {state.status}.")
 
     def _refuse(self, key: str, position: int, detail: str, *, code: str = "wrong_state") -> None:
-        self._note(e.CommandRefused(code=code, detail=detail, command=key, inbox=position))
+        self._writer.note(e.CommandRefused(code=code, detail=detail, command=key, inbox=position))
 
     # -- what follows ------------------------------------------------------------------------------------------
 
@@ -238,9 +226,9 @@ class StreamOrchestrator:
             if limit:
                 self._end_by(limit, cut=limit == "max_seconds")
                 return
-            before = self._next
+            before = self._writer.last
             self._carry_out(self._policy.plan(self._transcript))
-            if self._next == before:
+            if self._writer.last == before:
                 return
         raise RuntimeError(f"Policy {self._policy.name} plans without end.")
 
@@ -252,10 +240,10 @@ class StreamOrchestrator:
             if not budget.may_begin_round(self._transcript):
                 self._end_by("max_rounds")
                 return
-            self._note(e.RoundStarted(round=plan.round))
+            self._writer.note(e.RoundStarted(round=plan.round))
             seats = seats[: budget.turns_left(self._transcript)]
         for seat in seats:
-            self._note(e.TurnQueued(
+            self._writer.note(e.TurnQueued(
                 turn=f"t{len(self._transcript.turns) + 1}", panelist=seat.panelist, kind=seat.kind,
                 round=self._transcript.round, reason=seat.reason,
             ))  # fmt: skip
@@ -270,12 +258,12 @@ class StreamOrchestrator:
         try:
             seated = seating.seat(self._transcript, turn, self._catalog)
         except Invalid as error:
-            self._note(e.TurnStarted(turn=turn, panelist=name, model=model))
+            self._writer.note(e.TurnStarted(turn=turn, panelist=name, model=model))
             failure = Failure(error.code, error.detail)
-            self._note(e.TurnFailed(turn=turn, panelist=name, error=failure))
+            self._writer.note(e.TurnFailed(turn=turn, panelist=name, error=failure))
             return
         deadlines = seated.speaker.deadlines
-        self._note(e.TurnStarted(
+        self._writer.note(e.TurnStarted(
             turn=turn, panelist=name, model=model, digest=seated.projection.digest(),
             first_within=deadlines.first, idle_within=deadlines.idle, total_within=deadlines.total,
         ))  # fmt: skip
@@ -285,7 +273,9 @@ class StreamOrchestrator:
         self._to_start.append((run, turn))
 
     def _drop(self, turn: str, reason: str) -> None:
-        self._note(e.TurnCancelled(turn=turn, panelist=self._transcript.turn(turn).panelist, reason=reason))
+        self._writer.note(
+            e.TurnCancelled(turn=turn, panelist=self._transcript.turn(turn).panelist, reason=reason)
+        )
 
     def _end_by(self, reason: str, *, cut: bool = False) -> None:
         rests = self._transcript.then == "rest"
@@ -297,7 +287,7 @@ class StreamOrchestrator:
             self._drop(turn.turn, reason)
         speaking = self._transcript.of("started")
         if not speaking:
-            self._note(ending)
+            self._writer.note(ending)
         elif cut:
             for turn in speaking:
                 self._runs[turn.turn][0].stop(
@@ -306,38 +296,13 @@ class StreamOrchestrator:
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    def _note(self, event: e.Event, at: float | None = None) -> None:
-        """Put an event behind what is noted; the transcript has it at once, the log with the next commit."""
-        when = max(self._clock() if at is None else at, self._transcript.at)
-        apply(self._transcript, e.Entry(self._next, when, event))
-        self._noted.append(Record(self._next, encode_body(event, when)))
-        self._next = self._next.next()
+    @property
+    def _transcript(self) -> Transcript:
+        return self._writer.transcript
 
     async def _commit(self, *, patient: bool = True) -> None:
-        while self._noted:
-            batch, size = [self._noted.pop(0)], 0
-            while (
-                self._noted
-                and (size := size + len(batch[-1].body)) + len(self._noted[0].body) <= MAX_BATCH_BYTES
-            ):
-                batch.append(self._noted.pop(0))
-            await self._append(batch, patient=patient)
-            self._acknowledged = batch[-1].cursor
+        await self._writer.commit(patient=patient)
         for key in [key for key in self._watched if key in self._transcript.commands]:
             future = self._watched.pop(key)
             if not future.done():
                 future.set_result(None)
-
-    async def _append(self, batch: list[Record], *, patient: bool) -> None:
-        """Append, and while the store is away wait for it: the same batch again is settled by the store."""
-        pause, longest = STORE_BACK_OFF
-        while True:
-            try:
-                await self._log.append(self._stream, self._acknowledged, batch)
-                return
-            except LogUnavailable as error:
-                if not patient:
-                    raise
-                log.warning("%s waits for the store: %s", self._stream, error.detail)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, longest)

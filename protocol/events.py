@@ -34,7 +34,7 @@ class TermBegan(Event, frozen=True, tag="term.began"):
 
 
 class TableOpened(Event, frozen=True, tag="table.opened"):
-    """The table exists: who sits at it, about what, and until when."""
+    """The table exists: who sits at it, about what, and until when. `record` false: it is on no disk."""
 
     table: str
     topic: str
@@ -43,6 +43,7 @@ class TableOpened(Event, frozen=True, tag="table.opened"):
     limits: Limits
     then: Then = "close"
     seed: int = 0
+    record: bool = True
 
 
 class TablePaused(Effect, frozen=True, tag="table.paused"):

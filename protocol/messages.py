@@ -29,7 +29,8 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens of one turn. `input` includes `cached`; `output` includes `thinking`.
+    """Tokens of one turn. `input` includes `cached` (read from the vendor's cache) and `cache_write`; `output` includes
+    `thinking`.
 
     `estimated` is true when the provider told nothing and we counted words ourselves.
     """
@@ -38,6 +39,7 @@ class Usage(msgspec.Struct, frozen=True):
     output: int = 0
     thinking: int = 0
     cached: int = 0
+    cache_write: int = 0
     estimated: bool = False
 
 

@@ -91,6 +91,7 @@ class Transcript(msgspec.Struct):
     limits: Limits = Limits()
     then: e.Then = "close"
     seed: int = 0
+    record: bool = True
     opened_at: float = 0.0
     running_since: float = 0.0  # when the clock of max_seconds last started; 0 while it stands
     ended_reason: str = ""
@@ -200,6 +201,7 @@ def _check(transcript: Transcript, event: e.Event) -> None:
 def _opened(t: Transcript, entry: e.Entry, event: e.TableOpened) -> None:
     t.status, t.table, t.topic, t.policy = "open", event.table, event.topic, event.policy
     t.panel, t.limits, t.then, t.seed = event.panel, event.limits, event.then, event.seed
+    t.record = event.record
     t.opened_at = t.running_since = entry.at
 
 

@@ -36,6 +36,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     host: str = "127.0.0.1"
     port: Port = 8420  # 0 picks a free one; not 8000 or 8080, where model servers listen
     data: Path = _DATA
+    # redis://, rediss:// or unix://: tables are kept there and not in `data`, and served by many nodes. One with a
+    # password belongs in ROUNDTABLE_REDIS.
+    redis: str = Secret()
+    # Accept a Redis that would lose tables when it stops (`appendonly no`).
+    redis_volatile: bool = False
+    # Folders with GGUF files: `llama:NAME` is NAME.gguf in one of them.
+    model_folders: tuple[Path, ...] = ()
     secret_file: Path | None = None
     # Never in the file: from ROUNDTABLE_SECRET, or what `secret_file` holds. Empty means loopback only.
     secret: str = Secret()
@@ -62,6 +69,8 @@ def load(path: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
     values.setdefault("data", _default_data(environ))
     if environ.get("ROUNDTABLE_DATA"):
         values["data"] = environ["ROUNDTABLE_DATA"]
+    if environ.get("ROUNDTABLE_REDIS"):
+        values["redis"] = environ["ROUNDTABLE_REDIS"]
     values |= {key: value for key, value in flags.items() if value is not None}
     try:
         config = msgspec.convert(values, Config, dec_hook=_path)
@@ -70,7 +79,7 @@ def load(path: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
         key = place.rstrip("`").removeprefix("$.")
         raise Invalid(f"{_where(path)}{key or 'configuration'}: {detail}.", field=key) from error
     secret = environ.get("ROUNDTABLE_SECRET") or _secret(config.secret_file)
-    return msgspec.structs.replace(config, secret=Secret(secret))
+    return msgspec.structs.replace(config, secret=Secret(secret), redis=Secret(config.redis))
 
 
 def _where(path: Path | None) -> str:
@@ -119,8 +128,16 @@ def _read(path: Path) -> dict[str, Any]:
             _check_keys(path, table, Custom.__struct_fields__, f"providers.{name}.")
     for key in ("data", "secret_file"):
         if values.get(key) and isinstance(values[key], str):
-            values[key] = str(path.parent / Path(values[key]).expanduser())
+            values[key] = _beside(path, values[key])
+    folders = values.get("model_folders")
+    if isinstance(folders, list) and all(isinstance(folder, str) for folder in folders):
+        values["model_folders"] = [_beside(path, folder) for folder in folders]
     return values
+
+
+def _beside(path: Path, named: str) -> str:
+    """A path as it is named in the file `path`."""
+    return str(path.parent / Path(named).expanduser())
 
 
 def _check_keys(path: Path, table: dict[str, Any], known: tuple[str, ...], prefix: str) -> None:

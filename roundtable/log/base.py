@@ -4,7 +4,7 @@ A stream is named `kind/id` (`table/01j...`, `inbox/01j...`). Its records are nu
 written in order under non-decreasing terms. A store moves bytes: it neither reads nor writes events.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -50,7 +50,10 @@ class Tail(Protocol):
         ...
 
     def __aiter__(self) -> AsyncIterator[tuple[str, list[Record]]]:
-        """Batches as they are written: never empty, at most `MAX_BATCH_BYTES` unless one record is larger."""
+        """Batches as they are written, at most `MAX_BATCH_BYTES` unless one record is larger.
+
+        An empty batch says that the stream was deleted; it is no longer followed then.
+        """
         ...
 
     async def close(self) -> None:
@@ -58,8 +61,35 @@ class Tail(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """Who owns which live stream: a lease says who, the term in the log makes it safe.
+
+    Leases are kept with the streams and measured by the store's clock, so holders need not agree on the time.
+    """
+
+    async def claim(self, streams: Collection[str], holder: str, seconds: float) -> set[str]:
+        """Own the streams for so long from now; those that `holder` owns now, new or prolonged.
+
+        Missing are those whose lease of another still runs. 0 seconds hands over: the stream is abandoned at once.
+        """
+        ...
+
+    async def release(self, stream: str, holder: str) -> None:
+        """The stream needs no owner any more. No effect when it is another's, or nobody's."""
+        ...
+
+    async def abandoned(self, limit: int = 100) -> list[str]:
+        """Streams whose lease ran out without a release: their owner died or lost the store."""
+        ...
+
+
 class EventLog(Protocol):
     """All methods raise `LogUnavailable` when the store cannot be used, `LogDamaged` when it cannot be read."""
+
+    @property
+    def leases(self) -> Leases:
+        """Who owns what."""
+        ...
 
     async def append(self, stream: str, expected: Cursor, batch: Sequence[Record]) -> Outcome:
         """Add `batch` if the stream's last cursor is `expected` (ZERO: the stream is new).
@@ -94,9 +124,8 @@ class EventLog(Protocol):
         ...
 
     async def delete(self, stream: str) -> None:
-        """Remove the stream and its checkpoint for good, and stop every tail following it.
-
-        Removing what is not there is no error.
+        """Remove the stream, its checkpoint and its lease for good; every tail on every node says so and follows
+        it no longer. Removing what is not there is no error.
         """
         ...
 

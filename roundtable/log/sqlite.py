@@ -15,6 +15,7 @@ from protocol.cursor import ZERO, Cursor
 from roundtable.log import sqlite_reader as reader
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, Outcome, Record, Tail
 from roundtable.log.batch import check
+from roundtable.log.leases import LocalLeases
 from roundtable.log.sqlite_file import Sync, damaged, lock, prepare, translate
 from roundtable.log.sqlite_tail import SqliteTail
 from roundtable.log.sqlite_writer import Writer
@@ -40,6 +41,7 @@ class SqliteLog:
         self._writer = Writer(connection, path)
         self._audience: set[SqliteTail] = set()
         self._closed = False
+        self.leases = LocalLeases()
 
     @classmethod
     async def open(cls, directory: Path, *, sync: Sync = "normal") -> Self:

@@ -92,13 +92,14 @@ export interface TermBegan {
   type: "term.began";
 }
 /**
- * The table exists: who sits at it, about what, and until when.
+ * The table exists: who sits at it, about what, and until when. `record` false: it is on no disk.
  */
 export interface TableOpened {
   at: number;
   limits: Limits;
   panel: Panelist[];
   policy: string;
+  record: boolean;
   seed: number;
   table: string;
   then: "close" | "rest";
@@ -272,9 +273,10 @@ export interface TurnCompleted {
   usage: Usage;
 }
 /**
- * Tokens of one turn. `input` includes `cached`; `output` includes `thinking`. `estimated` is true when the provider told nothing and we counted words ourselves.
+ * Tokens of one turn. `input` includes `cached` (read from the vendor's cache) and `cache_write`; `output` includes `thinking`. `estimated` is true when the provider told nothing and we counted words ourselves.
  */
 export interface Usage {
+  cache_write: number;
   cached: number;
   estimated: boolean;
   input: number;
@@ -371,6 +373,7 @@ export interface Transcript {
   opened_at: number;
   panel: Panelist[];
   policy: string;
+  record: boolean;
   round: number;
   running_since: number;
   seed: number;

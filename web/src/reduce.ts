@@ -26,7 +26,7 @@ const NOTHING_SPENT: Spent = { turns: 0, tokens_in: 0, tokens_out: 0, dollars: 0
 export function newTranscript(): Transcript {
   return {
     cursor: ZERO, at: 0, status: "new", table: "", topic: "", panel: [], policy: "", limits: NO_LIMITS, then: "close",
-    seed: 0, opened_at: 0, running_since: 0, ended_reason: "", ended_detail: "", round: 0, turns: [], messages: [],
+    seed: 0, record: true, opened_at: 0, running_since: 0, ended_reason: "", ended_detail: "", round: 0, turns: [], messages: [],
     absent: {}, failures: {}, spent: NOTHING_SPENT, base: NOTHING_SPENT, base_round: 0, commands: {}, inbox: 0,
   };
 }
@@ -139,8 +139,8 @@ function acknowledge(transcript: Transcript, { id, command, inbox }: { id: strin
 type Step<T extends Type> = (transcript: Transcript, entry: Entry<Of<T>>) => void;
 
 const STEPS: { [T in Type]?: Step<T> } = {
-  "table.opened": (t, { table, topic, policy, panel, limits, then, seed, at }) => {
-    Object.assign(t, { status: "open", table, topic, policy, panel, limits, then, seed, opened_at: at });
+  "table.opened": (t, { table, topic, policy, panel, limits, then, seed, record = true, at }) => {
+    Object.assign(t, { status: "open", table, topic, policy, panel, limits, then, seed, record, opened_at: at });
     t.running_since = at;
   },
   "table.paused": (t, { at }) => stopClock(t, "paused", at),

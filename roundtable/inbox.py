@@ -72,6 +72,9 @@ class Inbox:
                 return cursor.seq
 
     async def _catch_up(self) -> None:
+        if not await self._log.has(self._stream, self._last):
+            self._last = ZERO  # the store has lost commands, or the table was deleted
+            self._known.clear()
         while records := await self._log.read(self._stream, self._last.seq):
             for record in records:
                 self._note(record)

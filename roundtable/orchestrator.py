@@ -58,7 +58,6 @@ class StreamOrchestrator:
         # Turn, key and inbox position of a cancel under way.
         self._cancelling: tuple[str, str, int] | None = None
         self._closing: e.TableClosed | None = None
-        self._watched: dict[str, asyncio.Future[None]] = {}
 
     # -- taking the table --------------------------------------------------------------------------------------
 
@@ -71,21 +70,29 @@ class StreamOrchestrator:
         self._writer.note(opening)
         opened = self._writer.last
         self._advance()
-        await self._commit(patient=False)
+        await self._writer.commit(patient=False)
         return opened
 
-    async def take_over(self, transcript: Transcript) -> None:
-        """Go on with a table that another owner left: `transcript` is the fold of the whole log, and now ours."""
+    async def take_over(self, transcript: Transcript, *, lost: int = 0) -> None:
+        """Go on with a table that another owner left: `transcript` is the fold of the whole log, and now ours.
+
+        `lost` entries had been acknowledged and are not in the log any more.
+        """
         self._writer = Writer(self._stream, self._log, self._clock, transcript)
         self._delivered = transcript.inbox
-        self._writer.begin_term(self._owner)
+        self._writer.begin_term(self._owner, lost=lost)
         for turn in transcript.of("started"):
             error = Failure("interrupted", "The server stopped during this turn.", retryable=True)
             self._writer.note(e.TurnFailed(
                 turn=turn.turn, panelist=turn.panelist, attempt=turn.attempt, text=turn.text, error=error
             ))  # fmt: skip
         self._advance()
-        await self._commit()
+        await self._writer.commit()
+
+    @property
+    def acknowledged(self) -> Cursor:
+        """The last entry that the log has accepted from us."""
+        return self._writer.acknowledged
 
     # -- what others ask ---------------------------------------------------------------------------------------
 
@@ -96,34 +103,22 @@ class StreamOrchestrator:
             self._commands.append((position, submitted))
             self._wake.set()
 
-    def effect(self, key: str) -> asyncio.Future[None]:
-        """Done at the first commit from now on after which the command with this key has had its effect, or when
-        `run` ends. Whether it had one before is for the caller to look up."""
-        if key not in self._watched:
-            self._watched[key] = asyncio.get_running_loop().create_future()
-        return self._watched[key]
-
     # -- the loop ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Hold the table. Raises `Conflict` when another owner has written."""
-        try:
-            async with asyncio.TaskGroup() as turns:
-                while True:
-                    for run, turn in self._to_start:
-                        turns.create_task(run.run(), name=f"{self._stream}/{turn}")
-                    self._to_start.clear()
-                    if self._over():
-                        break
-                    await self._anything()
-                    self._wake.clear()
-                    self._gather()
-                    self._advance()
-                    await self._commit()
-        finally:
-            for future in self._watched.values():
-                if not future.done():
-                    future.set_result(None)
+        async with asyncio.TaskGroup() as turns:
+            while True:
+                for run, turn in self._to_start:
+                    turns.create_task(run.run(), name=f"{self._stream}/{turn}")
+                self._to_start.clear()
+                if self._over():
+                    return
+                await self._anything()
+                self._wake.clear()
+                self._gather()
+                self._advance()
+                await self._writer.commit()
 
     def _over(self) -> bool:
         """A closed table takes no more commands; a resting one is woken by those that came meanwhile."""
@@ -299,10 +294,3 @@ class StreamOrchestrator:
     @property
     def _transcript(self) -> Transcript:
         return self._writer.transcript
-
-    async def _commit(self, *, patient: bool = True) -> None:
-        await self._writer.commit(patient=patient)
-        for key in [key for key in self._watched if key in self._transcript.commands]:
-            future = self._watched.pop(key)
-            if not future.done():
-                future.set_result(None)

@@ -25,10 +25,12 @@ _decoder = msgspec.json.Decoder(Transcript)
 
 class _Fold:
     def __init__(self) -> None:
-        self.transcript = Transcript()
-        self.seq = 0
-        self.saved = 0
         self.turn = asyncio.Lock()
+        self.begin(Transcript())
+
+    def begin(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self.seq = self.saved = Cursor.parse(transcript.cursor).seq
 
 
 class Snapshots:
@@ -57,17 +59,32 @@ class Snapshots:
         self._folds.pop(stream, None)
 
     async def _catch_up(self, stream: str, fold: _Fold) -> None:
-        if fold.seq == 0:
-            checkpoint = await self._log.checkpoint(stream)
-            if checkpoint is not None and await self._log.has(stream, checkpoint.cursor):
-                fold.transcript = _decoder.decode(checkpoint.body)
-                fold.seq = fold.saved = checkpoint.cursor.seq
-        while records := await self._log.read(stream, fold.seq):
-            for record in records:
-                apply(fold.transcript, decode_body(*record))
-                fold.seq = record.cursor.seq
+        if fold.seq == 0 or not await self._continue(stream, fold):
+            fold.begin(await self._saved(stream))  # unknown to us, or the store has lost what we folded
+            await self._continue(stream, fold)
         ended = fold.transcript.status == "closed" and fold.saved < fold.seq
         if ended or fold.seq - fold.saved >= CHECKPOINT_EVERY:
             cursor = Cursor.parse(fold.transcript.cursor)
             await self._log.save_checkpoint(stream, Checkpoint(cursor, encode(fold.transcript)))
             fold.saved = fold.seq
+
+    async def _saved(self, stream: str) -> Transcript:
+        """The checkpoint, as far as the log bears it out; else a new transcript."""
+        checkpoint = await self._log.checkpoint(stream)
+        if checkpoint is not None and await self._log.has(stream, checkpoint.cursor):
+            return _decoder.decode(checkpoint.body)
+        return Transcript()
+
+    async def _continue(self, stream: str, fold: _Fold) -> bool:
+        """Fold what is new. False, and nothing was done, when the log does not hold the entry that was folded last."""
+        while True:
+            # That entry is read again with what follows it: one question instead of two.
+            records = await self._log.read(stream, max(0, fold.seq - 1))
+            if fold.seq and not (records and str(records[0].cursor) == fold.transcript.cursor):
+                return False
+            fresh = records[1:] if fold.seq else records
+            if not fresh:
+                return True
+            for record in fresh:
+                apply(fold.transcript, decode_body(*record))
+                fold.seq = record.cursor.seq

@@ -23,7 +23,7 @@ BACK_OFF = (0.1, 5.0)
 class Writer:
     """Writes stream `stream` from `transcript`, the fold of all it holds, on; a new one by default.
 
-    `transcript` is as it will be when what is noted has been appended.
+    `transcript` is as it will be when what is noted has been appended; `acknowledged` is the last place in the log.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Writer:
         self._stream = stream
         self._log = log
         self._clock = clock
-        self._acknowledged = Cursor.parse(self.transcript.cursor)
+        self.acknowledged = Cursor.parse(self.transcript.cursor)
         self._next = ZERO
         self._noted: list[Record] = []
 
@@ -42,10 +42,10 @@ class Writer:
         """The place of the last event noted."""
         return Cursor.parse(self.transcript.cursor)
 
-    def begin_term(self, owner: str) -> None:
-        """Note that `owner` has taken the stream; everything from here on is of its term."""
-        self._next = Cursor(next_term(self._acknowledged.term, self._clock()), self._acknowledged.seq + 1)
-        self.note(e.TermBegan(owner=owner))
+    def begin_term(self, owner: str, *, lost: int = 0) -> None:
+        """Note that `owner` has taken the stream, which has lost so many acknowledged entries; a new term begins."""
+        self._next = Cursor(next_term(self.acknowledged.term, self._clock()), self.acknowledged.seq + 1)
+        self.note(e.TermBegan(owner=owner, lost=lost))
 
     def note(self, event: e.Event, at: float | None = None) -> None:
         """Put an event behind what is noted; `at` is now, in Unix seconds, unless given. Raises `IllegalMove`."""
@@ -63,7 +63,7 @@ class Writer:
         while self._noted:
             batch = self._batch()
             await self._append(batch, patient=patient)
-            self._acknowledged = batch[-1].cursor
+            self.acknowledged = batch[-1].cursor
 
     def _batch(self) -> list[Record]:
         size, count = len(self._noted[0].body), 1
@@ -80,7 +80,7 @@ class Writer:
         pause, longest = BACK_OFF
         while True:
             try:
-                await self._log.append(self._stream, self._acknowledged, batch)
+                await self._log.append(self._stream, self.acknowledged, batch)
                 return
             except LogUnavailable as error:
                 if not patient:

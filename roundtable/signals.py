@@ -1,7 +1,8 @@
-"""Being asked to stop: politely the first time, at once the second."""
+"""Being asked to stop: politely the first time, at once the second; or left alone."""
 
 import asyncio
 import signal
+import sys
 
 
 def stop_on(*numbers: signal.Signals) -> asyncio.Event:
@@ -18,3 +19,14 @@ def stop_on(*numbers: signal.Signals) -> asyncio.Event:
     for number in numbers:
         loop.add_signal_handler(number, first)
     return stop
+
+
+def stop_with_parent(stop: asyncio.Event) -> None:
+    """Set `stop` when standard input ends: the process that started us holds its other end."""
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        loop.remove_reader(sys.stdin)
+        stop.set()
+
+    loop.add_reader(sys.stdin, gone)

@@ -29,6 +29,11 @@ class Server:
     def __init__(self, process: Process, url: str, session: ClientSession) -> None:
         self._process, self.url, self._session = process, url, session
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     async def convene(self, **body: Any) -> str:
         """Open a table; its id."""
         async with self._session.post(TABLES, json={"topic": "Why?", **body}) as response:
@@ -42,6 +47,16 @@ class Server:
         async with self._session.post(url, json=command, headers=headers) as response:
             assert response.status in (200, 202), await response.text()
             return dict(await response.json())
+
+    async def delete(self, table: str) -> None:
+        """Delete a table."""
+        async with self._session.delete(f"{TABLES}/{table}") as response:
+            assert response.status == 204, await response.text()
+
+    async def status(self, table: str) -> int:
+        """How asking for a table is answered."""
+        async with self._session.get(f"{TABLES}/{table}") as response:
+            return response.status
 
     async def transcript(self, table: str) -> Any:
         """The transcript in plain JSON."""

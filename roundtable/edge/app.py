@@ -24,7 +24,7 @@ from roundtable.edge.limits import Limits
 from roundtable.edge.tables import Tables
 from roundtable.host import Host
 from roundtable.log.sqlite import SqliteLog
-from roundtable.signals import stop_on
+from roundtable.signals import stop_on, stop_with_parent
 
 # Seconds the loop may hold the interpreter before the log's thread gets it. With Python's 5 ms a busy loop made an
 # append wait up to a second (see log/README.md).
@@ -63,6 +63,7 @@ def build(config: Config) -> web.Application:
             web.post("/v1/roundtables", tables.convene),
             web.get("/v1/roundtables", tables.list),
             web.get(table, tables.read),
+            web.delete(table, tables.delete),
             web.get(f"{table}/events", bounds.stream(sse.events), allow_head=False),
             web.post(f"{table}/commands", tables.command),
             web.get("/v1/providers", models.providers),
@@ -75,13 +76,18 @@ def build(config: Config) -> web.Application:
     return app
 
 
-async def serve(config: Config, listening: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; a second one ends the process at once. `listening` is told the address."""
+async def serve(config: Config, listening: Callable[[str], None], *, worker: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM; a second one ends the process at once. `listening` is told the address.
+
+    A worker shares its port with others, and stops with its parent.
+    """
     limits.raise_open_files()
     # Its parser prints a traceback for whatever anyone may send; what a handler did not foresee we log ourselves.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     sys.setswitchinterval(SWITCH)
     stop = stop_on(signal.SIGINT, signal.SIGTERM)
+    if worker:
+        stop_with_parent(stop)
     runner = web.AppRunner(
         build(config),
         access_log=None,
@@ -91,7 +97,7 @@ async def serve(config: Config, listening: Callable[[str], None]) -> None:
     )
     try:
         await runner.setup()
-        await _listen(runner, config)
+        await _listen(runner, config, shared=worker)
         policies.available()  # read from the disk now, and not while the first table is convened
         gc.freeze()  # what was imported stays: a full collection walks only what tables made since
         listening(_url(config.host, runner.addresses[0][1]))
@@ -100,8 +106,15 @@ async def serve(config: Config, listening: Callable[[str], None]) -> None:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> None:
-    site = web.TCPSite(runner, config.host or None, config.port, backlog=BACKLOG, reuse_address=True)
+async def _listen(runner: web.AppRunner, config: Config, *, shared: bool) -> None:
+    site = web.TCPSite(
+        runner,
+        config.host or None,
+        config.port,
+        backlog=BACKLOG,
+        reuse_address=True,
+        reuse_port=shared or None,
+    )
     try:
         await site.start()
     except OSError as error:

@@ -70,9 +70,11 @@ class Limits:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse a POST that comes too soon, or that is not JSON, or that is too large, before it is read."""
-        if request.method == "POST" and request.match_info.http_exception is None:
+        """Refuse what would change something and comes too soon; a POST also when it is not JSON or too large."""
+        found = request.match_info.http_exception is None
+        if found and request.method in ("POST", "DELETE"):
             _check(self._posts.take(address(request)), "requests")
+        if found and request.method == "POST":
             # A form of another site can be posted without asking us first, JSON cannot: this stops forgery too.
             if request.content_type != "application/json":
                 raise Refused(

@@ -61,6 +61,11 @@ class Tables:
             return web.Response(status=304, headers=headers)
         return json({"cursor": cursor, "transcript": transcript}, headers=headers)
 
+    async def delete(self, request: web.Request) -> web.Response:
+        """`DELETE /v1/roundtables/{id}`: 204, and nothing of the table is left; whoever watches is sent away."""
+        await request.app[keys.HOST].delete(request.match_info["id"])
+        return web.Response(status=204)
+
     async def command(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables/{id}/commands`: 200 and its effect, or 202 when that is still to come."""
         key = _idempotency_key(request)

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -50,6 +52,12 @@ class Program:
             pass
         return dict(json.loads(line))
 
+    def laps(self) -> list[float]:
+        """The times that a program with a stop-watch prints at its end, in microseconds."""
+        while not (line := self.line()).startswith("{"):
+            pass
+        return list(json.loads(line)["laps"])
+
     def ask(self, word: str) -> dict[str, float]:
         """Send a line and read the answer."""
         assert self._process.stdin
@@ -58,9 +66,25 @@ class Program:
         return self.answer()
 
 
+def python(name: str, *arguments: str) -> Program:
+    """The program `name` beside this file."""
+    return Program(sys.executable, "-m", f"tests.bench.{name}", *arguments)
+
+
 def server(directory: Path, *options: str) -> Program:
     """Our server on the log in `directory`; see `server.py`."""
-    return Program(sys.executable, "-m", "tests.bench.server", directory, *options)
+    return python("server", str(directory), *options)
+
+
+@contextmanager
+def redis(directory: Path) -> Iterator[Path]:
+    """A Redis that keeps what it is told as the product asks for (`appendonly yes`); its socket."""
+    path = directory / "redis.sock"
+    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--dir", str(directory)]
+    with Program(*command, "--save", "", "--appendonly", "yes") as program:
+        while "eady to accept connections" not in program.line():
+            pass
+        yield path
 
 
 def machine() -> str:

@@ -1,20 +1,25 @@
 """Our side of the measurements: the log, the fan-out and the event stream, as the product wires them, and a clock.
 
-    python -m tests.bench.server DIR [--max-delay S]
+    python -m tests.bench.server DIR [--redis URL] [--max-delay S]
 
 Prints "port P". Then it takes one command a line and answers with one line of JSON: `cpu` - what this process has
-used; `say SPECTATORS RATE SECONDS` - when so many are there, append RATE entries a second for SECONDS, close the
-table, and when all have left tell what that cost.
+used; `memory` - what it holds; `say SPECTATORS RATE SECONDS` - when so many are there, append RATE entries a second for
+SECONDS, close the table, and when all have left tell what that cost; `laps SPECTATORS COUNT PAUSE` - append COUNT words
+that say when they were appended.
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import resource
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
 from protocol import codec
@@ -24,7 +29,7 @@ from roundtable.broadcast import Broadcast
 from roundtable.edge import sse
 from roundtable.edge.keys import BROADCAST
 from roundtable.log.base import EventLog, Record
-from roundtable.log.sqlite import SqliteLog
+from roundtable.log.opening import open_log
 
 TABLE = "table/bench"
 TERM = 1_763_675_000_123
@@ -75,8 +80,43 @@ async def _until(broadcast: Broadcast, spectators: float) -> None:
         await asyncio.sleep(0.01)
 
 
-async def main(directory: Path, max_delay: float) -> None:
-    log = await SqliteLog.open(directory)
+async def laps(
+    log: EventLog, broadcast: Broadcast, spectators: float, count: float, pause: float
+) -> dict[str, float]:
+    """Append words that hold the monotonic clock's nanoseconds, `pause` seconds apart."""
+    await log.delete(TABLE)
+    at = await append(log, ZERO, e.TermBegan(owner="bench"))
+    await _until(broadcast, spectators)
+    for _ in range(int(count)):
+        await asyncio.sleep(pause)
+        at = await append(log, at, msgspec.structs.replace(WORD, text=str(time.monotonic_ns())))
+    return {"appended": count}
+
+
+def memory() -> dict[str, float]:
+    """What this process holds in memory, in KiB."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {"kib": pages * resource.getpagesize() / 1024}
+
+
+Answer = Callable[..., Awaitable[dict[str, float]]]
+
+
+async def answer_lines(commands: Mapping[str, Answer]) -> None:
+    """Answer each line of standard input: one of `commands` with numbers behind it, `cpu` or `memory`."""
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        name, *arguments = line.split()
+        if name in commands:
+            answer = await commands[name](*map(float, arguments))
+        else:
+            answer = memory() if name == "memory" else {"cpu_seconds": cpu()}
+        print(json.dumps(answer), flush=True)
+
+
+async def main(directory: Path, redis: str, max_delay: float) -> None:
+    log = await open_log(directory, redis)
     broadcast = Broadcast(log, max_delay=max_delay)
     await broadcast.start()
     app = web.Application()
@@ -86,19 +126,13 @@ async def main(directory: Path, max_delay: float) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
     print("port", runner.addresses[0][1], flush=True)
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        command, *arguments = line.split()
-        if command == "say":
-            answer = await say(log, broadcast, *map(float, arguments))
-        else:
-            answer = {"cpu_seconds": cpu()}
-        print(json.dumps(answer), flush=True)
+    await answer_lines({"say": partial(say, log, broadcast), "laps": partial(laps, log, broadcast)})
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("directory", type=Path)
+    parser.add_argument("--redis", default="")
     parser.add_argument("--max-delay", type=float, default=0.02)
     options = parser.parse_args()
-    asyncio.run(main(options.directory, options.max_delay))
+    asyncio.run(main(options.directory, options.redis, options.max_delay))

@@ -14,7 +14,7 @@ from aiohttp import ClientError, ClientSession
 
 from protocol import codec, sse
 from protocol.cursor import ZERO, Cursor
-from protocol.events import Entry
+from protocol.events import Entry, TableClosed
 from protocol.transcript import Transcript
 from tests.serving import TABLES
 
@@ -40,13 +40,17 @@ class Server:
             assert response.status == 201, await response.text()
             return str((await response.json())["id"])
 
-    async def say(self, table: str, key: str, text: str) -> dict[str, Any]:
-        """Say something and hear what came of it."""
-        command, headers = {"type": "say", "text": text}, {"Idempotency-Key": key}
+    async def command(self, table: str, key: str, **command: Any) -> dict[str, Any]:
+        """Ask something of a table and hear what came of it."""
+        headers = {"Idempotency-Key": key}
         url = f"{TABLES}/{table}/commands"
         async with self._session.post(url, json=command, headers=headers) as response:
             assert response.status in (200, 202), await response.text()
             return dict(await response.json())
+
+    async def say(self, table: str, key: str, text: str) -> dict[str, Any]:
+        """Say something and hear what came of it."""
+        return await self.command(table, key, type="say", text=text)
 
     async def delete(self, table: str) -> None:
         """Delete a table."""
@@ -77,6 +81,18 @@ class Server:
                             yield codec.decode_body(Cursor.parse(frame.id), frame.data.encode())
             except ClientError:
                 pass  # killed: a reader sees no more than a connection that breaks
+
+    async def follow(self, table: str) -> AsyncGenerator[Entry]:
+        """A table's entries to its end, reconnecting whenever the connection breaks before it."""
+        at = ZERO
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                async for entry in self.entries(table, at):
+                    yield entry
+                    at = entry.cursor
+                    if isinstance(entry.event, TableClosed):
+                        return
+                await asyncio.sleep(0.05)
 
     def signal(self, number: int) -> None:
         """Send a signal, if it still runs."""

@@ -74,7 +74,9 @@ async def test_a_node_that_is_stopped_hands_its_tables_over_at_once(nodes: Clust
 async def test_any_node_takes_a_command_and_the_owner_acts_on_it(nodes: Cluster) -> None:
     owner, other = nodes.nodes
     table = await owner.convene(panel=PANEL, limits={"max_turns": 1})
-    answers = await asyncio.gather(*(node.say(table, "key", "And the children?") for node in (other, owner, other)))
+    answers = await asyncio.gather(
+        *(node.say(table, "key", "And the children?") for node in (other, owner, other))
+    )
     assert [answer["outcome"] for answer in answers] == ["done"] * 3
     assert len({answer["cursor"] for answer in answers}) == 1
     seen = await whole(other, table)

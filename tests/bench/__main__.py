@@ -10,7 +10,9 @@ from tests.bench.processes import machine
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="fanout, replay, first_token, append, memory (all)")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help="fanout, replay, first_token, append, memory (all)"
+    )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each run that has a pace (6)")
     options = parser.parse_args()

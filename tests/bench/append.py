@@ -31,7 +31,8 @@ def measure(repeat: int) -> Iterator[Figure]:
 def _bare(store: Path) -> float:
     with python("bare_redis", "read", str(store), str(LAPS)) as reader:
         reader.line()
-        with python("bare_redis", "write", str(store), str(LAPS), str(PAUSE)):
+        with python("bare_redis", "write", str(store), str(LAPS), str(PAUSE)) as writer:
+            writer.answer()
             return _median(reader)
 
 

@@ -1,7 +1,7 @@
 """The least that Redis takes from one process to another: XADD here, a waiting XREAD there, no client library.
 
-    python -m tests.bench.bare_redis read SOCKET LAPS      prints one line of JSON: `laps`, microseconds of each
-    python -m tests.bench.bare_redis write SOCKET LAPS PAUSE
+python -m tests.bench.bare_redis read SOCKET LAPS      prints one line of JSON: `laps`, microseconds of each
+python -m tests.bench.bare_redis write SOCKET LAPS PAUSE
 """
 
 import json

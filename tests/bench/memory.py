@@ -1,6 +1,6 @@
 """Row 5: what a spectator who only waits costs in memory, beside an aiohttp handler that does nothing else.
 
-    python -m tests.bench.memory     serves the handlers beside which ours are held; see `main`
+python -m tests.bench.memory     serves the handlers beside which ours are held; see `main`
 """
 
 import asyncio

@@ -1,0 +1,66 @@
+"""`serve --workers`: several processes on one port, over a real Redis."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from protocol.errors import Invalid
+from protocol.transcript import fold
+from roundtable.workers import reserve
+from tests.cluster import counting
+from tests.redis_server import RedisServer
+from tests.server_process import PATIENCE, Server, serving
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def until_there_are(count: int, server: Server, other_than: set[int]) -> None:
+    """Until the server has so many workers, none of them one of these."""
+    async with asyncio.timeout(PATIENCE):
+        while len(found := children(server.pid)) != count or other_than & set(found):
+            await asyncio.sleep(0.05)
+
+
+async def test_workers_share_a_port_and_one_that_dies_is_replaced(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    async with serving(tmp_path, "--redis", redis_server.url, "--workers", "2") as server:
+        first, second = children(server.pid)
+        tables = [
+            await server.convene(panel=[counting("Ada", 20, 40)], limits={"max_turns": 2}) for _ in range(4)
+        ]
+        os.kill(first, signal.SIGKILL)
+        await until_there_are(2, server, other_than={first})
+        assert second in children(server.pid)
+        for table in tables:
+            entries = [entry async for entry in server.follow(table)]
+            assert [entry.cursor.seq for entry in entries] == list(range(1, len(entries) + 1))
+            assert fold(entries).status == "closed"
+        server.signal(signal.SIGTERM)
+        assert await server.ended() == 0
+
+
+async def test_workers_end_with_their_parent(tmp_path: Path, redis_server: RedisServer) -> None:
+    async with serving(tmp_path, "--redis", redis_server.url, "--workers", "2") as server:
+        workers = children(server.pid)
+        server.signal(signal.SIGKILL)
+        await server.ended()
+        async with asyncio.timeout(PATIENCE):
+            while any(Path(f"/proc/{worker}").exists() for worker in workers):
+                await asyncio.sleep(0.05)
+
+
+async def test_a_port_is_not_shared_with_strangers() -> None:
+    held = reserve("127.0.0.1", 0)
+    port = held.getsockname()[1]
+    with pytest.raises(Invalid) as caught:
+        reserve("127.0.0.1", port)
+    assert caught.value.field == "port"
+    held.close()
+    reserve("127.0.0.1", port).close()

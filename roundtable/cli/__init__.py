@@ -1,0 +1,66 @@
+"""The command line: one file per command, each with `add` (what it takes) and a function that runs it.
+
+Exit codes: 0 done, 1 it failed, 2 it was called wrongly, 130 ended by Ctrl-C, 141 nobody reads what it writes. What can
+be foreseen fails with one line on stderr. The work is done elsewhere; vendors' SDKs and the web framework take a while
+to import, so a command imports what it needs when it runs.
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from protocol.errors import CallerError, RoundtableError
+from roundtable import __version__
+from roundtable.cli import ask, models, serve
+from roundtable.cli.console import FAILED, INTERRUPTED, PIPE_CLOSED, USAGE, tell
+
+_COMMANDS = (serve, ask, models)
+_MAIN = """\
+Language models talking at one table: everything said is kept, and can be watched, resumed and replayed.
+
+  roundtable serve --open     the tables in a browser
+  roundtable ask "QUESTION"   one table in this terminal
+  roundtable models           who can speak here, and what is missing for the others
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.run is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter stops nobody
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more on its way out; give it something that takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except RoundtableError as error:
+        tell(error.detail)
+        return USAGE if isinstance(error, CallerError) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        tell(f"Cannot write: {error.strerror}.")
+        return FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="roundtable", description=_MAIN, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"roundtable {__version__}")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add(commands)
+    return parser

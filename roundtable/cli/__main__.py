@@ -1,0 +1,7 @@
+"""`python -m roundtable.cli`."""
+
+import sys
+
+from roundtable.cli import main
+
+sys.exit(main())

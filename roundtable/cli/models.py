@@ -1,0 +1,51 @@
+"""`roundtable models`: who can speak here."""
+
+import argparse
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from protocol import codec
+from roundtable.cli import arguments
+from roundtable.config import Config
+
+if TYPE_CHECKING:
+    from providers.survey import ProviderStatus
+    from roundtable.cli.arguments import Commands
+
+
+def add(commands: "Commands") -> None:
+    """Its arguments."""
+    summary = "show who can speak here, and what is missing for the others"
+    parser = arguments.command(commands, "models", _models, summary)
+    arguments.add_settings(parser)
+    arguments.add_json(parser, "for programs")
+
+
+async def survey(config: Config) -> "list[ProviderStatus]":
+    """What every provider says of itself, now."""
+    from providers.catalog import Catalog  # noqa: PLC0415 - vendors' SDKs take a while
+
+    catalog = Catalog(os.environ, config.providers)
+    try:
+        return await catalog.survey()
+    finally:
+        await catalog.close()
+
+
+def _models(args: argparse.Namespace) -> int:
+    found = asyncio.run(survey(arguments.settings(args)))
+    if args.json:
+        print(codec.encode(found).decode())
+        return 0
+    rows = [("PROVIDER", "USABLE", "WHO SEES IT", "MODELS, OR WHAT IS MISSING")]
+    for status in found:
+        usable = "yes" if status.usable else "no"
+        told = ", ".join(status.models) if status.usable else ""
+        told = told or ". ".join(filter(None, (status.detail, status.hint)))
+        rows.append((status.name, usable, status.destination, told))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        print("  ".join((*cells, row[3])).rstrip())
+    return 0

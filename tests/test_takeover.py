@@ -32,15 +32,13 @@ async def test_kill_9_of_the_owner_loses_doubles_and_reorders_nothing(nodes: Clu
     owner, heard, deaths = nodes.nodes[0], 0, 0
     async for entry in nodes.watch(table):
         seen.append(entry)
-        match entry.event:
-            case e.TermBegan():
-                owner, heard = nodes.owner(entry), 0
-            case e.TurnDelta():
-                heard += 1
-                if heard == 5 and deaths < DEATHS:
-                    deaths += 1
-                    await nodes.add()
-                    await nodes.kill(owner)
+        if isinstance(entry.event, e.TermBegan):
+            owner, heard = nodes.owner(entry), 0
+        heard += isinstance(entry.event, e.TurnDelta)
+        if heard == 5 and deaths < DEATHS:
+            deaths += 1
+            await nodes.add()
+            await nodes.kill(owner)
     check(seen, await whole(nodes.nodes[0], table), terms=DEATHS + 1, interrupted=DEATHS)
     told = await asyncio.gather(*(node.transcript(table) for node in nodes.nodes))
     assert told == [plain(fold(seen))] * len(told)

@@ -23,7 +23,7 @@ def children(pid: int) -> list[int]:
 async def until_there_are(count: int, server: Server, other_than: set[int]) -> None:
     """Until the server has so many workers, none of them one of these."""
     async with asyncio.timeout(PATIENCE):
-        while len(found := children(server.pid)) != count or other_than & set(found):
+        while len(found := children(server.pid)) != count or other_than & set(found):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)
 
 
@@ -52,7 +52,7 @@ async def test_workers_end_with_their_parent(tmp_path: Path, redis_server: Redis
         server.signal(signal.SIGKILL)
         await server.ended()
         async with asyncio.timeout(PATIENCE):
-            while any(Path(f"/proc/{worker}").exists() for worker in workers):
+            while any(Path(f"/proc/{worker}").exists() for worker in workers):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.05)
 
 

@@ -8,10 +8,14 @@ import re
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from protocol.errors import Invalid
 from roundtable.cli import arguments
+from roundtable.cli.console import FAILED
+from roundtable.config import Config
+from roundtable.workers import LISTENING, CannotStart, Workers, reserve
 
 if TYPE_CHECKING:
     from roundtable.cli.arguments import Commands
@@ -21,6 +25,10 @@ examples:
   roundtable serve --open                        on this machine, and show the lobby
   roundtable serve --port 0 --data /srv/tables   a free port; keep the tables there
   ROUNDTABLE_SECRET=... roundtable serve --host 0.0.0.0    for others, who need the secret
+  roundtable serve --redis unix:///run/redis.sock --workers 4   many processes, here or on other machines
+
+With --redis the tables are kept there, any node serves any of them, and when one dies another goes on. A URL with a
+password is better set as ROUNDTABLE_REDIS, where no list of processes shows it.
 """
 
 
@@ -30,35 +38,66 @@ def add(commands: "Commands") -> None:
     arguments.add_settings(parser)
     parser.add_argument("--host", help="address to listen on; others than loopback need ROUNDTABLE_SECRET")
     parser.add_argument("--port", type=int, help="0 picks a free one (default: 8420)")
-    parser.add_argument("--redis", metavar="URL", help="not in this version yet")
+    parser.add_argument("--redis", metavar="URL", help="keep tables there: redis://, rediss:// or unix://")
     parser.add_argument(
-        "--workers", metavar="N", type=int, default=1, help="processes; above 1 needs --redis"
+        "--redis-volatile",
+        action="store_true",
+        default=None,
+        help="accept a Redis that forgets tables when it stops (appendonly no)",
     )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        default=1,
+        help="processes that share the port; above 1 needs --redis",
+    )
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)  # this is one of them
     parser.add_argument("--open", action="store_true", help="show the lobby in a browser")
 
 
 def _serve(args: argparse.Namespace) -> int:
-    if args.redis is not None:
-        raise Invalid("--redis is not in this version yet; tables are kept in --data on this machine.")
+    config = arguments.settings(
+        args, host=args.host, port=args.port, redis=args.redis, redis_volatile=args.redis_volatile
+    )
     if args.workers < 1:
-        raise Invalid("--workers is at least 1.")
-    if args.workers > 1:
+        raise Invalid("--workers is at least 1.", field="workers")
+    if args.workers > 1 and not config.redis:
         raise Invalid(
-            "--workers above 1 needs --redis, which is not in this version yet: "
-            "a data directory belongs to one process."
+            "--workers above 1 needs --redis: a data directory belongs to one process.", field="workers"
         )
-    config = arguments.settings(args, host=args.host, port=args.port)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("roundtable").setLevel(logging.INFO)
 
     def listening(url: str) -> None:
-        print(f"listening on {url}", flush=True)
+        print(f"{LISTENING}{url}", flush=True)
         if args.open:
             _open(url)
 
+    if args.workers > 1:
+        return _serve_by_workers(args, config, listening)
     from roundtable.edge.app import serve  # noqa: PLC0415 - the web framework takes a while
 
-    asyncio.run(serve(config, listening))
+    asyncio.run(serve(config, listening, worker=args.worker))
+    return 0
+
+
+def _serve_by_workers(args: argparse.Namespace, config: Config, listening: Callable[[str], None]) -> int:
+    with reserve(config.host, config.port) as held:
+        port = held.getsockname()[1]
+        command = [sys.executable, "-m", "roundtable.cli", "serve", "--worker", "--port", str(port)]
+        for flag in ("host", "data", "config"):
+            if getattr(args, flag) is not None:
+                command += [f"--{flag}", str(getattr(args, flag))]
+        if config.redis_volatile:
+            command.append("--redis-volatile")
+        os.environ["ROUNDTABLE_REDIS"] = (
+            config.redis
+        )  # not as an argument, which everyone on the machine may read
+        try:
+            asyncio.run(Workers(command, args.workers).run(listening))
+        except CannotStart as error:
+            return error.code if error.code > 0 else FAILED
     return 0
 
 

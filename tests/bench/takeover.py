@@ -53,16 +53,15 @@ async def _watch(nodes: Cluster, table: str) -> tuple[list[Entry], list[float]]:
     owner, heard, killed = nodes.nodes[0], 0, 0.0
     async for entry in nodes.watch(table):
         seen.append(entry)
-        match entry.event:
-            case e.TermBegan():
-                owner, heard = nodes.owner(entry), 0
-            case e.TurnDelta():
-                heard += 1
-                if heard == 1 and killed:
-                    waits.append(time.monotonic() - killed)
-                if heard == 5:
-                    await _next(nodes, owner, table, last=len(waits) == KILLS)
-                    killed = time.monotonic()
+        if isinstance(entry.event, e.TermBegan):
+            owner, heard = nodes.owner(entry), 0
+        if isinstance(entry.event, e.TurnDelta):
+            heard += 1
+            if heard == 1 and killed:
+                waits.append(time.monotonic() - killed)
+            if heard == 5:
+                await _next(nodes, owner, table, last=len(waits) == KILLS)
+                killed = time.monotonic()
     return seen, waits
 
 

@@ -82,6 +82,18 @@ async def test_any_node_takes_a_command_and_the_owner_acts_on_it(nodes: Cluster)
     assert [posted.text for posted in fold(seen).messages] == ["And the children?"]
 
 
+async def test_tables_outlive_the_death_of_their_store(nodes: Cluster, redis_server: RedisServer) -> None:
+    table = await nodes.nodes[0].convene(panel=PANEL, limits={"max_turns": 2})
+    seen: list[Entry] = []
+    async for entry in nodes.nodes[1].follow(table):
+        seen.append(entry)
+        if sum(isinstance(known.event, e.TurnDelta) for known in seen) == 5 and len(seen) == entry.cursor.seq:
+            if redis_server.kills == 0:
+                await redis_server.kill()
+                await redis_server.start()
+    check(seen, await whole(nodes.nodes[0], table), terms=len({term for term, _ in places(seen)}), interrupted=0)
+
+
 async def test_a_table_deleted_at_one_node_is_gone_at_all(nodes: Cluster) -> None:
     owner, other = nodes.nodes
     table = await owner.convene(panel=PANEL)

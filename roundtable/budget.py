@@ -1,10 +1,20 @@
 """What a table may still use: its limits held against its transcript. Pure; the clock's time is handed in."""
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from protocol.messages import Limits
 from protocol.transcript import Transcript
 
 # What a table gets when nobody set a limit: long enough to disagree, short enough to be read.
 DEFAULT = Limits(max_rounds=3)
+
+
+class Allowance(NamedTuple):
+    """What a turn may use at the most, None without limit: tokens, read and written, and US dollars."""
+
+    tokens: int | None = None
+    dollars: float | None = None
 
 
 def turns_left(transcript: Transcript) -> int | None:
@@ -21,6 +31,25 @@ def tokens_left(transcript: Transcript) -> int | None:
     spent, base = transcript.spent, transcript.base
     return transcript.limits.max_tokens - (
         spent.tokens_in + spent.tokens_out - base.tokens_in - base.tokens_out
+    )
+
+
+def dollars_left(transcript: Transcript) -> float | None:
+    """US dollars, by list price, that the table may still cost."""
+    if transcript.limits.max_dollars is None:
+        return None
+    return transcript.limits.max_dollars - (transcript.spent.dollars - transcript.base.dollars)
+
+
+def share(transcript: Transcript, promised: Iterable[Allowance], among: int) -> Allowance:
+    """An equal part of what is left, for one of `among` turns that begin together, when those under way use all that
+    they were promised."""
+    tokens, dollars = tokens_left(transcript), dollars_left(transcript)
+    for each in promised:
+        tokens = None if tokens is None else tokens - (each.tokens or 0)
+        dollars = None if dollars is None else dollars - (each.dollars or 0.0)
+    return Allowance(
+        None if tokens is None else tokens // among, None if dollars is None else dollars / among
     )
 
 
@@ -42,8 +71,8 @@ def reached(transcript: Transcript, now: float) -> str:
     seconds = seconds_left(transcript, now)
     if seconds is not None and seconds <= 0:
         return "max_seconds"
-    limit = transcript.limits.max_dollars
-    if limit is not None and transcript.spent.dollars - transcript.base.dollars >= limit:
+    dollars = dollars_left(transcript)
+    if dollars is not None and dollars <= 0:
         return "max_dollars"
     return ""
 

@@ -1,30 +1,25 @@
 """The only writer of one table: policy -> turns -> merge -> log.
 
-One loop: gather what happened, decide what follows, append it all at once, then start what was decided. While an
-append is in flight new words wait in the merge, so a busy table batches by itself and an idle one adds no delay.
-Nothing is begun before the log says that it has begun.
+One loop: act on what was asked, hear what was said, decide what follows, append it all at once, then open the floor to
+whom it was given. While an append is in flight new words wait in the merge, so a busy table batches by itself and an
+idle one adds no delay. Nothing is begun before the log says that it has begun.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from protocol import commands
 from protocol import events as e
 from protocol.cursor import Cursor
-from protocol.errors import Invalid
 from protocol.messages import Failure
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
-from roundtable import budget, seating
-from roundtable.log.base import MAX_BATCH_BYTES, EventLog
-from roundtable.merge import Merge, Source, coalesce
+from roundtable import budget, commanding
+from roundtable.floor import Floor
+from roundtable.log.base import EventLog
 from roundtable.policies import Plan, TurnPolicy
-from roundtable.turn import TurnRun
 from roundtable.writer import Writer
 
-# Characters taken from the merge for one append: a quarter of a batch in bytes, as UTF-8 needs at most four each.
-TAKE = MAX_BATCH_BYTES // 4
 # A policy that plans more steps than this without a turn to wait for is broken.
 MAX_STEPS = 200
 
@@ -48,16 +43,14 @@ class StreamOrchestrator:
         self._policy = policy
         self._owner = owner
         self._clock = clock
-        self._writer = Writer(stream, log, clock)
         self._wake = asyncio.Event()
-        self._merge = Merge(self._wake)
-        self._runs: dict[str, tuple[TurnRun, Source]] = {}
-        self._to_start: list[tuple[TurnRun, str]] = []
+        self._hold(Transcript())
         self._delivered = 0  # inbox position up to which commands were handed over
         self._commands: deque[tuple[int, e.CommandSubmitted]] = deque()
-        # Turn, key and inbox position of a cancel under way.
-        self._cancelling: tuple[str, str, int] | None = None
-        self._closing: e.TableClosed | None = None
+
+    def _hold(self, transcript: Transcript) -> None:
+        self._writer = Writer(self._stream, self._log, self._clock, transcript)
+        self._floor = Floor(self._writer, self._catalog, clock=self._clock, wake=self._wake)
 
     # -- taking the table --------------------------------------------------------------------------------------
 
@@ -78,7 +71,7 @@ class StreamOrchestrator:
 
         `lost` entries had been acknowledged and are not in the log any more.
         """
-        self._writer = Writer(self._stream, self._log, self._clock, transcript)
+        self._hold(transcript)
         self._delivered = transcript.inbox
         self._writer.begin_term(self._owner, lost=lost)
         for turn in transcript.of("started"):
@@ -108,17 +101,21 @@ class StreamOrchestrator:
     async def run(self) -> None:
         """Hold the table. Raises `Conflict` when another owner has written."""
         async with asyncio.TaskGroup() as turns:
-            while True:
-                for run, turn in self._to_start:
-                    turns.create_task(run.run(), name=f"{self._stream}/{turn}")
-                self._to_start.clear()
-                if self._over():
-                    return
-                await self._anything()
-                self._wake.clear()
-                self._gather()
-                self._advance()
-                await self._writer.commit()
+            try:
+                await self._loop(turns)
+            finally:
+                self._floor.leave()  # however it ends, providers have so long to close and no longer
+
+    async def _loop(self, turns: asyncio.TaskGroup) -> None:
+        while True:
+            self._floor.open(turns)
+            if self._over():
+                return
+            await self._anything()
+            self._wake.clear()
+            self._gather()
+            self._advance()
+            await self._writer.commit()
 
     def _over(self) -> bool:
         """A closed table takes no more commands; a resting one is woken by those that came meanwhile."""
@@ -126,95 +123,24 @@ class StreamOrchestrator:
         return status == "closed" or (status == "resting" and not self._commands)
 
     async def _anything(self) -> None:
+        seconds = budget.seconds_left(self._transcript, self._clock())
         try:
-            async with asyncio.timeout(self._seconds_left()):
+            async with asyncio.timeout(None if seconds is None else max(0.0, seconds)):
                 await self._wake.wait()
         except TimeoutError:
             pass  # max_seconds is over; _advance sees to it
 
-    def _seconds_left(self) -> float | None:
-        seconds = budget.seconds_left(self._transcript, self._clock())
-        return None if seconds is None or self._closing or self._ran_out() else max(0.0, seconds)
-
-    def _ran_out(self) -> bool:
-        return budget.reached(self._transcript, self._clock()) == "max_seconds"
-
     def _gather(self) -> None:
-        for item in coalesce(self._merge.take(TAKE)):
-            self._writer.note(item.event, item.at)
-            if isinstance(item.event, e.TurnCompleted | e.TurnFailed | e.TurnCancelled):
-                self._ended(item.event)
-        while self._commands and self._cancelling is None and self._closing is None:
-            self._act(*self._commands.popleft())
-
-    def _ended(self, event: e.TurnCompleted | e.TurnFailed | e.TurnCancelled) -> None:
-        _, source = self._runs.pop(event.turn)
-        self._merge.close(source)
-        if self._cancelling is not None and self._cancelling[0] == event.turn:
-            turn, key, position = self._cancelling
-            self._cancelling = None
-            if not isinstance(event, e.TurnCancelled):
-                self._refuse(key, position, f"{turn} ended before it could be cancelled.")
-
-    # -- commands ----------------------------------------------------------------------------------------------
-
-    def _act(self, position: int, submitted: e.CommandSubmitted) -> None:
-        key, status = submitted.key, self._transcript.status
-        match submitted.command:
-            case commands.Say() as say:
-                self._say(say, key, position)
-            case commands.Pause() if status == "open":
-                self._writer.note(e.TablePaused(reason="command", command=key, inbox=position))
-            case commands.Resume() if status in ("paused", "resting"):
-                self._writer.note(e.TableResumed(reason="command", command=key, inbox=position))
-            case commands.Close() if status != "closed":
-                self._closing = e.TableClosed(reason="command", command=key, inbox=position)
-            case commands.Cancel(turn=turn):
-                self._cancel(turn, key, position)
-            case command:
-                asked = type(command).__name__.lower()
-                self._refuse(key, position, f"The table is {status}; {asked} would change nothing.")
-
-    def _say(self, say: commands.Say, key: str, position: int) -> None:
-        if say.to and all(panelist.name != say.to for panelist in self._transcript.panel):
-            self._refuse(
-                key, position, f"Nobody named {say.to!r} sits at this table.", code="unknown_panelist"
-            )
-            return
-        message = f"m{len(self._transcript.messages) + 1}"
-        self._writer.note(e.MessagePosted(
-            message=message, author=say.author or commands.HOST, text=say.text, to=say.to, command=key, inbox=position
-        ))  # fmt: skip
-        if self._transcript.status == "resting":
-            self._writer.note(e.TableResumed(reason="message"))
-
-    def _cancel(self, turn: str, key: str, position: int) -> None:
-        state = next((known for known in self._transcript.turns if known.turn == turn), None)
-        if state is None:
-            self._refuse(key, position, f"This table has no turn {turn[:40]!r}.", code="unknown_turn")
-        elif state.status == "started":
-            self._cancelling = (turn, key, position)
-            self._runs[turn][0].stop(
-                e.TurnCancelled(turn=turn, panelist=state.panelist, command=key, inbox=position)
-            )
-        elif state.status == "queued":
-            self._writer.note(
-                e.TurnCancelled(turn=turn, panelist=state.panelist, command=key, inbox=position)
-            )
-        else:
-            self._refuse(key, position, f"{turn} has ended: it is {state.status}.")
-
-    def _refuse(self, key: str, position: int, detail: str, *, code: str = "wrong_state") -> None:
-        self._writer.note(e.CommandRefused(code=code, detail=detail, command=key, inbox=position))
+        """Commands before words: however much is being said, what a person asks is acted on in the next append."""
+        while self._commands and self._transcript.status != "closed":
+            commanding.act(*self._commands.popleft(), self._writer, self._floor)
+        self._floor.hear()
 
     # -- what follows ------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
         """Do what the policy plans and the limits allow, until something must be waited for."""
         for _ in range(MAX_STEPS):
-            if self._closing is not None:
-                self._end(self._closing, "closing", cut=True)  # `command` is for the turn a person cancelled
-                return
             if self._transcript.status != "open":
                 return
             limit = budget.reached(self._transcript, self._clock())
@@ -229,7 +155,8 @@ class StreamOrchestrator:
 
     def _carry_out(self, plan: Plan) -> None:
         for turn in plan.drop:
-            self._drop(turn, "absent")
+            panelist = self._transcript.turn(turn).panelist
+            self._floor.stop(turn, e.TurnCancelled(turn=turn, panelist=panelist, reason="absent"))
         seats = plan.queue
         if plan.round is not None:
             if not budget.may_begin_round(self._transcript):
@@ -242,52 +169,16 @@ class StreamOrchestrator:
                 turn=f"t{len(self._transcript.turns) + 1}", panelist=seat.panelist, kind=seat.kind,
                 round=self._transcript.round, reason=seat.reason,
             ))  # fmt: skip
-        for turn in plan.run[: budget.turns_left(self._transcript)]:
-            self._start(turn)
+        self._floor.give(plan.run[: budget.turns_left(self._transcript)])
         if plan.end:
             self._end_by(plan.end)
 
-    def _start(self, turn: str) -> None:
-        name = self._transcript.turn(turn).panelist
-        model = seating.model_of(self._transcript, name)
-        try:
-            seated = seating.seat(self._transcript, turn, self._catalog)
-        except Invalid as error:
-            self._writer.note(e.TurnStarted(turn=turn, panelist=name, model=model))
-            failure = Failure(error.code, error.detail)
-            self._writer.note(e.TurnFailed(turn=turn, panelist=name, error=failure))
-            return
-        deadlines = seated.speaker.deadlines
-        self._writer.note(e.TurnStarted(
-            turn=turn, panelist=name, model=model, digest=seated.projection.digest(),
-            first_within=deadlines.first, idle_within=deadlines.idle, total_within=deadlines.total,
-        ))  # fmt: skip
-        source = self._merge.open()
-        run = TurnRun(seated.speaker, source, clock=self._clock)
-        self._runs[turn] = run, source
-        self._to_start.append((run, turn))
-
-    def _drop(self, turn: str, reason: str) -> None:
-        self._writer.note(
-            e.TurnCancelled(turn=turn, panelist=self._transcript.turn(turn).panelist, reason=reason)
-        )
-
     def _end_by(self, reason: str, *, cut: bool = False) -> None:
-        rests = self._transcript.then == "rest"
-        self._end(e.TableRested(reason=reason) if rests else e.TableClosed(reason=reason), reason, cut=cut)
-
-    def _end(self, ending: e.TableRested | e.TableClosed, reason: str, *, cut: bool) -> None:
-        """End the table once nobody speaks any more; with `cut`, whoever speaks is stopped."""
-        for turn in self._transcript.of("queued"):
-            self._drop(turn.turn, reason)
-        speaking = self._transcript.of("started")
-        if not speaking:
-            self._writer.note(ending)
-        elif cut:
-            for turn in speaking:
-                self._runs[turn.turn][0].stop(
-                    e.TurnCancelled(turn=turn.turn, panelist=turn.panelist, reason=reason)
-                )
+        """End the table once nobody speaks any more; with `cut`, whoever speaks is stopped now."""
+        self._floor.clear(reason, speaking=cut)
+        if not self._transcript.of("started"):
+            rests = self._transcript.then == "rest"
+            self._writer.note(e.TableRested(reason=reason) if rests else e.TableClosed(reason=reason))
 
     # -- writing -----------------------------------------------------------------------------------------------
 

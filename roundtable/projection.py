@@ -39,11 +39,15 @@ class Projection(NamedTuple):
         """SHA-256 over the prompt's JSON, in hex, the first 32 digits."""
         return hashlib.sha256(encode([self.system, self.messages])).hexdigest()[:32]
 
+    def characters(self) -> int:
+        """The length of the prompt."""
+        return len(self.system) + sum(len(message.text) for message in self.messages)
 
-def project(transcript: Transcript, panelist: Panelist) -> Projection:
-    """The prompt that gives `panelist` the floor now."""
+
+def project(transcript: Transcript, panelist: Panelist, *, unheard: int | None = None) -> Projection:
+    """The prompt that gives `panelist` the floor now; without what others said in round `unheard`, if it is given."""
     parts: list[tuple[Role, str]] = [("user", f"<topic>{_fenced(transcript.topic)}</topic>")]
-    said, omitted = _recent(_contributions(transcript, panelist))
+    said, omitted = _recent(_contributions(transcript, panelist, unheard))
     if omitted:
         parts.append(("user", f"({omitted} earlier contributions are left out here for length.)"))
     parts += said
@@ -60,9 +64,13 @@ def _system(transcript: Transcript, panelist: Panelist) -> str:
     return "\n".join(lines) + "\n" + _MANNERS.format(name=panelist.name)
 
 
-def _contributions(transcript: Transcript, panelist: Panelist) -> list[tuple[Role, str]]:
+def _contributions(transcript: Transcript, panelist: Panelist, unheard: int | None) -> list[tuple[Role, str]]:
     order: list[tuple[int, Turn | Posted]] = [(message.seq, message) for message in transcript.messages]
-    order += [(turn.started_seq, turn) for turn in transcript.of("completed") if turn.text.strip()]
+    order += [
+        (turn.started_seq, turn)
+        for turn in transcript.of("completed")
+        if turn.text.strip() and (turn.round != unheard or turn.panelist == panelist.name)
+    ]
     return [_contribution(item, panelist) for _, item in sorted(order, key=lambda pair: pair[0])]
 
 

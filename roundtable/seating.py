@@ -1,61 +1,122 @@
-"""Makes a panelist ready to speak: her provider, her prompt, her price and her deadlines."""
+"""Makes a panelist ready to speak: her provider, her prompt, her price, her deadlines, and how much she may say."""
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
 
+from protocol.messages import Cost, Panelist, Usage
 from protocol.transcript import Transcript
 from providers import prices
 from providers.base import Request
 from providers.catalog import Catalog
-from roundtable import budget
+from roundtable import budget, policies
+from roundtable.budget import Allowance
+from roundtable.policies.order import ASKED
 from roundtable.projection import Projection, project
-from roundtable.turn import Deadlines, Speaker
+from roundtable.turn import CHARACTERS_PER_TOKEN, Deadlines, Speaker
 
 # A model on this machine may read its prompt for minutes, and nobody is charged for waiting: no first deadline.
 LOCAL = Deadlines(first=0.0, idle=120.0)
+# A share of fewer tokens is no contribution: two sentences. Who gets no more waits until it is known what is left.
+LEAST = 50
 
 
 class Seated(msgspec.Struct, frozen=True):
-    """Who will speak, and the prompt that she will be sent."""
+    """Who will speak, the prompt that she will be sent, and what she may use of what the limits leave."""
 
     speaker: Speaker
     projection: Projection
+    promised: Allowance
 
 
-def seat(transcript: Transcript, turn: str, catalog: Catalog) -> Seated:
-    """The speaker of a queued turn, as the table stands now. Raises `Invalid` when her model is not to be had."""
-    name = transcript.turn(turn).panelist
-    panelist = next(panelist for panelist in transcript.panel if panelist.name == name)
+def seat(
+    transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None = None
+) -> Seated | None:
+    """The speaker of a queued turn, as the table stands now; None when `allowance` is too small to speak.
+
+    Without an allowance she speaks alone and may say as many tokens as are left: her prompt is counted when she has
+    ended, so that a small limit still gets a word, and may pass it. Raises `Invalid` when her model is not to be had.
+    """
+    panelist = _panelist(transcript, transcript.turn(turn).panelist)
     provider, model = catalog.resolve(panelist.model)
-    projection = project(transcript, panelist)
-    options = dict(panelist.options)
+    projection = projected(transcript, turn)
+    price = partial(prices.cost, panelist.model)
+    prompt = -(-projection.characters() // CHARACTERS_PER_TOKEN)
+    most = _most(transcript, panelist, prompt, price, allowance)
+    if most is not None and most <= 0:
+        return None
     request = Request(
         model=model,
         system=projection.system,
         messages=projection.messages,
-        max_tokens=_max_tokens(transcript, options.pop("max_tokens", None)),
-        options=options,
+        max_tokens=most,
+        options={name: value for name, value in panelist.options.items() if name != "max_tokens"},
         speaker=panelist.name,
     )
     speaker = Speaker(
         turn=turn,
-        panelist=name,
+        panelist=panelist.name,
         provider=provider,
         request=request,
-        others=tuple(other.name for other in transcript.panel if other.name != name),
-        price=partial(prices.cost, panelist.model),
+        others=tuple(other.name for other in transcript.panel if other.name != panelist.name),
+        price=price,
         deadlines=LOCAL if provider.local else Deadlines(),
     )
-    return Seated(speaker, projection)
+    return Seated(speaker, projection, _promised(prompt, most, price))
+
+
+def projected(transcript: Transcript, turn: str) -> Projection:
+    """The prompt of a queued turn, from the log before it starts: whoever checks a digest computes it here.
+
+    Under a policy that is `blind` she is not sent what others said in her own round, however late she starts; whoever a
+    person asks by name hears everything.
+    """
+    queued = transcript.turn(turn)
+    blind = policies.blind(transcript.policy) and queued.reason != ASKED
+    panelist = _panelist(transcript, queued.panelist)
+    return project(transcript, panelist, unheard=queued.round if blind else None)
 
 
 def model_of(transcript: Transcript, name: str) -> str:
     """The model a panelist speaks through."""
-    return next(panelist.model for panelist in transcript.panel if panelist.name == name)
+    return _panelist(transcript, name).model
 
 
-def _max_tokens(transcript: Transcript, wanted: int | None) -> int | None:
-    left = budget.tokens_left(transcript)
-    known: list[int] = [tokens for tokens in (wanted, left) if tokens is not None]
-    return max(1, min(known)) if known else None
+def _panelist(transcript: Transcript, name: str) -> Panelist:
+    return next(panelist for panelist in transcript.panel if panelist.name == name)
+
+
+_Price = Callable[[Usage], Cost | None]
+
+
+def _most(
+    transcript: Transcript, panelist: Panelist, prompt: int, price: _Price, allowance: Allowance | None
+) -> int | None:
+    """Tokens she may say, None without limit; 0 is too few to begin."""
+    wanted: int | None = panelist.options.get("max_tokens")
+    if allowance is None:
+        left = budget.tokens_left(transcript)
+        return _smallest(wanted, None if left is None else max(1, left))
+    most = _smallest(wanted, None if allowance.tokens is None else allowance.tokens - prompt)
+    if allowance.dollars is not None:
+        most = _smallest(most, _bought(allowance.dollars, prompt, price))
+    least = LEAST if wanted is None else min(wanted, LEAST)
+    return 0 if most is not None and most < least else most
+
+
+def _bought(dollars: float, prompt: int, price: _Price) -> int | None:
+    """Tokens of answer that so much buys; None where they are free or have no price."""
+    asked, said = price(Usage(input=prompt)), price(Usage(output=1_000))
+    if asked is None or said is None or not said.dollars:
+        return None
+    return int((dollars - asked.dollars) / said.dollars * 1_000)
+
+
+def _promised(prompt: int, most: int | None, price: _Price) -> Allowance:
+    cost = price(Usage(input=prompt, output=most or 0))
+    return Allowance(prompt + (most or 0), cost.dollars if cost else 0.0)
+
+
+def _smallest(*known: int | None) -> int | None:
+    return min((number for number in known if number is not None), default=None)

@@ -1,7 +1,8 @@
 """One panelist's turn: asks the provider, keeps the deadlines, retries before the first word, and ends exactly once.
 
-It tells what happens as events into its `Source`; the last is `turn.completed`, `turn.failed` or
-`turn.cancelled`. Only when its task is cancelled (the owner goes away) is there no end: the next owner writes it.
+It tells what happens as events into its `Source`; the last is `turn.completed` or `turn.failed`. A turn that is
+stopped tells nothing more: whoever stops it writes its end. When its task is cancelled (the owner goes away) there
+is no end: the next owner writes it.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from protocol.errors import ProviderError
 from protocol.messages import Cost, Failure, Usage
 from providers import base
 from roundtable.guard import SpeakerGuard
-from roundtable.merge import Happened, Source
+from roundtable.merge import Happened, Source, pieces
 
 log = logging.getLogger("roundtable.turn")
 
@@ -29,6 +30,9 @@ ATTEMPTS = 3
 BACK_OFF = 1.0
 # A server that asks for more patience than this many seconds has left the table for this turn.
 MAX_WAIT = 30.0
+# A provider whose stream takes longer to close, after a deadline or a stop, is cut short in that too; seconds. Closing
+# a socket takes milliseconds, a child process that computes some tens.
+CLOSE_WITHIN = 5.0
 # English averages four characters a token; used only where a provider tells no usage, and then said to be estimated.
 CHARACTERS_PER_TOKEN = 4
 
@@ -65,32 +69,34 @@ class TurnRun:
         self._heard = 0  # characters of reasoning, for the estimate
         self._began = False
         self._usage: Usage | None = None
-        self._stopped: e.TurnCancelled | None = None
-        self._scope: asyncio.Timeout | None = None  # while running: every deadline and every stop is its end
+        self._stopped = False
         self._total_at: float | None = None
+        # While running: every deadline and every stop is the end of `scope`; `closing` cuts short what that end takes.
+        self._scope: asyncio.Timeout | None = None
+        self._closing: asyncio.Timeout | None = None
 
-    def stop(self, ending: e.TurnCancelled) -> None:
-        """Close the provider's stream now and end with `ending`, completed with what was said. Later calls change
-        nothing, nor does a call after the end."""
-        if self._stopped is None:
-            self._stopped = ending
-            if self._scope is not None:
-                with contextlib.suppress(RuntimeError):  # it is over
-                    self._scope.reschedule(asyncio.get_running_loop().time())
+    def stop(self) -> tuple[Usage, Cost | None]:
+        """Close the provider's stream now, and tell nothing more; what the turn used until here, and its price."""
+        self._stopped = True
+        with contextlib.suppress(RuntimeError):  # it is over
+            self._end_at(asyncio.get_running_loop().time())
+        return self._bill()
 
     async def run(self) -> None:
-        """Everything from asking to the end."""
+        """Everything from asking to the end, which comes `CLOSE_WITHIN` seconds after a deadline at the latest."""
+        if self._stopped:
+            return
         deadlines = self._speaker.deadlines
         if deadlines.total:
             self._total_at = asyncio.get_running_loop().time() + deadlines.total
+        self._closing, self._scope = asyncio.timeout(None), asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as self._scope:
-                if self._stopped is not None:
-                    raise TimeoutError
+            async with self._closing, self._scope:
                 ending = await self._ask_until_answered()
         except TimeoutError:
             ending = self._cut_short()
-        await self._source.put(Happened(self._clock(), ending))
+        if not self._stopped:
+            await self._source.put(Happened(self._clock(), ending))
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -106,6 +112,8 @@ class TurnRun:
                     Failure("internal", f"The provider's adapter broke: {type(error).__name__}."),
                     None,
                 )
+            if self._scope is not None and self._scope.expired():
+                raise TimeoutError  # it was closed by us, and what it made of that is no news
             wait = self._patience(failure, wait)
             if wait is None:
                 return self._failed(failure)
@@ -146,18 +154,21 @@ class TurnRun:
             case base.Text():
                 await self._say(guard.feed(chunk.text))
             case base.Thinking():
-                self._heard += len(chunk.text)
-                await self._put(e.TurnThinking(**self._who(), text=chunk.text))
+                for part in pieces(chunk.text):
+                    await self._put(e.TurnThinking(**self._who(), text=part))
+                    self._heard += len(part)
             case base.ToolCall():
-                await self._put(
-                    e.TurnTool(**self._who(), call=chunk.call, name=chunk.name, arguments=chunk.arguments)
-                )
+                name = chunk.name
+                for part in pieces(chunk.arguments):
+                    await self._put(e.TurnTool(**self._who(), call=chunk.call, name=name, arguments=part))
+                    name = ""
         self._began = True
 
     async def _say(self, text: str) -> None:
-        if text:
-            self._text += text
-            await self._put(e.TurnDelta(**self._who(), text=text))
+        """What a deadline keeps from being handed over was not said, and its end does not hold it."""
+        for part in pieces(text) if text else ():
+            await self._put(e.TurnDelta(**self._who(), text=part))
+            self._text += part
 
     async def _put(self, event: e.TurnEvent) -> None:
         """Waiting for room is the table's doing, not the provider's: only the total deadline runs meanwhile."""
@@ -166,38 +177,32 @@ class TurnRun:
 
     def _watch(self, seconds: float | None) -> None:
         """Set the scope's deadline `seconds` from now, but never past the total's, nor past a stop."""
-        if self._stopped is not None or self._scope is None:
+        if self._stopped:
             return
         at = None if seconds is None else asyncio.get_running_loop().time() + seconds
         known = [when for when in (at, self._total_at) if when is not None]
-        self._scope.reschedule(min(known, default=None))
+        self._end_at(min(known, default=None))
+
+    def _end_at(self, when: float | None) -> None:
+        if self._scope is not None and self._closing is not None:
+            self._scope.reschedule(when)
+            self._closing.reschedule(None if when is None else when + CLOSE_WITHIN)
 
     # -- endings -----------------------------------------------------------------------------------------------
 
     def _completed(self, stop: base.Stop | None) -> e.TurnCompleted:
         self._usage = stop.usage if stop else None
-        usage = self._used()
+        usage, cost = self._bill()
         return e.TurnCompleted(
             **self._who(), text=self._text, stop_reason=stop.reason if stop else "stop_sequence",
-            usage=usage, cost=self._speaker.price(usage),
+            usage=usage, cost=cost,
         )  # fmt: skip
 
     def _failed(self, failure: Failure) -> e.TurnFailed:
-        usage = self._used()
-        return e.TurnFailed(
-            **self._who(), text=self._text, error=failure, usage=usage, cost=self._speaker.price(usage)
-        )
+        usage, cost = self._bill()
+        return e.TurnFailed(**self._who(), text=self._text, error=failure, usage=usage, cost=cost)
 
-    def _cut_short(self) -> e.TurnEvent:
-        if self._stopped is not None:
-            usage = self._used()
-            return msgspec.structs.replace(
-                self._stopped,
-                attempt=self._attempt,
-                text=self._text,
-                usage=usage,
-                cost=self._speaker.price(usage),
-            )
+    def _cut_short(self) -> e.TurnFailed:
         deadlines = self._speaker.deadlines
         now = asyncio.get_running_loop().time()
         if self._total_at is not None and now >= self._total_at:
@@ -207,6 +212,10 @@ class TurnRun:
         else:
             detail = f"No first word within {deadlines.first:g} s."
         return self._failed(Failure("timeout", detail, retryable=True))
+
+    def _bill(self) -> tuple[Usage, Cost | None]:
+        usage = self._used()
+        return usage, self._speaker.price(usage)
 
     def _used(self) -> Usage:
         """The provider's count, or an estimate that says it is one. A refused request used nothing."""

@@ -91,7 +91,9 @@ async def test_tables_outlive_the_death_of_their_store(nodes: Cluster, redis_ser
             if redis_server.kills == 0:
                 await redis_server.kill()
                 await redis_server.start()
-    check(seen, await whole(nodes.nodes[0], table), terms=len({term for term, _ in places(seen)}), interrupted=0)
+    check(
+        seen, await whole(nodes.nodes[0], table), terms=len({term for term, _ in places(seen)}), interrupted=0
+    )
 
 
 async def test_a_table_deleted_at_one_node_is_gone_at_all(nodes: Cluster) -> None:

@@ -1,7 +1,7 @@
 """One turn against a provider that does what the test says, in fake time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
@@ -10,8 +10,8 @@ from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.messages import Cost, Message, Usage
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
-from roundtable.merge import Merge
-from roundtable.turn import ATTEMPTS, Deadlines, Speaker, TurnRun
+from roundtable.merge import MAX_WAITING, Happened, Merge
+from roundtable.turn import ATTEMPTS, CLOSE_WITHIN, Deadlines, Speaker, TurnRun
 from tests.fake_time import run
 
 REQUEST = Request(model="m", system="You are Ada.", messages=(Message("user", "Why? " * 10),))
@@ -21,25 +21,32 @@ DEADLINES = Deadlines()
 
 
 class Scripted:
-    """Each call plays the next script: a chunk is yielded, a number slept, an exception raised."""
+    """Each call plays the next script: a chunk is yielded, a number slept, an exception raised; `closing` last."""
 
     name, local, destination = "test", False, "nobody"
 
-    def __init__(self, *scripts: Sequence[Step]) -> None:
+    def __init__(self, *scripts: Sequence[Step], closing: Step = 0.0) -> None:
         self.scripts = list(scripts)
+        self.closing = closing
         self.closed = 0
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
         try:
             for step in self.scripts.pop(0):
-                if isinstance(step, float):
-                    await asyncio.sleep(step)
-                elif isinstance(step, Exception):
-                    raise step
-                else:
+                if isinstance(step, Chunk):
                     yield step
+                else:
+                    await self._do(step)
         finally:
             self.closed += 1
+            await self._do(self.closing)
+
+    async def _do(self, step: Step) -> None:
+        if isinstance(step, Exception):
+            raise step
+        if step:
+            assert isinstance(step, float)
+            await asyncio.sleep(step)
 
     async def close(self) -> None:
         pass
@@ -49,30 +56,29 @@ def busy(after: float | None = None) -> ProviderError:
     return ProviderError("Busy.", code="rate_limited", retryable=True, retry_after=after)
 
 
+def turn_of(provider: Scripted, merge: Merge, deadlines: Deadlines = DEADLINES) -> TurnRun:
+    speaker = Speaker(
+        "t1", "Ada", provider, REQUEST, ("Ben",), lambda usage: Cost(float(usage.output)), deadlines
+    )
+    return TurnRun(speaker, merge.open(), clock=asyncio.get_running_loop().time)
+
+
 def play(
     *scripts: Sequence[Step],
     deadlines: Deadlines = DEADLINES,
-    then: Callable[[TurnRun], None] | None = None,
-    stop_at: float | None = None,
+    closing: Step = 0.0,
+    read_after: float | None = None,
 ) -> tuple[list[e.Event], float]:
-    """The events of the turn, and how long it took in fake seconds."""
-    provider = Scripted(*scripts)
+    """The events of the turn, and how long it took in fake seconds; until `read_after` nobody takes a word."""
+    provider = Scripted(*scripts, closing=closing)
 
     async def scenario() -> tuple[list[e.Event], float]:
-        loop = asyncio.get_running_loop()
-        merge = Merge(asyncio.Event())
-        speaker = Speaker(
-            "t1", "Ada", provider, REQUEST, ("Ben",), lambda usage: Cost(float(usage.output)), deadlines
-        )
-        turn = TurnRun(speaker, merge.open(), clock=loop.time)
-        if stop_at is not None:
-            loop.call_later(
-                stop_at, turn.stop, e.TurnCancelled(turn="t1", panelist="Ada", command="k", inbox=3)
-            )
-        if then:
-            then(turn)
-        await turn.run()
-        return [item.event for item in merge.take(10**6)], loop.time()
+        merge, loop = Merge(asyncio.Event()), asyncio.get_running_loop()
+        taken: list[Happened] = []
+        if read_after is not None:
+            loop.call_later(read_after, lambda: taken.extend(merge.take(10**6)))
+        await turn_of(provider, merge, deadlines).run()
+        return [item.event for item in [*taken, *merge.take(10**6)]], loop.time()
 
     events, seconds = run(scenario())
     started = len(scripts) - len(provider.scripts)
@@ -81,6 +87,33 @@ def play(
         event for event in events if isinstance(event, e.TurnCompleted | e.TurnFailed | e.TurnCancelled)
     ] == events[-1:]
     return events, seconds
+
+
+def stopped(
+    *scripts: Sequence[Step], at: float, closing: Step = 0.0
+) -> tuple[list[e.Event], tuple[Usage, Cost | None], float]:
+    """What a turn told that was stopped then, its bill, and when its task was over."""
+    provider = Scripted(*scripts, closing=closing)
+
+    async def scenario() -> tuple[list[e.Event], tuple[Usage, Cost | None], float]:
+        merge, loop = Merge(asyncio.Event()), asyncio.get_running_loop()
+        source = merge.open()
+        speaker = Speaker("t1", "Ada", provider, REQUEST, (), lambda usage: Cost(float(usage.output)))
+        turn = TurnRun(speaker, source, clock=loop.time)
+        task = None
+        if at:
+            task = asyncio.create_task(turn.run())
+            await asyncio.sleep(at)
+        told = [item.event for _, item in source.waiting]
+        bill = turn.stop()
+        merge.close(source)
+        await (task or turn.run())
+        assert not source.waiting, "nothing is told behind the stop"
+        return told, bill, loop.time()
+
+    result = run(scenario())
+    assert provider.closed == len(scripts) - len(provider.scripts)
+    return result
 
 
 def test_words_thoughts_and_tools_become_events_and_one_end() -> None:
@@ -152,24 +185,60 @@ def test_a_local_model_may_read_its_prompt_as_long_as_it_needs() -> None:
     assert isinstance(events[-1], e.TurnCompleted)
 
 
-def test_stopped_means_now_with_what_was_said_and_whose_wish_it_was() -> None:
-    events, seconds = play([Text("One"), 5.0, Text("two"), FOREVER], stop_at=2.0)
-    assert events[-1] == e.TurnCancelled(
-        turn="t1", panelist="Ada", text="One", command="k", inbox=3, cost=Cost(1.0),
-        usage=Usage(input=15, output=1, estimated=True),
-    )  # fmt: skip
+def test_stopped_means_now_with_a_bill_and_no_more_words() -> None:
+    told, bill, seconds = stopped([Text("One"), 5.0, Text("two"), FOREVER], at=2.0)
+    assert [type(event) for event in told] == [e.TurnDelta]
+    assert bill == (Usage(input=15, output=1, estimated=True), Cost(1.0))
     assert seconds == pytest.approx(2.0)
 
 
 def test_stopped_before_it_began_asks_nobody() -> None:
-    events, _ = play(then=lambda turn: turn.stop(e.TurnCancelled(turn="t1", panelist="Ada")))
-    assert isinstance(events[-1], e.TurnCancelled)
+    told, bill, seconds = stopped(at=0.0)
+    assert (told, bill, seconds) == ([], (Usage(), Cost(0.0)), 0.0)
 
 
 def test_stopped_while_waiting_to_ask_again() -> None:
-    events, seconds = play([busy(after=20.0)], stop_at=1.0)
-    assert [type(event) for event in events] == [e.TurnRetried, e.TurnCancelled]
+    told, _, seconds = stopped([busy(after=20.0)], at=1.0)
+    assert [type(event) for event in told] == [e.TurnRetried]
     assert seconds == pytest.approx(1.0)
+
+
+def test_stopped_when_all_was_said_the_bill_is_the_providers() -> None:
+    words = [Text("x" * 31)] * (MAX_WAITING // 32)
+    told, bill, _ = stopped([*words, Stop("end", Usage(input=5, output=7))], at=1.0)
+    assert len(told) == len(words), "its end still waits for room"
+    assert bill[0] == Usage(input=5, output=7)
+
+
+@pytest.mark.parametrize("closing", [FOREVER, ProviderError("Lost.", code="connection", retryable=True)])
+def test_a_provider_that_is_slow_or_fails_to_close_holds_up_nobody(closing: Step) -> None:
+    script = [Text("One"), FOREVER]
+    _, _, seconds = stopped(script, at=1.0, closing=closing)
+    assert seconds == pytest.approx(1.0 + (CLOSE_WITHIN if closing == FOREVER else 0))
+    events, seconds = play(script, closing=closing)
+    assert isinstance(events[-1], e.TurnFailed)
+    assert (events[-1].error.code, events[-1].text) == ("timeout", "One")
+    assert seconds == pytest.approx(DEADLINES.idle + (CLOSE_WITHIN if closing == FOREVER else 0))
+
+
+def test_what_could_not_be_handed_over_was_not_said() -> None:
+    words = [Text("x" * 31)] * 2_000
+    events, seconds = play([*words, Stop("end")], deadlines=Deadlines(total=9.0), read_after=10.0)
+    end = events[-1]
+    assert isinstance(end, e.TurnFailed)
+    assert len(end.text) == sum(len(event.text) for event in events if isinstance(event, e.TurnDelta))
+    assert 0 < len(end.text) < MAX_WAITING
+    assert seconds == pytest.approx(10.0)
+
+
+def test_a_chunk_too_large_for_one_event_becomes_several() -> None:
+    essay = "word " * 200
+    events, _ = play([Text(essay), ToolCall("c1", "look", essay), Stop("end")])
+    said = [event.text for event in events if isinstance(event, e.TurnDelta)]
+    called = [event for event in events if isinstance(event, e.TurnTool)]
+    assert len(said) > 1
+    assert ("".join(said), "".join(part.arguments for part in called)) == (essay, essay)
+    assert [part.name for part in called] == ["look", *[""] * (len(called) - 1)]
 
 
 def test_an_empty_answer_is_a_failure_and_an_empty_answer_of_tools_is_not() -> None:

@@ -9,9 +9,11 @@ from importlib.metadata import entry_points
 
 from protocol.errors import Invalid
 from roundtable.policies.base import Plan, Seat, TurnPolicy
+from roundtable.policies.floor_time import FloorTime
+from roundtable.policies.parallel import Parallel
 from roundtable.policies.round_robin import RoundRobin
 
-__all__ = ["GROUP", "Plan", "Seat", "TurnPolicy", "available", "find"]
+__all__ = ["GROUP", "Plan", "Seat", "TurnPolicy", "available", "blind", "find"]
 
 GROUP = "roundtable.policies"
 
@@ -20,7 +22,8 @@ GROUP = "roundtable.policies"
 def available() -> Mapping[str, TurnPolicy]:
     """Every policy there is, by name; ours first and not to be replaced."""
     found: dict[str, TurnPolicy] = {}
-    for policy in (RoundRobin(), *(point.load()() for point in entry_points(group=GROUP))):
+    installed = (point.load()() for point in entry_points(group=GROUP))
+    for policy in (RoundRobin(), Parallel(), FloorTime(), *installed):
         found.setdefault(policy.name, policy)
     return found
 
@@ -31,3 +34,9 @@ def find(name: str) -> TurnPolicy:
     if name not in policies:
         raise Invalid(f"There is no policy {name[:60]!r}; there is {', '.join(policies)}.", field="policy")
     return policies[name]
+
+
+def blind(name: str) -> bool:
+    """Whether that policy is `blind`; not, when it is not installed here."""
+    policy = available().get(name)
+    return policy is not None and policy.blind

@@ -34,11 +34,13 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class TurnPolicy(Protocol):
-    """`title` and `summary` are for people: a few words, one sentence."""
+    """`title` and `summary` are for people: a few words, one sentence. Under a policy that is `blind` nobody is sent
+    what others said in the same round."""
 
     name: str
     title: str
     summary: str
+    blind: bool
 
     def plan(self, transcript: Transcript) -> Plan:
         """Decide from an open table's transcript and nothing else; the transcript is not to be changed."""

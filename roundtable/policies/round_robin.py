@@ -1,10 +1,8 @@
 """Each panelist in seat order, round after round; whoever a person asks by name answers first."""
 
-from protocol.transcript import Posted, Transcript, Turn
+from protocol.transcript import Transcript
+from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
-
-WAIT = Plan()
-ASKED = "asked"
 
 
 class RoundRobin:
@@ -15,36 +13,15 @@ class RoundRobin:
     summary = (
         "Everyone speaks once a round, in seat order. Ask someone by name, and they have the floor next."
     )
+    blind = False
 
     def plan(self, transcript: Transcript) -> Plan:
-        queued = transcript.of("queued")
-        left = tuple(turn.turn for turn in queued if turn.panelist in transcript.absent)
-        if left:
-            return Plan(drop=left)
-        if not transcript.present():
-            return Plan(end="no_panelists")
-        asked = _unanswered(transcript)
-        if asked is not None:
-            return Plan(queue=(Seat(asked.to, reason=ASKED),))
+        """Implements `TurnPolicy.plan`."""
+        if first := order.first_of_all(transcript):
+            return first
         if transcript.of("started"):
-            return WAIT
-        if queued:
-            return Plan(run=(_first(queued).turn,))
+            return order.WAIT
+        if queued := transcript.of("queued"):
+            return Plan(run=(order.next_in_line(queued).turn,))
         seats = tuple(Seat(panelist.name) for panelist in transcript.present())
         return Plan(round=transcript.round + 1, queue=seats)
-
-
-def _unanswered(transcript: Transcript) -> Posted | None:
-    """The oldest message to someone present who was not given a turn for it yet."""
-    for message in transcript.messages:
-        if message.to and message.to not in transcript.absent:
-            later = (
-                turn for turn in transcript.turns if turn.panelist == message.to and turn.seq > message.seq
-            )
-            if not any(later):
-                return message
-    return None
-
-
-def _first(queued: list[Turn]) -> Turn:
-    return next((turn for turn in queued if turn.reason == ASKED), queued[0])

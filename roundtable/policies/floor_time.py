@@ -1,0 +1,47 @@
+"""One at a time, and always whoever has spoken least so far.
+
+What counts is tokens written, thinking included, in turns that completed, failed or were cut. Nobody speaks
+twice in a row while someone else is present, unless asked by name. A round is as many turns as there are
+panelists present; answers to a person come on top.
+"""
+
+from collections import Counter
+
+from protocol.transcript import Transcript
+from roundtable.policies import order
+from roundtable.policies.base import Plan, Seat
+
+
+class FloorTime:
+    """Implements `TurnPolicy`."""
+
+    name = "floor_time"
+    title = "Who spoke least"
+    summary = "One at a time: the floor goes to whoever has spoken least so far, never twice in a row."
+    blind = False
+
+    def plan(self, transcript: Transcript) -> Plan:
+        """Implements `TurnPolicy.plan`."""
+        if first := order.first_of_all(transcript):
+            return first
+        if transcript.of("started"):
+            return order.WAIT
+        if queued := transcript.of("queued"):
+            return Plan(run=(order.next_in_line(queued).turn,))
+        held = sum(turn.round == transcript.round and turn.reason != order.ASKED for turn in transcript.turns)
+        over = transcript.round == 0 or held >= len(transcript.present())
+        return Plan(round=transcript.round + 1 if over else None, queue=(_least_heard(transcript),))
+
+
+def _least_heard(transcript: Transcript) -> Seat:
+    """Ties go by seat order."""
+    spoken = Counter({turn.panelist: 0 for turn in transcript.turns})
+    for turn in transcript.turns:
+        spoken[turn.panelist] += turn.usage.output if turn.usage else 0
+    names = [panelist.name for panelist in transcript.present()]
+    if len(names) > 1 and transcript.turns:
+        last = max(transcript.turns, key=lambda turn: max(turn.started_seq, turn.seq)).panelist
+        names = [name for name in names if name != last]
+    name = min(names, key=lambda name: spoken[name])
+    count = spoken[name]
+    return Seat(name, reason=f"spoke least so far, {count} tokens" if spoken.total() else "")

@@ -1,0 +1,36 @@
+"""Rules of order that every policy keeps: who has left is passed over, whoever a person asks by name answers first."""
+
+from protocol.transcript import Posted, Transcript, Turn
+from roundtable.policies.base import Plan, Seat
+
+WAIT = Plan()
+ASKED = "asked"
+"""The reason of a turn that answers a person."""
+
+
+def first_of_all(transcript: Transcript) -> Plan:
+    """What comes before any policy's own order; nothing when the policy may decide."""
+    left = tuple(turn.turn for turn in transcript.of("queued") if turn.panelist in transcript.absent)
+    if left:
+        return Plan(drop=left)
+    if not transcript.present():
+        return Plan(end="no_panelists")
+    message = _unanswered(transcript)
+    return WAIT if message is None else Plan(queue=(Seat(message.to, reason=ASKED),))
+
+
+def next_in_line(queued: list[Turn]) -> Turn:
+    """The queued turn that has the floor next, where one speaks at a time."""
+    return next((turn for turn in queued if turn.reason == ASKED), queued[0])
+
+
+def _unanswered(transcript: Transcript) -> Posted | None:
+    """The oldest message to someone present who was not given a turn for it yet."""
+    for message in transcript.messages:
+        if message.to and message.to not in transcript.absent:
+            later = (
+                turn for turn in transcript.turns if turn.panelist == message.to and turn.seq > message.seq
+            )
+            if not any(later):
+                return message
+    return None

@@ -1,0 +1,40 @@
+"""All at once, round after round: nobody hears the others' words of the same round before it is over.
+
+Whoever a person asks by name answers in a turn of its own, at once or right after the one under way, and hears
+everything said so far. The round is over when all turns in it have ended.
+"""
+
+from protocol.transcript import Transcript, Turn
+from roundtable.policies import order
+from roundtable.policies.base import Plan, Seat
+
+
+class Parallel:
+    """Implements `TurnPolicy`."""
+
+    name = "parallel"
+    title = "All at once"
+    summary = "Everyone answers at the same time, each without hearing the others until the round is over."
+    blind = True
+
+    def plan(self, transcript: Transcript) -> Plan:
+        """Implements `TurnPolicy.plan`."""
+        if first := order.first_of_all(transcript):
+            return first
+        queued, speaking = transcript.of("queued"), transcript.of("started")
+        if ready := _free(queued, {turn.panelist for turn in speaking}):
+            return Plan(run=ready)
+        if speaking:
+            return order.WAIT
+        seats = tuple(Seat(panelist.name) for panelist in transcript.present())
+        return Plan(round=transcript.round + 1, queue=seats)
+
+
+def _free(queued: list[Turn], busy: set[str]) -> tuple[str, ...]:
+    """The next turn of each panelist who does not speak already, in the order of the queue; the asked go first."""
+    chosen: list[str] = []
+    for turn in sorted(queued, key=lambda turn: turn.reason != order.ASKED):
+        if turn.panelist not in busy:
+            busy.add(turn.panelist)
+            chosen.append(turn.turn)
+    return tuple(chosen)

@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import ctypes
 import functools
 import shutil
 import signal
@@ -15,13 +14,17 @@ from typing import Any
 
 import pytest
 import redis
-from redis.backoff import ConstantBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from roundtable.log.base import EventLog
 from roundtable.log.redis import RedisLog
 
 PROGRAM = shutil.which("redis-server") or shutil.which("valkey-server")
+# PR_SET_PDEATHSIG: not even a killed test run leaves a server behind.
+_TIE = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
+_TIED = (sys.executable, "-c", _TIE) if sys.platform == "linux" else ()
+_ONCE = Retry(NoBackoff(), 0)
 
 
 class RedisServer:
@@ -30,29 +33,23 @@ class RedisServer:
     def __init__(self, directory: Path, *settings: str) -> None:
         if PROGRAM is None:
             pytest.skip("neither redis-server nor valkey-server is installed")
-        self.socket = directory / "redis.sock"
-        self.url = f"unix://{self.socket}"
-        self._directory = directory
-        self._settings = settings
+        self._command = (
+            *(*_TIED, PROGRAM, "--dir", str(directory), "--port", "0", "--unixsocket", "redis.sock"),
+            *("--save", "", "--appendonly", "yes", *settings),
+        )
+        self._socket = str(directory / "redis.sock")
+        self.url = f"unix://{self._socket}"
         self.start()
 
     def start(self) -> None:
-        """Returns once it answers and has loaded what it kept."""
-        assert PROGRAM
-        self.process = subprocess.Popen(
-            [
-                *(PROGRAM, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._directory)),
-                *("--save", "", "--appendonly", "yes", *self._settings),
-            ],
-            stdout=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,
-        )
+        """Returns once it answers and has loaded what it kept; 10 seconds at the most."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         with self.client(Retry(ConstantBackoff(0.02), 500)) as client:
             client.ping()
 
-    def client(self, retry: Retry | None = None) -> "redis.Redis":
+    def client(self, retry: Retry = _ONCE) -> "redis.Redis":
         """As an operator would use it; to be closed."""
-        return redis.Redis(unix_socket_path=str(self.socket), retry=retry, protocol=2)
+        return redis.Redis(unix_socket_path=self._socket, retry=retry, protocol=2)
 
     def run(self, *command: str | bytes | int) -> Any:
         """One command's answer."""
@@ -61,22 +58,17 @@ class RedisServer:
 
     def kill(self) -> None:
         """SIGKILL; `start` brings it back with what it kept."""
-        self.process.kill()
-        self.process.wait()
+        self._process.kill()
+        self._process.wait()
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
         """It hangs meanwhile: connections are taken, nothing is answered."""
-        self.process.send_signal(signal.SIGSTOP)
+        self._process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            self.process.send_signal(signal.SIGCONT)
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not even a killed test run leaves it behind
+            self._process.send_signal(signal.SIGCONT)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from roundtable.log.redis_connection import DEADLINE, Address, Arg, Link, Pool, 
 from roundtable.log.redis_follower import Follower
 from roundtable.log.redis_keys import Partition, partition
 from roundtable.log.redis_leases import RedisLeases
-from roundtable.log.redis_reader import Reader
+from roundtable.log.redis_reader import Reader, entry_id
 from roundtable.log.redis_tail import RedisTail
 from roundtable.log.redis_writer import Writer
 
@@ -69,9 +69,9 @@ class RedisLog:
         batch = tuple(batch)
         check(expected, batch)
         home = partition(stream)
-        args: list[Arg] = [part for at, body in batch for part in (str(at), body)]
+        args: list[Arg] = [part for at, body in batch for part in (entry_id(at), body)]
         size = sum(len(record.body) + _OVERHEAD for record in batch)
-        append = scripts.APPEND((home.log(stream), home.names), stream, str(expected), *args)
+        append = scripts.APPEND((home.log(stream), home.names), stream, entry_id(expected), *args)
         match await self._writer.submit(append, size):
             case 1:
                 return "appended"

@@ -49,6 +49,9 @@ class Address(NamedTuple):
     kind: type[wire.AbstractConnection]
     options: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"Address({self.name})"  # the options hold the password
+
     @classmethod
     def parse(cls, url: str) -> "Address":
         """Read a URL. Raises `Invalid`, which never repeats the URL: it may hold a password."""
@@ -129,7 +132,9 @@ class Link:
         await self._wire.disconnect(nowait=True)
 
     async def _exchange(self, commands: list[tuple[Arg, ...]]) -> list[Reply]:
-        if self._wire.is_connected and await self._wire.can_read():  # the server has hung up while we were idle
+        if (
+            self._wire.is_connected and await self._wire.can_read()
+        ):  # the server has hung up while we were idle
             await self.close()
         if not self._wire.is_connected:
             await self._wire.connect()
@@ -167,13 +172,18 @@ class Pool:
         return replies
 
     async def close(self) -> None:
-        """Disconnect; who asks later, or still waits, gets `LogUnavailable`."""
+        """Answer what was sent and disconnect; who asks later, or still waits, gets `LogUnavailable`."""
+        if self._closed:
+            return
         self._closed = True
+        for _ in range(READERS):
+            await self._free.acquire()
         for link in self._idle:
             await link.close()
 
     @contextlib.asynccontextmanager
     async def _link(self) -> AsyncIterator[Link]:
+        self._refuse_if_closed()
         try:
             async with asyncio.timeout(self._deadline):
                 await self._free.acquire()
@@ -181,11 +191,12 @@ class Pool:
             raise translate(error, self.address.name) from error
         link = self._idle.pop()  # the one used last, so that few are needed
         try:
-            if self._closed:
-                raise LogUnavailable(f"The log in Redis at {self.address.name} is closed.")
+            self._refuse_if_closed()
             yield link
         finally:
-            if self._closed:
-                await link.close()
             self._idle.append(link)
             self._free.release()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise LogUnavailable(f"The log in Redis at {self.address.name} is closed.")

@@ -53,8 +53,17 @@ def damaged(at: str, what: str) -> LogDamaged:
     return LogDamaged(f"The log in Redis at {at} is damaged: {what}.")
 
 
+def again(error: LogError) -> LogError:
+    """The same error for one more to raise: each who waits needs its own, as a traceback grows with each raise."""
+    copy = type(error)(error.detail, code=error.code, retryable=error.retryable)
+    copy.__cause__ = error.__cause__
+    return copy
+
+
 def _code(error: BaseException | None, words: str) -> str | None:
-    while error is not None:  # a unix socket's refusals come wrapped, and redis-py cuts the code from the text
+    while (
+        error is not None
+    ):  # a unix socket's refusals come wrapped, and redis-py cuts the code from the text
         if isinstance(error, RedisError) and error.status_code in _SENTENCES:
             return error.status_code
         if isinstance(error, BusyLoadingError):

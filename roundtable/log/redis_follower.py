@@ -39,8 +39,9 @@ class Listener(Protocol):
         """Hear of new records, in order; of some perhaps twice."""
         ...
 
-    def dismiss(self, stream: str, notice: Cursor) -> None:
-        """Hear that the stream was deleted, by a notice with this ID; perhaps long ago."""
+    def dismiss(self, stream: str, notice: Cursor) -> bool:
+        """Hear that the stream was deleted, by a notice with this ID; whether that concerns the listener, who
+        then hears no more of it. The notice may be older than what it follows."""
         ...
 
     def fail(self, error: LogError) -> None:
@@ -71,7 +72,7 @@ class Follower:
         self._sources: dict[str, _Source] = {}
         self._noticed = ZERO
         self._woken = ZERO
-        self._reading = False  # an XREAD is under way, which knows only the streams of its time
+        self._blocked = False  # an XREAD is under way that knows only the streams of its time
         self._changed = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=f"redis-follower-{partition.number}")
 
@@ -94,14 +95,14 @@ class Follower:
     async def begin(self, stream: str, joined: Joined) -> None:
         """Read on from where `joined` saw the stream's end, unless somebody has it read already."""
         source = self._sources[stream]
-        if source.at is not None:
+        if source.at is not None and source.at <= joined.last:
             return
         if not self._positions():
             self._noticed = joined.noticed
-        source.at = joined.last
+        source.at = joined.last  # back to it, where entries were lost
         self._changed.set()
-        if self._reading:
-            self._reading = False  # one wake-up for all that join during this XREAD
+        if self._blocked:
+            self._blocked = False  # one wake-up for all that join during this XREAD
             with contextlib.suppress(LogError):  # then BLOCK ends it
                 await self._pool.ask_all(
                     [
@@ -113,18 +114,15 @@ class Follower:
     async def close(self) -> None:
         """Stop and disconnect."""
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])
         await self._link.close()
 
     async def _run(self) -> None:
         wait = 0.0
         while True:
-            if not self._positions():
-                await self._link.close()
-                self._changed.clear()
-                await self._changed.wait()
             try:
+                if not self._positions():
+                    await self._rest()
                 await self._read()
                 wait = 0.0
             except Exception as error:  # noqa: BLE001 - a follower that dies in silence would stop every reader
@@ -133,10 +131,17 @@ class Follower:
                 wait = min(max(2 * wait, FIRST_WAIT), LONGEST_WAIT)
                 await self._pause(wait * (0.5 + random.random()))
 
+    async def _rest(self) -> None:
+        """Nobody follows anything here: no connection is held until somebody does."""
+        await self._link.close()
+        while not self._positions():
+            self._changed.clear()
+            await self._changed.wait()
+
     async def _read(self) -> None:
         positions = self._positions()
         keys = {self._partition.log(stream): stream for stream in positions}
-        self._reading = True
+        self._blocked = True
         try:
             [answer] = await self._link.run(
                 [
@@ -149,7 +154,7 @@ class Follower:
                 block=BLOCK,
             )
         finally:
-            self._reading = False
+            self._blocked = False
         if isinstance(answer, LogDamaged):
             await self._expel(positions)
         elif isinstance(answer, LogError):
@@ -161,7 +166,7 @@ class Follower:
             elif name == self._wake_key:
                 self._woken = cursor(entries[-1][0])
             else:
-                self._publish(keys[name], records(entries))
+                self._publish(keys[name], positions[keys[name]], records(entries))
 
     def _positions(self) -> dict[str, Cursor]:
         return {stream: source.at for stream, source in self._sources.items() if source.at is not None}
@@ -173,14 +178,17 @@ class Follower:
 
     def _dismiss(self, stream: str, notice: Cursor) -> None:
         if source := self._sources.get(stream):
-            for listener in tuple(source.listeners):  # those it concerns leave
-                listener.dismiss(stream, notice)
+            for listener in tuple(source.listeners):
+                if listener.dismiss(stream, notice):
+                    self.leave(stream, listener)
 
-    def _publish(self, stream: str, fresh: list[Record]) -> None:
-        if source := self._sources.get(stream):  # else it was deleted just now, or everybody left
-            source.at = fresh[-1].cursor
-            for listener in source.listeners:
-                listener.publish(stream, fresh)
+    def _publish(self, stream: str, after: Cursor, fresh: list[Record]) -> None:
+        source = self._sources.get(stream)
+        if source is None or source.at != after:
+            return  # everybody left, or it began anew while we read; then it is read again from there
+        source.at = fresh[-1].cursor
+        for listener in source.listeners:
+            listener.publish(stream, fresh)
 
     async def _expel(self, positions: dict[str, Cursor]) -> None:
         """Somebody put another type under a stream's key, so it is no stream any more; the others go on."""

@@ -1,12 +1,12 @@
 """Where what lies: `rt:{NN}:...`, with the number of a partition as hash tag.
 
-    rt:{NN}:log:NAME    the stream itself: entry ID `term-seq`, one field `b`
-    rt:{NN}:fold:NAME   its newest checkpoint: the cursor, a line feed, the body
-    rt:{NN}:names       sorted set, all scores 0: the names of the streams
-    rt:{NN}:leases      sorted set: name -> when its lease runs out, Unix milliseconds
-    rt:{NN}:holders     hash: name -> who holds the lease
-    rt:{NN}:deleted     stream of the names deleted last, for the tails of every node
-    rt:{NN}:wake:NODE   what ends a node's own blocked XREAD; gone by itself after a minute
+rt:{NN}:log:NAME    the stream itself: entry ID `term-seq`, one field `b`
+rt:{NN}:fold:NAME   its newest checkpoint: the cursor, a line feed, the body
+rt:{NN}:names       sorted set, all scores 0: the names of the streams
+rt:{NN}:leases      sorted set: name -> when its lease runs out, Unix milliseconds
+rt:{NN}:holders     hash: name -> who holds the lease
+rt:{NN}:deleted     stream of the names deleted last, for the tails of every node
+rt:{NN}:wake:NODE   what ends a node's own blocked XREAD; gone by itself after a minute
 """
 
 import zlib

@@ -25,7 +25,7 @@ class RedisLeases:
                 for home, names in grouped.items()
             ]
         )
-        return {name.decode() for answer in answers for name in answer}
+        return {name.decode(errors="replace") for answer in answers for name in answer}
 
     async def release(self, stream: str, holder: str) -> None:
         """As `Leases.release`."""
@@ -35,7 +35,7 @@ class RedisLeases:
         """As `Leases.abandoned`, those that ended first at first."""
         answers = await self._pool.ask_all([scripts.ABANDONED((home.leases[0],), limit) for home in ALL])
         ended = [
-            (float(when), name.decode())
+            (float(when), name.decode(errors="replace"))
             for answer in answers
             for name, when in zip(answer[::2], answer[1::2], strict=True)
         ]

@@ -9,7 +9,7 @@ import msgspec
 from protocol.cursor import Cursor
 from roundtable.log import redis_scripts as scripts
 from roundtable.log.base import Checkpoint, Record
-from roundtable.log.redis_connection import Command, Pool, Reply, command
+from roundtable.log.redis_connection import Command, Pool, command
 from roundtable.log.redis_errors import damaged
 from roundtable.log.redis_keys import ALL, partition
 
@@ -29,6 +29,11 @@ def cursor(id: bytes) -> Cursor:
     """An entry's place; our cursor is its ID."""
     term, _, seq = id.partition(b"-")
     return Cursor(int(term), int(seq))
+
+
+def entry_id(at: Cursor) -> str:
+    """The entry's ID; a reader's place within an entry is no part of it."""
+    return f"{at.term}-{at.seq}"
 
 
 def records(entries: Iterable[tuple[bytes, list[bytes]]]) -> list[Record]:
@@ -54,7 +59,7 @@ class Reader:
 
     async def has(self, stream: str, at: Cursor) -> bool:
         """As `EventLog.has`, for any cursor but ZERO."""
-        return bool(await self._pool.ask(scripts.HAS((partition(stream).log(stream),), str(at))))
+        return bool(await self._pool.ask(scripts.HAS((partition(stream).log(stream),), entry_id(at))))
 
     async def page(self, stream: str, after_seq: int, limit: int, max_bytes: int) -> list[Record]:
         """As `EventLog.read`; a gap raises `LogDamaged`."""
@@ -67,12 +72,14 @@ class Reader:
 
     async def after(self, stream: str, at: Cursor, limit: int, max_bytes: int) -> list[Record]:
         """A page from the cursor on, dense in itself. It does not follow `at` densely if the store lost something."""
-        page = await self._page(stream, "id", str(at), limit, max_bytes)
+        page = await self._page(stream, "id", entry_id(at), limit, max_bytes)
         if page == []:
             raise damaged(self._at, f"the entry of {stream} after {at} is not ours")
         return page or []
 
-    async def _page(self, stream: str, by: str, after: str, limit: int, max_bytes: int) -> list[Record] | None:
+    async def _page(
+        self, stream: str, by: str, after: str, limit: int, max_bytes: int
+    ) -> list[Record] | None:
         """None if there is no more; empty if there should be, and is not."""
         answer = await self._pool.ask(
             scripts.PAGE((partition(stream).log(stream),), by, after, limit, max_bytes)
@@ -87,7 +94,7 @@ class Reader:
     async def join(self, stream: str, after: Cursor) -> Joined:
         """What a tail must know to follow from `after` on."""
         home = partition(stream)
-        answer = await self._pool.ask(scripts.JOIN((home.log(stream), home.deleted), str(after)))
+        answer = await self._pool.ask(scripts.JOIN((home.log(stream), home.deleted), entry_id(after)))
         return Joined(bool(answer[0]), cursor(answer[1]), cursor(answer[2]))
 
     async def streams(self, kind: str, before: str, limit: int) -> list[str]:
@@ -95,12 +102,12 @@ class Reader:
         # Names of a kind lie between "kind/" and "kind0", as "0" is the character after "/".
         end = min(before or f"{kind}0", f"{kind}0")
         answers = await self._pool.ask_all([_listing(home.names, f"{kind}/", end, limit) for home in ALL])
-        names = (name.decode() for answer in answers for name in answer)
+        names = (name.decode(errors="replace") for answer in answers for name in answer)
         return sorted(names, reverse=True)[:limit]
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:
         """As `EventLog.checkpoint`."""
-        answer: Reply = await self._pool.ask(command("GET", partition(stream).fold(stream)))
+        answer: bytes | None = await self._pool.ask(command("GET", partition(stream).fold(stream)))
         if answer is None:
             return None
         at, _, body = answer.partition(b"\n")

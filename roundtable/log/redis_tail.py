@@ -13,6 +13,7 @@ from collections.abc import Callable
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogDamaged, LogError
 from roundtable.log.base import MAX_BATCH_BYTES, Record
+from roundtable.log.redis_errors import again
 from roundtable.log.redis_follower import Follower
 from roundtable.log.redis_reader import Reader
 
@@ -102,15 +103,16 @@ class RedisTail:
         follow.newest = max(follow.newest, records[-1].cursor)
         self._announce(stream, follow)
 
-    def dismiss(self, stream: str, notice: Cursor) -> None:
-        """Hear of a deletion."""
+    def dismiss(self, stream: str, notice: Cursor) -> bool:
+        """Hear of a deletion; whether it is of the stream that we follow."""
         follow = self._follows[stream]
         follow.gone = notice
         self._announce(stream, follow)
+        return follow.deleted
 
     def fail(self, error: LogError) -> None:
         """Raise it to whoever iterates."""
-        self._error = type(error)(error.detail, retryable=error.retryable)
+        self._error = again(error)
         self._wake.set()
 
     def __aiter__(self) -> "RedisTail":
@@ -185,10 +187,7 @@ class RedisTail:
 
     def _fits(self, records: list[Record], size: int, record: Record) -> bool:
         """A batch is bounded, and dense in itself: a gap is for the reader to see, between two batches."""
-        return (
-            size + len(record.body) <= MAX_BATCH_BYTES
-            and record.cursor.seq == records[-1].cursor.seq + 1
-        )
+        return size + len(record.body) <= MAX_BATCH_BYTES and record.cursor.seq == records[-1].cursor.seq + 1
 
     async def _catch_up(self, stream: str, follow: _Follow) -> list[Record]:
         known = follow.newest

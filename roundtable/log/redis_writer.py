@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from protocol.errors import LogError, LogUnavailable
 from roundtable.log.redis_connection import Command, Link, Reply
+from roundtable.log.redis_errors import again
 
 # One round trip carries up to this much, so that no append waits long behind others. Bytes.
 MAX_GROUP = 4 * 1024 * 1024
@@ -44,7 +45,7 @@ class Writer:
             self._room.clear()
             await self._room.wait()
         if self._closed:
-            raise self._unusable()
+            raise LogUnavailable(f"The log in Redis at {self._at} is closed.")
         done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Append(command, size, done))
         self._size += size
@@ -90,11 +91,8 @@ class Writer:
         if append.done.done():  # whoever waited has gone
             return
         if isinstance(reply, LogError):
-            append.done.set_exception(type(reply)(reply.detail, retryable=reply.retryable))  # one for each to raise
+            append.done.set_exception(again(reply))
         elif isinstance(reply, Exception):
             append.done.set_exception(reply)
         else:
             append.done.set_result(reply)
-
-    def _unusable(self) -> LogUnavailable:
-        return LogUnavailable(f"The log in Redis at {self._at} is closed.")

@@ -15,9 +15,9 @@ from typing import Protocol
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import LogDamaged, LogError, LogUnavailable
 from roundtable.log.base import Record
-from roundtable.log.redis_connection import Link, Pool, command
+from roundtable.log.redis_connection import Link, Pool, Reply, command
 from roundtable.log.redis_keys import Partition
-from roundtable.log.redis_reader import Joined, cursor, records
+from roundtable.log.redis_reader import Joined, cursor, entry_id, records
 
 # Seconds an XREAD blocks: a server that hangs is noticed after this and the link's deadline together. An idle
 # partition costs one small command per second.
@@ -141,25 +141,13 @@ class Follower:
     async def _read(self) -> None:
         positions = self._positions()
         keys = {self._partition.log(stream): stream for stream in positions}
-        self._blocked = True
-        try:
-            [answer] = await self._link.run(
-                [
-                    command(
-                        *("XREAD", "COUNT", COUNT, "BLOCK", int(BLOCK * 1000), "STREAMS"),
-                        *(self._partition.deleted, self._wake_key, *keys),
-                        *map(str, (self._noticed, self._woken, *positions.values())),
-                    )
-                ],
-                block=BLOCK,
-            )
-        finally:
-            self._blocked = False
+        answer = await self._ask(keys, positions.values())
         if isinstance(answer, LogDamaged):
             await self._expel(positions)
-        elif isinstance(answer, LogError):
+            return
+        if isinstance(answer, LogError):
             raise answer
-        for key, entries in answer or ():
+        for key, entries in answer or ():  # deletions first, as what follows may be of a stream begun anew
             name = key.decode()
             if name == self._partition.deleted:
                 self._notice(entries)
@@ -167,6 +155,18 @@ class Follower:
                 self._woken = cursor(entries[-1][0])
             else:
                 self._publish(keys[name], positions[keys[name]], records(entries))
+
+    async def _ask(self, keys: Iterable[str], positions: Iterable[Cursor]) -> Reply:
+        xread = command(
+            *("XREAD", "COUNT", COUNT, "BLOCK", int(BLOCK * 1000), "STREAMS"),
+            *(self._partition.deleted, self._wake_key, *keys),
+            *map(entry_id, (self._noticed, self._woken, *positions)),
+        )
+        self._blocked = True
+        try:
+            return (await self._link.run([xread], block=BLOCK))[0]
+        finally:
+            self._blocked = False
 
     def _positions(self) -> dict[str, Cursor]:
         return {stream: source.at for stream, source in self._sources.items() if source.at is not None}

@@ -53,9 +53,13 @@ class Reader:
         """As `EventLog.last`."""
         key = partition(stream).log(stream)
         entries = await self._pool.ask(command("XREVRANGE", key, "+", "-", "COUNT", 1))
-        if entries and (len(entries[0][1]) != 2 or entries[0][1][0] != b"b"):
+        if not entries:
+            return None
+        [(id, fields)] = entries
+        at = cursor(id)
+        if at.seq == 0 or len(fields) != 2 or fields[0] != b"b":
             raise damaged(self._at, f"the last entry of {stream} is not ours")
-        return records(entries)[0] if entries else None
+        return Record(at, fields[1])
 
     async def has(self, stream: str, at: Cursor) -> bool:
         """As `EventLog.has`, for any cursor but ZERO."""
@@ -111,7 +115,10 @@ class Reader:
         if answer is None:
             return None
         at, _, body = answer.partition(b"\n")
-        return Checkpoint(cursor(at), body)
+        try:
+            return Checkpoint(cursor(at), body)
+        except ValueError:
+            return None  # not ours; a checkpoint can always be made again
 
 
 def _listing(key: str, after: str, before: str, limit: int) -> Command:

@@ -75,6 +75,7 @@ local function locate(after)
   local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   if not newest then return nil end
   local high, last = parse(newest)
+  if last == 0 then return false end
   if last <= after then return nil end
   local low = parse(redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1])
   local term, tries = high, 0

@@ -15,9 +15,11 @@ from protocol.errors import Conflict, Invalid, LogError
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, EventLog, Outcome, Record, Tail
 from roundtable.log.batch import MAX_RECORD_BYTES
 from roundtable.log.sqlite import SqliteLog
+from tests import redis_server
 
 STORES: dict[str, Callable[[Path], Awaitable[EventLog]]] = {
     "sqlite": SqliteLog.open,
+    "redis": redis_server.open_fresh,
 }
 TABLE = "table/one"
 names = (f"table/{number}" for number in itertools.count())

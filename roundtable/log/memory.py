@@ -48,7 +48,9 @@ class MemoryLog:
         check(expected, batch)
         held = self._streams.get(stream) or _Stream()
         if held.last != expected:
-            if batch == tuple(held.records[expected.seq :]) and _ends(held.records[: expected.seq], expected):
+            if _place(held.records, expected.seq) == expected and batch == tuple(
+                held.records[expected.seq :]
+            ):
                 return "already"
             raise Conflict(f"{stream} ends at {held.last}, not at {expected}.")
         self._grow(held, sum(len(record.body) + OVERHEAD for record in batch))
@@ -84,7 +86,7 @@ class MemoryLog:
         return records[-1] if records else None
 
     async def has(self, stream: str, cursor: Cursor) -> bool:
-        return cursor == ZERO or _ends(self._records(stream)[: cursor.seq], cursor)
+        return _place(self._records(stream), cursor.seq) == cursor
 
     async def read(
         self, stream: str, after_seq: int, *, limit: int = 1000, max_bytes: int = MAX_BATCH_BYTES
@@ -130,9 +132,11 @@ class MemoryLog:
             raise LogUnavailable("The log in memory is closed.")
 
 
-def _ends(records: list[Record], cursor: Cursor) -> bool:
-    """Whether `records`, the first of a stream, end at `cursor`."""
-    return (records[-1].cursor if records else ZERO) == cursor
+def _place(records: list[Record], seq: int) -> Cursor | None:
+    """The cursor of a stream's record `seq`, if there is one; before the first is ZERO."""
+    if seq == 0:
+        return ZERO
+    return records[seq - 1].cursor if seq <= len(records) else None
 
 
 def _within(records: list[Record], max_bytes: int) -> Iterator[Record]:

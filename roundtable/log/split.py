@@ -7,6 +7,7 @@ from itertools import islice
 
 from protocol.cursor import Cursor
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, EventLog, Outcome, Record, Tail
+from roundtable.log.memory import MemoryLog
 
 # How the id of a table ends that must never reach a disk. In the name, so that its streams are told apart where
 # nothing else is known of them, and a person sees it in the address.
@@ -22,7 +23,7 @@ class SplitLog:
     """An `EventLog` that owns both. `volatile_if` says of a stream's name that it belongs to `volatile`."""
 
     def __init__(
-        self, durable: EventLog, volatile: EventLog, volatile_if: Callable[[str], bool] = is_off_record
+        self, durable: EventLog, volatile: MemoryLog, volatile_if: Callable[[str], bool] = is_off_record
     ) -> None:
         self.durable, self.volatile = durable, volatile
         self._volatile_if = volatile_if

@@ -23,7 +23,7 @@ from roundtable.config import Config
 from roundtable.convening import AskedLimits, AskedSeat, Convene
 from roundtable.host import Host, stream
 from roundtable.log.base import EventLog, Record
-from roundtable.log.sqlite import SqliteLog
+from roundtable.log.opening import open_log
 from roundtable.signals import stop_on
 
 # Seconds for a table to close when asked: whoever speaks is cut at once, then two appends.
@@ -56,7 +56,7 @@ async def hold(config: Config, question: Question, show: Show) -> Held:
     """
     stop = stop_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     async with AsyncExitStack() as stack:
-        log = await SqliteLog.open(config.data)
+        log = await open_log(config.data)
         stack.push_async_callback(log.close)
         catalog = Catalog(os.environ, config.providers)
         stack.push_async_callback(catalog.close)

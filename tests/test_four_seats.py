@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ base_url = "{messages}"
 dialect = "responses"
 base_url = "{responses}"
 """
-PANEL = [
+PANEL: list[dict[str, Any]] = [
     {"name": "Ada", "model": "llama:tiny", "options": {**SHORT, "context": 4096}},
     {"name": "Ben", "model": "tiny:tiny", "options": SHORT},
     {"name": "Cleo", "model": "claude:m"},

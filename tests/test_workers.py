@@ -57,10 +57,10 @@ async def test_workers_end_with_their_parent(tmp_path: Path, redis_server: Redis
 
 
 async def test_a_port_is_not_shared_with_strangers() -> None:
-    held = reserve("127.0.0.1", 0)
-    port = held.getsockname()[1]
-    with pytest.raises(Invalid) as caught:
-        reserve("127.0.0.1", port)
-    assert caught.value.field == "port"
-    held.close()
+    with reserve("127.0.0.1", 0) as worker:
+        worker.listen()
+        port = worker.getsockname()[1]
+        with pytest.raises(Invalid) as caught:
+            reserve("127.0.0.1", port)
+        assert caught.value.field == "port"
     reserve("127.0.0.1", port).close()

@@ -17,8 +17,9 @@ from providers.anthropic import AnthropicProvider
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
 from providers.openai import OpenAIProvider
 from providers.presets import PRESETS
+from providers.responses import ResponsesProvider
 from providers.scripted import ScriptedProvider
-from tests import misbehaving_messages
+from tests import misbehaving_messages, misbehaving_responses
 from tests.misbehaving import (
     DONE,
     HEAD,
@@ -56,7 +57,7 @@ SCENARIOS = {
     "tools": Heard(
         calls={"a": ("search", '{"q":"tea"}'), "b": ("clock", "{}")}, stop="tool_calls"
     ),
-    "usage": Heard(text="Yes.", stop="end", usage=Usage(input=20, output=9, thinking=4, cached=8)),
+    "usage": Heard(text="Yes.", stop="end", usage=Usage(20, 9, thinking=4, cached=8, cache_write=5)),
     "length": Heard(text="And then", stop="length"),
     "content_filter": Heard(text="And then", stop="content_filter"),
     "refusal": Heard(text="I will not.", stop="refusal"),
@@ -120,7 +121,7 @@ USAGE = frame(
             "prompt_tokens": 20,
             "completion_tokens": 9,
             "total_tokens": 29,
-            "prompt_tokens_details": {"cached_tokens": 8},
+            "prompt_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 5},
             "completion_tokens_details": {"reasoning_tokens": 4},
         },
     }
@@ -184,13 +185,29 @@ async def play_anthropic(scenario: str) -> AsyncIterator[Stage]:
             await provider.close()
 
 
+# -- The Responses dialect ----------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def play_responses(scenario: str) -> AsyncIterator[Stage]:
+    async with MisbehavingServer(misbehaving_responses.WIRE[scenario]) as server:
+        provider = ResponsesProvider(msgspec.structs.replace(PRESETS["openai"], base_url=server.url))
+        try:
+            yield Stage(provider, ask(), server.asked.wait, server.gone.wait)
+        finally:
+            await provider.close()
+
+
 # -- Scripts ------------------------------------------------------------------------------------------------------
 
 SCRIPTS: dict[str, dict[str, Any]] = {
     "text": {"text": "Hello, wörld 🌍"},
     "thinking": {"thinking": "Let me see.", "text": "Yes."},
     "tool": {"tool": {"name": "search", "arguments": {"q": "tea"}}},
-    "usage": {"text": "Yes.", "usage": {"input": 20, "output": 9, "thinking": 4, "cached": 8}},
+    "usage": {
+        "text": "Yes.",
+        "usage": {"input": 20, "output": 9, "thinking": 4, "cached": 8, "cache_write": 5},
+    },
     "length": {"text": "And then what", "max_tokens": 2},
     "content_filter": {"text": "And then", "stop_reason": "content_filter"},
     "refusal": {"text": "I will not.", "stop_reason": "refusal"},
@@ -222,6 +239,7 @@ async def play_scripted(scenario: str) -> AsyncIterator[Stage]:
 SUBJECTS = [
     Subject("openai", frozenset(WIRE), play_openai),
     Subject("anthropic", frozenset(misbehaving_messages.WIRE), play_anthropic),
+    Subject("responses", frozenset(misbehaving_responses.WIRE), play_responses),
     Subject("scripted", frozenset(SCRIPTS), play_scripted),
 ]
 

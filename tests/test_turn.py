@@ -8,7 +8,7 @@ import pytest
 
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.messages import Cost, Message, Usage
+from protocol.messages import Cost, Message, StopReason, Usage
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
 from roundtable.merge import Merge
 from roundtable.turn import ATTEMPTS, Deadlines, Speaker, TurnRun
@@ -170,6 +170,16 @@ def test_stopped_while_waiting_to_ask_again() -> None:
     events, seconds = play([busy(after=20.0)], stop_at=1.0)
     assert [type(event) for event in events] == [e.TurnRetried, e.TurnCancelled]
     assert seconds == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [("length", "empty"), ("content_filter", "content_filter"), ("refusal", "content_filter")],
+)
+def test_what_silenced_a_model_would_silence_it_again(reason: StopReason, code: str) -> None:
+    events, _ = play([Thinking("Hm."), Stop(reason)])
+    assert isinstance(events[-1], e.TurnFailed)
+    assert (events[-1].error.code, events[-1].error.retryable) == (code, False)
 
 
 def test_an_empty_answer_is_a_failure_and_an_empty_answer_of_tools_is_not() -> None:

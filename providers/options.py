@@ -22,27 +22,32 @@ _EFFORT = {"effort", "reasoning_effort"}
 _ONLY_CHAT = ("seed", "stop", "presence_penalty", "frequency_penalty")
 
 
-class Options(msgspec.Struct, frozen=True):
-    """Options of the Chat Completions dialect, by their names there. A vendor may still refuse one of them.
-
-    `extra_body` is merged into the request's JSON: for what only one server knows.
-    """
+class _OpenAIOptions(msgspec.Struct, frozen=True):
+    """What both of OpenAI's dialects have, by the names in Chat Completions; `max_tokens` is our own."""
 
     temperature: Annotated[float, Meta(ge=0, le=2)] | UnsetType = UNSET
     top_p: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
     max_tokens: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    seed: int | UnsetType = UNSET
-    stop: str | list[str] | UnsetType = UNSET
-    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | UnsetType = UNSET
-    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | UnsetType = UNSET
-    reasoning_effort: str | UnsetType = UNSET
-    verbosity: str | UnsetType = UNSET
     service_tier: str | UnsetType = UNSET
     response_format: dict[str, Any] | UnsetType = UNSET
     tools: list[dict[str, Any]] | UnsetType = UNSET
     tool_choice: str | dict[str, Any] | UnsetType = UNSET
     parallel_tool_calls: bool | UnsetType = UNSET
     extra_body: dict[str, Any] = {}
+
+
+class Options(_OpenAIOptions, frozen=True):
+    """Options of the Chat Completions dialect, by their names there. A vendor may still refuse one of them.
+
+    `extra_body` is merged into the request's JSON: for what only one server knows.
+    """
+
+    seed: int | UnsetType = UNSET
+    stop: str | list[str] | UnsetType = UNSET
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | UnsetType = UNSET
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | UnsetType = UNSET
+    reasoning_effort: str | UnsetType = UNSET
+    verbosity: str | UnsetType = UNSET
 
     def body(self) -> dict[str, Any]:
         """The members that were given, as JSON values; `extra_body` laid over them."""
@@ -84,7 +89,7 @@ def _refuse(reserved: set[str], extra_body: dict[str, Any]) -> None:
         raise Invalid(f"{name!r} is not the panelist's to set.", field=f"options.extra_body.{name}")
 
 
-class ResponsesOptions(msgspec.Struct, frozen=True):
+class ResponsesOptions(_OpenAIOptions, frozen=True):
     """Options of the Responses dialect. Which efforts there are, and whether a temperature, depends on the model.
 
     `response_format`, `tools` and `tool_choice` are taken as either of OpenAI's dialects writes them. Without a
@@ -92,18 +97,9 @@ class ResponsesOptions(msgspec.Struct, frozen=True):
     organisations that it has not verified.
     """
 
-    temperature: Annotated[float, Meta(ge=0, le=2)] | UnsetType = UNSET
-    top_p: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
-    max_tokens: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | UnsetType = UNSET
     summary: Literal["auto", "concise", "detailed"] | UnsetType = UNSET
     verbosity: Literal["low", "medium", "high"] | UnsetType = UNSET
-    service_tier: str | UnsetType = UNSET
-    response_format: dict[str, Any] | UnsetType = UNSET
-    tools: list[dict[str, Any]] | UnsetType = UNSET
-    tool_choice: str | dict[str, Any] | UnsetType = UNSET
-    parallel_tool_calls: bool | UnsetType = UNSET
-    extra_body: dict[str, Any] = {}
 
     def body(self) -> dict[str, Any]:
         """The members of a request, as JSON values, `max_tokens` under our name; `extra_body` laid over them."""

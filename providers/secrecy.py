@@ -54,12 +54,12 @@ class Scrubber:
         """The same, without the key."""
         for chunk in chunks:
             match chunk:
-                case Text(text):
-                    if shown := self._text.feed(text):
-                        yield Text(shown)
-                case Thinking(text):
-                    if shown := self._thinking.feed(text):
-                        yield Thinking(shown)
+                case Text():
+                    if shown := self._text.feed(chunk.text):
+                        yield chunk if shown is chunk.text else Text(shown)
+                case Thinking():
+                    if shown := self._thinking.feed(chunk.text):
+                        yield chunk if shown is chunk.text else Thinking(shown)
                 case ToolCall(call, name, arguments):
                     shown = self._arguments.setdefault(call, _Words(self._key)).feed(arguments)
                     if name or shown:
@@ -87,6 +87,8 @@ class _Words:
         self._shown = 0
 
     def feed(self, text: str) -> str:
+        if not self._tail and self._key[0] not in text:
+            return text
         words, said = self._tail + text, ""
         while (at := words.find(self._key)) >= 0:
             said += words[self._shown : at] + MARK

@@ -3,14 +3,16 @@
 import argparse
 from collections.abc import Callable, Iterator
 
-from tests.bench import fanout, first_token, replay
+from tests.bench import cancel, fanout, first_token, replay, upstream
 from tests.bench.figures import HEADING, Figure
 from tests.bench.processes import machine
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="fanout, replay, first_token (all)")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help="fanout, replay, first_token, upstream, cancel (all)"
+    )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each run that has a pace (6)")
     options = parser.parse_args()
@@ -18,6 +20,8 @@ def main() -> None:
         "fanout": lambda: fanout.measure(options.seconds, options.repeat),
         "replay": lambda: replay.measure(options.repeat),
         "first_token": lambda: first_token.measure(options.repeat),
+        "upstream": lambda: upstream.measure(options.repeat),
+        "cancel": lambda: cancel.measure(options.repeat),
     }
     print(machine())
     print(HEADING)

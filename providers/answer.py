@@ -15,6 +15,7 @@ from providers.base import Chunk, Stop
 from providers.failures import Failures, report
 
 T = TypeVar("T")
+_anything = msgspec.json.Decoder()
 
 
 class Answer(ABC):
@@ -54,6 +55,10 @@ class Answer(ABC):
 
     def _unfinished(self) -> ProviderError:
         return self._failures.unfinished(self._opening)
+
+    def _told_in(self, frame: Frame) -> ProviderError:
+        """A failure that is a whole event."""
+        return self._told(self._decode(_anything, frame.data))
 
     def _told(self, error: object) -> ProviderError:
         """A failure that the server tells inside its stream."""

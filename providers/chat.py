@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming and the se
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -81,8 +81,12 @@ class _Body(msgspec.Struct, frozen=True):
     object: Any = None
 
 
+class _Failure(msgspec.Struct, frozen=True):
+    error: Any
+
+
 _decoder = msgspec.json.Decoder(_Body)
-_any = msgspec.json.Decoder()
+_failures = msgspec.json.Decoder(Annotated[list[_Failure], msgspec.Meta(min_length=1)])
 
 _STOPS: dict[str, StopReason] = {
     "stop": "end",
@@ -128,10 +132,10 @@ class Completion(Answer):
         if self.done:
             return
         if frame.data.startswith("["):  # Gemini's failures come in a list
-            raise self._told(self._decode(_any, frame.data))
+            raise self._told({"error": self._decode(_failures, frame.data)[0].error})
         body = self._decode(_decoder, frame.data)
         if body.error or "error" in (frame.event, body.object):  # `object` is vLLM's and Mistral's way
-            raise self._told(msgspec.json.decode(frame.data))
+            raise self._told_in(frame)
         self._usage = body.usage or self._usage  # some send it on every chunk; it is cumulative
         for choice in body.choices or ():
             if not choice.index:
@@ -152,6 +156,8 @@ class Completion(Answer):
             yield from self._tool(part)
 
     def _words(self, words: str, extra: _Extra | None) -> Iterator[Chunk]:
+        if not words:
+            return
         thinking = extra is not None and extra.google is not None and bool(extra.google.thought)
         if thinking:
             words = (words if self._thought else words.removeprefix("<thought>")).removesuffix("</thought>")

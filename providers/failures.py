@@ -91,7 +91,7 @@ def report(body: object, status: int = 0) -> Report:
     if not isinstance(body, dict):
         return Report(status, "", "" if body is None else str(body))
     code = body.get("code")
-    if not status and str(code).isdecimal() and 400 <= int(str(code)) <= 599:
+    if not status and re.fullmatch("[45][0-9]{2}", str(code)):
         status = int(str(code))
     message = next((body[key] for key in ("message", "detail", "msg") if body.get(key)), "")
     text = message if isinstance(message, str) else msgspec.json.encode(message).decode()

@@ -99,7 +99,7 @@ class Reply(Answer):
         body = self._decode(_decoder, frame.data)
         match frame.event:
             case "error":
-                raise self._told(msgspec.json.decode(frame.data))
+                raise self._told_in(frame)
             case "content_block_start":
                 yield from self._begin(body.index, body.content_block)
             case "content_block_delta":

@@ -69,7 +69,6 @@ class _Body(msgspec.Struct, frozen=True):
 
 _names = msgspec.json.Decoder(_Name)
 _bodies = msgspec.json.Decoder(_Body)
-_any = msgspec.json.Decoder()
 
 _WORDS: dict[str, type[Text | Thinking]] = {
     "response.output_text.delta": Text,
@@ -111,7 +110,7 @@ class ResponseEvents(Answer):
             named = self._decode(_names, frame.data)
             kind = named.type or ("error" if named.error else "")
         if kind == "error":
-            raise self._told(self._decode(_any, frame.data))
+            raise self._told_in(frame)
         if kind in _KNOWN:
             yield from self._event(kind, self._decode(_bodies, frame.data))
 

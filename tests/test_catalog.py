@@ -163,6 +163,14 @@ async def test_configuration_chooses_either_of_openais_dialects() -> None:
     await catalog.close()
 
 
+async def test_a_local_server_lists_its_models_in_either_dialect() -> None:
+    async with MisbehavingServer([models("one")]) as server:
+        catalog = Catalog({}, {**elsewhere(server.url), "house": Custom("responses", server.url)})
+        found = {status.name: status.models for status in await catalog.survey()}
+        await catalog.close()
+    assert found["house"] == found["ollama"] == ["one"]
+
+
 async def test_anthropic_base_url_moves_anthropic() -> None:
     catalog = Catalog({"ANTHROPIC_BASE_URL": "https://gate.example.org", "ANTHROPIC_API_KEY": "k"})
     provider, _ = catalog.resolve("anthropic:claude")

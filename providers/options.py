@@ -11,7 +11,7 @@ from protocol.errors import Invalid
 T = TypeVar("T", bound=msgspec.Struct)
 
 # What a request consists of without the panelist; overriding it would break the stream or the roles, or leave the
-# conversation with the vendor.
+# conversation with OpenAI.
 _RESERVED = {"model", "messages", "stream", "stream_options", "n"}
 _RESERVED_RESPONSES = {
     "model", "input", "instructions", "stream", "stream_options", "store", "background", "conversation",
@@ -106,7 +106,9 @@ class ResponsesOptions(_OpenAIOptions, frozen=True):
         given = msgspec.to_builtins(self)
         extra = given.pop("extra_body")
         reasoning = {name: given.pop(name) for name in ("effort", "summary") if name in given}
-        text = {name: given.pop(name) for name in ("verbosity",) if name in given}
+        text: dict[str, Any] = {}
+        if "verbosity" in given:
+            text["verbosity"] = given.pop("verbosity")
         if "response_format" in given:
             text["format"] = _flat(given.pop("response_format"))
         if "tools" in given:

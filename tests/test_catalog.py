@@ -383,6 +383,8 @@ def test_what_turns_cost() -> None:
         1.35
     )  # and a quarter more than 1 dollar
     assert prices.cost("openai:gpt-4o", written) == Cost(3.75)  # no word of writing in its price list
+    lying = Usage(input=1_000_000, cached=1_000_000, cache_write=1_000_000)
+    assert prices.cost("anthropic:claude-haiku-4-5", lying) == Cost(0.1)  # not more than was sent
     assert prices.cost("ollama:anything", million) == prices.cost("scripted:x", million) == Cost(0.0)
     assert prices.cost("openai:gpt-99-nonesuch", million) is None
     assert prices.cost("house:big", million) is None

@@ -82,7 +82,8 @@ class Decoder:
             buffer = buffer.removeprefix(b"\xef\xbb\xbf")
             self._began = True
         self._after_cr = buffer.endswith(b"\r")
-        *lines, self._buffer = _BREAK.split(buffer)
+        lines = buffer.splitlines()  # of bytes: at LF, CR and CRLF alone
+        self._buffer = lines.pop() if lines and not buffer.endswith((b"\n", b"\r")) else b""
         if len(self._buffer) + self._size > MAX_LINE:
             raise ProviderError("The server sent a frame without end.", code="malformed")
         return lines

@@ -19,8 +19,10 @@ from providers import survey
 from providers.base import Provider
 from providers.demo import demo_panel
 from providers.openai import OpenAIProvider
+from providers.openai_client import OpenAIServer
 from providers.placement import Custom, find_key, place
 from providers.presets import Dialect, Preset
+from providers.responses import ResponsesProvider
 from providers.scripted import ScriptedProvider, check_options
 from providers.survey import ProviderStatus
 
@@ -158,7 +160,7 @@ class Catalog:
         if not preset.local or preset.dialect == "anthropic":
             return survey.unasked(preset, *find_key(preset, self._environ))
         provider = self._provider(name)
-        if isinstance(provider, OpenAIProvider):
+        if isinstance(provider, OpenAIServer):
             return await survey.local(preset, provider)
         return self._status_of_other(name)
 
@@ -175,6 +177,8 @@ def _speaker(dialect: Dialect) -> Callable[[Preset, str], Provider]:
     """What constructs a provider of this dialect. Anthropic's SDK takes 0.7 s to import: only who has a key waits."""
     if dialect == "openai":
         return OpenAIProvider
+    if dialect == "responses":
+        return ResponsesProvider
     from providers.anthropic import AnthropicProvider  # noqa: PLC0415 - see above
 
     return AnthropicProvider

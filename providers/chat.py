@@ -5,14 +5,15 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming and the se
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from protocol.messages import StopReason, Usage
-from protocol.sse import Decoder
+from protocol.sse import Frame
+from providers.answer import Answer
 from providers.base import Chunk, Stop, Text, Thinking, ToolCall
-from providers.failures import Failures, Report, report
+from providers.failures import Failures, Report
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -33,12 +34,23 @@ class _ToolPart(msgspec.Struct, frozen=True):
     function: _Function = _Function()
 
 
+class _Google(msgspec.Struct, frozen=True):
+    thought: bool | None = None
+
+
+class _Extra(msgspec.Struct, frozen=True):
+    """Gemini's mark on thoughts in `content`, which it fences with <thought> and </thought> too."""
+
+    google: _Google | None = None
+
+
 class _Delta(msgspec.Struct, frozen=True):
     content: str | list[_Part] | None = None
     reasoning_content: str | None = None  # DeepSeek, xAI, llama-server, LM Studio
     reasoning: str | None = None  # Ollama, OpenRouter, Groq, vLLM
     refusal: str | None = None
     tool_calls: list[_ToolPart] | None = None
+    extra_content: _Extra | None = None
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -49,6 +61,7 @@ class _Choice(msgspec.Struct, frozen=True):
 
 class _Details(msgspec.Struct, frozen=True):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
 
 
@@ -68,7 +81,12 @@ class _Body(msgspec.Struct, frozen=True):
     object: Any = None
 
 
+class _Failure(msgspec.Struct, frozen=True):
+    error: Any
+
+
 _decoder = msgspec.json.Decoder(_Body)
+_failures = msgspec.json.Decoder(Annotated[list[_Failure], msgspec.Meta(min_length=1)])
 
 _STOPS: dict[str, StopReason] = {
     "stop": "end",
@@ -77,54 +95,47 @@ _STOPS: dict[str, StopReason] = {
     "content_filter": "content_filter",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
+    # Gemini's own names, which its compatible endpoint lets through.
+    "max_tokens": "length",
+    **dict.fromkeys(("safety", "recitation", "blocklist", "prohibited_content", "spii"), "content_filter"),
 }
 # Reasons to end that are failures: OpenRouter and Mistral, vLLM, DeepSeek.
 _BROKEN = {"error", "abort", "insufficient_system_resource"}
 
 
-class Completion:
-    """One answer: feed bytes, get chunks, then `end()` once. `done` is set by the server's `[DONE]`.
-
-    All methods raise `ProviderError`.
-    """
+class Completion(Answer):
+    """One answer. It is over with the server's `[DONE]`."""
 
     def __init__(self, failures: Failures, model: str) -> None:
-        self.done = False
-        self._failures = failures
-        self._model = model
-        self._frames = Decoder()
-        self._opening = b""
+        super().__init__(failures, model)
         self._finish = ""
         self._refused = False
+        self._thought = False
         self._usage: _Usage | None = None
         self._calls: dict[int | None, str] = {}
         self._named: set[str] = set()
 
-    def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Chunks that `data` completed; nothing after `[DONE]`."""
-        self._opening = self._opening or data.lstrip()[:1]
-        for frame in self._frames.feed(data):
-            if self.done or frame.data.startswith("[DONE]"):
-                self.done = True
-                return
-            yield from self._body(frame.event, frame.data)
-
     def end(self) -> Stop:
-        """What the end of the stream means. A finish reason counts only here: Gemini may send it early or often."""
+        """A finish reason counts only here: Gemini may send it early or often."""
         if not (self.done or self._finish):
-            raise self._failures.unfinished(self._opening)
+            raise self._unfinished()
         if self._finish in _BROKEN:
             raise self._failures.reported(Report(0, "", f"it stopped with {self._finish!r}"), self._model)
-        reason = "refusal" if self._refused else _STOPS.get(self._finish, "end")
+        # Gemini adds its own reason, as in "content_filter: RECITATION", or says nothing but that.
+        reason = "refusal" if self._refused else _STOPS.get(self._finish.partition(":")[0].lower(), "end")
+        if reason == "end" and self._calls:  # Gemini's and older Ollamas' "stop"
+            reason = "tool_calls"
         return Stop(reason, None if self._usage is None else _count(self._usage))
 
-    def _body(self, event: str, data: str) -> Iterator[Chunk]:
-        try:
-            body = _decoder.decode(data)
-        except (msgspec.MsgspecError, RecursionError):
-            raise self._failures.nonsense("an event that is no chat completion chunk") from None
-        if body.error or "error" in (event, body.object):  # `object` is vLLM's and Mistral's way
-            raise self._failures.reported(report(msgspec.json.decode(data)), self._model)
+    def _read(self, frame: Frame) -> Iterator[Chunk]:
+        self.done = frame.data.startswith("[DONE]")
+        if self.done:
+            return
+        if frame.data.startswith("["):  # Gemini's failures come in a list
+            raise self._told({"error": self._decode(_failures, frame.data)[0].error})
+        body = self._decode(_decoder, frame.data)
+        if body.error or "error" in (frame.event, body.object):  # `object` is vLLM's and Mistral's way
+            raise self._told_in(frame)
         self._usage = body.usage or self._usage  # some send it on every chunk; it is cumulative
         for choice in body.choices or ():
             if not choice.index:
@@ -134,8 +145,8 @@ class Completion:
     def _delta(self, delta: _Delta) -> Iterator[Chunk]:
         if thought := delta.reasoning_content or delta.reasoning:
             yield Thinking(thought)
-        if isinstance(delta.content, str) and delta.content:
-            yield Text(delta.content)
+        if isinstance(delta.content, str):
+            yield from self._words(delta.content, delta.extra_content)
         elif delta.content:
             yield from _parts(delta.content)
         if delta.refusal:
@@ -143,6 +154,18 @@ class Completion:
             yield Text(delta.refusal)
         for part in delta.tool_calls or ():
             yield from self._tool(part)
+
+    def _words(self, words: str, extra: _Extra | None) -> Iterator[Chunk]:
+        if not words:
+            return
+        thinking = extra is not None and extra.google is not None and bool(extra.google.thought)
+        if thinking:
+            words = (words if self._thought else words.removeprefix("<thought>")).removesuffix("</thought>")
+        elif self._thought:  # the fence's end comes with the first words of the answer
+            words = words.removeprefix("</thought>")
+        self._thought = thinking
+        if words:
+            yield Thinking(words) if thinking else Text(words)
 
     def _tool(self, part: _ToolPart) -> Iterator[Chunk]:
         # Fragments after the first have only the index. Gemini numbers every call 0, so a new id is a new call.
@@ -168,5 +191,7 @@ def _count(usage: _Usage) -> Usage:
     asked, answered = usage.prompt_tokens or 0, usage.completion_tokens or 0
     unnamed = max(0, (usage.total_tokens or 0) - asked - answered)
     thinking = (usage.completion_tokens_details or _Details()).reasoning_tokens or unnamed
-    cached = (usage.prompt_tokens_details or _Details()).cached_tokens or usage.prompt_cache_hit_tokens or 0
-    return Usage(asked, max(answered + unnamed, thinking), thinking, min(cached, asked))
+    read = usage.prompt_tokens_details or _Details()
+    cached, written = read.cached_tokens or usage.prompt_cache_hit_tokens or 0, read.cache_write_tokens or 0
+    output = max(answered + unnamed, thinking)
+    return Usage(asked, output, thinking, min(cached, asked), min(written, asked))

@@ -4,13 +4,15 @@ The request itself, and what its refusal means, are the dialect's and its SDK's.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from typing import Any, Protocol
+from typing import Any
 
 import httpx2
 
-from providers.base import Chunk, Stop
+from protocol.errors import ProviderError
+from providers.answer import Answer
+from providers.base import Chunk
 from providers.failures import Failures
 from providers.presets import Preset
 
@@ -21,16 +23,6 @@ CONNECT_WITHIN = 10.0
 DRAIN_WITHIN = 0.1
 # No deadline but for connecting: waiting is the turn's to end.
 TIMEOUT = httpx2.Timeout(None, connect=CONNECT_WITHIN)
-
-
-class Answer(Protocol):
-    """One answer's reader: feed bytes, get chunks, then `end()` once. All methods raise `ProviderError`."""
-
-    done: bool
-
-    def feed(self, data: bytes) -> Iterator[Chunk]: ...
-
-    def end(self) -> Stop: ...
 
 
 def settings(preset: Preset) -> dict[str, Any]:
@@ -54,16 +46,24 @@ async def listen(
 ) -> AsyncGenerator[Chunk]:
     """Ask, and read the answer: `providers.base.Provider.stream`, but for the asking."""
     response = await ask()
+    scrubber, failure = failures.secret.scrubber(), None
     try:
         # Closing what is received closes the response, and with it a connection that is not read to its end.
         async with aclosing(response.aiter_bytes()) as received:
             async for data in received:
-                for chunk in answer.feed(data):
+                heard = answer.feed(data)
+                for chunk in heard if scrubber is None else scrubber.chunks(heard):
                     yield chunk
                 if answer.done:
                     await _drain(received)
+    except ProviderError as error:
+        failure = error
     except (httpx2.HTTPError, httpx2.StreamError, OSError):
-        raise failures.cut() from None
+        failure = failures.cut()
+    for chunk in () if scrubber is None else scrubber.rest():
+        yield chunk
+    if failure is not None:
+        raise failure
     yield answer.end()
 
 

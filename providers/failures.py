@@ -11,13 +11,12 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from protocol.errors import ProviderError
+from providers.secrecy import Secret
 
 # Enough for a sentence and the server's own words; more is a page of HTML or a stack trace.
 DETAIL_LIMIT = 300
 # Scrubbing costs time per word, and an error's body may be megabytes.
 _READ_LIMIT = 10 * DETAIL_LIMIT
-# Servers shorten a key when they echo it. Eight characters in a row are no coincidence, and fewer are no use.
-_KEY_PART = 8
 
 RETRYABLE = frozenset({"rate_limited", "unavailable", "timeout", "connection"})
 
@@ -46,11 +45,14 @@ _CODES = {
     "model_not_found": "model_not_found",
     "not_found_error": "model_not_found",
     "content_filter": "content_filter",
-    "content_policy": "content_filter",
+    "_policy": "content_filter",
+    "invalid_prompt": "content_filter",  # OpenAI's word for one that its usage policy forbids
+    "data_residency": "bad_request",
     "api_key": "auth",
     "authentication": "auth",
     "permission": "auth",
     "rate_limit": "rate_limited",
+    "resource_exhausted": "rate_limited",
     "overloaded": "unavailable",
     "unavailable": "unavailable",
     "server_error": "unavailable",
@@ -72,11 +74,12 @@ _VAGUE = {0, 400, 404, 413, 422}
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A server's own account of its failure. `status` is 0 when it gave none."""
+    """A server's own account of its failure. `status` is 0 when it gave none; `wait` (seconds) is when to ask again."""
 
     status: int
     codes: str
     message: str
+    wait: float | None = None
 
 
 def report(body: object, status: int = 0) -> Report:
@@ -88,11 +91,32 @@ def report(body: object, status: int = 0) -> Report:
     if not isinstance(body, dict):
         return Report(status, "", "" if body is None else str(body))
     code = body.get("code")
-    if not status and str(code).isdecimal() and 400 <= int(str(code)) <= 599:
+    if not status and re.fullmatch("[45][0-9]{2}", str(code)):
         status = int(str(code))
     message = next((body[key] for key in ("message", "detail", "msg") if body.get(key)), "")
     text = message if isinstance(message, str) else msgspec.json.encode(message).decode()
-    return Report(status, f"{code} {body.get('type')} {body.get('status')}".lower(), text)
+    reason, wait = _google(body.get("details"))
+    return Report(status, f"{code} {body.get('type')} {body.get('status')} {reason}".lower(), text, wait)
+
+
+def _google(details: object) -> tuple[str, float | None]:
+    """The reason, and the seconds to wait, of `google.rpc.ErrorInfo` and `RetryInfo`: https://google.aip.dev/193"""
+    reason, wait = "", None
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict):
+            reason = str(detail.get("reason") or reason)
+            delay = str(detail.get("retryDelay", ""))
+            wait = _seconds(delay.removesuffix("s")) if delay.endswith("s") else wait
+    return reason, wait
+
+
+def _seconds(text: str) -> float | None:
+    """A count of seconds from now; None where it is no such thing."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def classify(found: Report) -> str:
@@ -111,17 +135,15 @@ def classify(found: Report) -> str:
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds from `now` (Unix time) that the server asks us to wait: RFC 9110, section 10.2.3, or milliseconds."""
+    if "retry-after-ms" in headers and (wait := _seconds(headers["retry-after-ms"])) is not None:
+        return wait / 1000
+    asked = headers.get("retry-after", "")
+    if (wait := _seconds(asked)) is not None:
+        return wait
     try:
-        if "retry-after-ms" in headers:
-            seconds = float(headers["retry-after-ms"]) / 1000
-        else:
-            seconds = float(headers.get("retry-after", ""))
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - now)
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - now
-        except ValueError:
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        return None
 
 
 class Failures:
@@ -132,7 +154,7 @@ class Failures:
         self._host = host
         self._local = local
         self._key = key_env or "its configuration"
-        self._secret = secret
+        self.secret = Secret(secret)
 
     def reported(self, found: Report, model: str, wait: float | None = None) -> ProviderError:
         """The server said what is wrong, by status or inside its stream."""
@@ -142,7 +164,9 @@ class Failures:
             sentence += f" ({found.status})"
         # A refused key is what servers echo most, shortened in ways of their own: their words are not passed on.
         said = "" if code == "auth" or found.message.lstrip().startswith("<") else found.message
-        return self._error(code, f"{sentence}: {said}" if said else sentence, wait)
+        return self._error(
+            code, f"{sentence}: {said}" if said else sentence, found.wait if wait is None else wait
+        )
 
     def unreachable(self, reason: object = "") -> ProviderError:
         """No connection came about."""
@@ -173,18 +197,8 @@ class Failures:
         return self._error("bad_request", detail)
 
     def _error(self, code: str, detail: str, wait: float | None = None) -> ProviderError:
-        text = " ".join(self._scrub(detail[:_READ_LIMIT]).split()).rstrip(".") or code
+        text = " ".join(self.secret.scrub(detail[:_READ_LIMIT]).split()).rstrip(".") or code
         if len(text) > DETAIL_LIMIT:
             text = text[: DETAIL_LIMIT - 1] + "…"
         end = "" if text.endswith(("…", "?", "!")) else "."
         return ProviderError(text + end, code=code, retryable=code in RETRYABLE, retry_after=wait)
-
-    def _scrub(self, text: str) -> str:
-        if not self._secret:
-            return text
-        starts = range(max(0, len(self._secret) - _KEY_PART) + 1)
-        parts = {self._secret[start : start + _KEY_PART] for start in starts}
-        text = text.replace(self._secret, "[key]")
-        return re.sub(
-            r"[^\s'\"]+", lambda word: "[key]" if any(p in word[0] for p in parts) else word[0], text
-        )

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from protocol.messages import StopReason, Usage
-from protocol.sse import Decoder
+from protocol.sse import Frame
+from providers.answer import Answer
 from providers.base import Chunk, Stop, Text, Thinking, ToolCall
-from providers.failures import Failures, report
+from providers.failures import Failures
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -75,47 +76,30 @@ _STOPS: dict[str, StopReason] = {
 }
 
 
-class Reply:
-    """One answer: feed bytes, get chunks, then `end()` once. `done` is set by `message_stop`.
-
-    All methods raise `ProviderError`.
-    """
+class Reply(Answer):
+    """One answer. It is over with `message_stop`."""
 
     def __init__(self, failures: Failures, model: str) -> None:
-        self.done = False
-        self._failures = failures
-        self._model = model
-        self._frames = Decoder()
-        self._opening = b""
+        super().__init__(failures, model)
         self._reason = ""
         self._usage: _Usage | None = None
         self._calls: dict[int, str] = {}
         self._bare: set[int] = set()
 
-    def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Chunks that `data` completed; nothing after `message_stop`."""
-        self._opening = self._opening or data.lstrip()[:1]
-        for frame in self._frames.feed(data):
-            if self.done or frame.event == "message_stop":
-                self.done = True
-                return
-            if frame.event in _KNOWN:
-                yield from self._event(frame.event, frame.data)
-
     def end(self) -> Stop:
-        """What the end of the stream means. A reason to stop is the end even where `message_stop` is missing."""
+        """A reason to stop is the end even where `message_stop` is missing."""
         if not (self.done or self._reason):
-            raise self._failures.unfinished(self._opening)
+            raise self._unfinished()
         return Stop(_STOPS.get(self._reason, "end"), None if self._usage is None else _count(self._usage))
 
-    def _event(self, event: str, data: str) -> Iterator[Chunk]:
-        try:
-            body = _decoder.decode(data)
-        except (msgspec.MsgspecError, RecursionError):
-            raise self._failures.nonsense("an event that is none of the Messages API") from None
-        match event:
+    def _read(self, frame: Frame) -> Iterator[Chunk]:
+        self.done = frame.event == "message_stop"
+        if frame.event not in _KNOWN:
+            return
+        body = self._decode(_decoder, frame.data)
+        match frame.event:
             case "error":
-                raise self._failures.reported(report(msgspec.json.decode(data)), self._model)
+                raise self._told_in(frame)
             case "content_block_start":
                 yield from self._begin(body.index, body.content_block)
             case "content_block_delta":
@@ -163,4 +147,5 @@ def _count(usage: _Usage) -> Usage:
         output,
         min(details.thinking_tokens or 0, output),
         cached,
+        written,
     )

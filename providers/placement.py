@@ -50,4 +50,11 @@ def _at(preset: Preset, url: str, field: str) -> Preset:
         raise Invalid("A base URL looks like http://127.0.0.1:8080/v1.", field=field)
     # Servers on this machine seldom know the newer name of the limit, and what they do not know they ignore.
     limit = "max_tokens" if is_loopback(url) else preset.limit
-    return msgspec.structs.replace(preset, base_url=url, destination=host, limit=limit)
+    # Compatible servers are many, and what they have in common is Chat Completions.
+    dialect = "openai" if preset.name == "openai" and not _is_openai(host) else preset.dialect
+    return msgspec.structs.replace(preset, base_url=url, destination=host, limit=limit, dialect=dialect)
+
+
+def _is_openai(host: str) -> bool:
+    """Its own address, or one of those where it keeps data in a region, as in `eu.api.openai.com`."""
+    return host == "api.openai.com" or host.endswith(".api.openai.com")

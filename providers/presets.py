@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-Dialect = Literal["openai", "anthropic"]
-"""Chat Completions, or Messages."""
+Dialect = Literal["openai", "responses", "anthropic"]
+"""Chat Completions, Responses, or Messages."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    """A vendor or server. `limit`, `seed` and `stream_options` are of the dialect "openai" only.
+    """A vendor or server. `limit`, `seed` and `stream_options` are of the dialect "openai" only, which a server that
+    speaks "responses" has too.
 
     `key_envs` are the environment variables that may hold its key, the usual one first. `models` are the ones a
     panel is offered when nobody chose. `prices` is the vendor's name in the price list, `start` a command.
@@ -75,6 +76,7 @@ _ALL = (
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
+        dialect="responses",
         key_envs=("OPENAI_API_KEY",),
         destination="OpenAI",
         models=("gpt-5.4-mini", "gpt-5.4"),

@@ -17,8 +17,12 @@ def cost(model: str, usage: Usage) -> Cost | None:
         return Cost(0.0)
     if name not in PRESETS:
         return None
+    cached = min(usage.cached, usage.input)
     tokens = PricedUsage(
-        input_tokens=usage.input, cache_read_tokens=min(usage.cached, usage.input), output_tokens=usage.output
+        input_tokens=usage.input,
+        cache_read_tokens=cached,
+        cache_write_tokens=min(usage.cache_write, usage.input - cached),
+        output_tokens=usage.output,
     )
     try:
         return Cost(float(calc_price(tokens, rest, provider_id=PRESETS[name].prices).total_price))

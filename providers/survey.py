@@ -6,7 +6,7 @@ A vendor's server is never called: that would tell it of our existence and might
 import msgspec
 
 from protocol.errors import ProviderError
-from providers.openai import OpenAIProvider
+from providers.openai_client import OpenAIServer
 from providers.presets import Preset
 
 # A server on this machine that does not list its models in this time is busy, or something else. Seconds.
@@ -36,7 +36,7 @@ def unasked(preset: Preset, env: str, key: str) -> ProviderStatus:
     )
 
 
-async def local(preset: Preset, provider: OpenAIProvider) -> ProviderStatus:
+async def local(preset: Preset, provider: OpenAIServer) -> ProviderStatus:
     """The status of a server on this machine: what it answers within `PROBE_WITHIN` seconds."""
     try:
         models = [model for model in await provider.models(PROBE_WITHIN) if _speaks(model)]

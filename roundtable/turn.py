@@ -146,7 +146,7 @@ class TurnRun:
         if stop is None and not guard.cut:
             raise ProviderError("The answer broke off without an end.", code="connection", retryable=True)
         if not self._text.strip() and (stop is None or stop.reason != "tool_calls"):
-            raise ProviderError("The model ended without saying anything.", code="empty", retryable=True)
+            raise _silence(stop)
         return self._completed(stop)
 
     async def _hear(self, chunk: base.Text | base.Thinking | base.ToolCall, guard: SpeakerGuard) -> None:
@@ -233,3 +233,16 @@ class TurnRun:
 
     def _who(self) -> dict[str, Any]:
         return {"turn": self._speaker.turn, "panelist": self._speaker.panelist, "attempt": self._attempt}
+
+
+def _silence(stop: base.Stop | None) -> ProviderError:
+    """Why nothing was said. What a limit or a filter silenced once it would silence again."""
+    match stop:
+        case base.Stop("length"):
+            detail = "The model spent all the tokens it may use before its first word."
+            return ProviderError(detail, code="empty", retryable=False)
+        case base.Stop("content_filter" | "refusal"):
+            detail = "The model, or its provider's content filter, refused to answer."
+            return ProviderError(detail, code="content_filter", retryable=False)
+        case _:
+            return ProviderError("The model ended without saying anything.", code="empty", retryable=True)

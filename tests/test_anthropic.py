@@ -317,4 +317,4 @@ async def test_the_socket_may_cut_anywhere(size: int) -> None:
     async with serve(HEAD, *pieces, END) as (provider, _):
         heard, chunks = await listen(provider, ask())
     assert heard.text == "Hello, wörld 🌍"
-    assert chunks[-1] == Stop("end", Usage(input=20, output=9, cached=8))
+    assert chunks[-1] == Stop("end", Usage(input=20, output=9, cached=8, cache_write=5))

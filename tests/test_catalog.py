@@ -13,8 +13,10 @@ from providers import prices
 from providers.anthropic import AnthropicProvider
 from providers.catalog import SURVEY_KEEPS, Catalog
 from providers.openai import OpenAIProvider
+from providers.openai_client import OpenAIServer
 from providers.placement import Custom
 from providers.presets import PRESETS, is_loopback
+from providers.responses import ResponsesProvider
 from providers.scripted import ScriptedProvider
 from providers.survey import ProviderStatus
 from tests.misbehaving import Act, MisbehavingServer, Step, answer, error
@@ -132,6 +134,43 @@ async def test_openai_base_url_moves_openai() -> None:
     await catalog.close()
 
 
+@pytest.mark.parametrize(
+    ("url", "speaks"),
+    [
+        ("", ResponsesProvider),
+        ("https://api.openai.com/v1", ResponsesProvider),
+        ("https://eu.api.openai.com/v1/", ResponsesProvider),
+        ("https://api.openai.com.example.org/v1", OpenAIProvider),
+        ("https://example.org/api.openai.com/v1", OpenAIProvider),
+        ("http://127.0.0.1:9/v1", OpenAIProvider),
+    ],
+)
+async def test_openai_speaks_responses_at_its_own_address_only(url: str, speaks: type) -> None:
+    catalog = Catalog({"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "k"})
+    assert type(catalog.resolve("openai:x")[0]) is speaks
+    await catalog.close()
+
+
+async def test_configuration_chooses_either_of_openais_dialects() -> None:
+    own = PRESETS["openai"].base_url
+    custom = {"openai": Custom("openai", own), "house": Custom("responses", "http://127.0.0.1:9/v1")}
+    catalog = Catalog({"OPENAI_API_KEY": "k"}, custom)
+    assert type(catalog.resolve("openai:x")[0]) is OpenAIProvider
+    house, _ = catalog.resolve("house:big")
+    assert (type(house), house.local) == (ResponsesProvider, True)
+    with pytest.raises(Invalid, match="no 'seed'"):
+        catalog.check(Panelist("Ada", "house:big", options={"seed": 1}))
+    await catalog.close()
+
+
+async def test_a_local_server_lists_its_models_in_either_dialect() -> None:
+    async with MisbehavingServer([models("one")]) as server:
+        catalog = Catalog({}, {**elsewhere(server.url), "house": Custom("responses", server.url)})
+        found = {status.name: status.models for status in await catalog.survey()}
+        await catalog.close()
+    assert found["house"] == found["ollama"] == ["one"]
+
+
 async def test_anthropic_base_url_moves_anthropic() -> None:
     catalog = Catalog({"ANTHROPIC_BASE_URL": "https://gate.example.org", "ANTHROPIC_API_KEY": "k"})
     provider, _ = catalog.resolve("anthropic:claude")
@@ -197,7 +236,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_entry_point_adds_a_provider_and_replaces_none() -> None:
     catalog = Catalog({"GUEST_NAME": "Guest", "OPENAI_API_KEY": "k"})
     assert catalog.resolve("guest:x")[0].name == "Guest"
-    assert isinstance(catalog.resolve("openai:x")[0], OpenAIProvider)
+    assert isinstance(catalog.resolve("openai:x")[0], OpenAIServer)
     with pytest.raises(Invalid, match="does not load: ModuleNotFoundError"):
         catalog.resolve("broken:x")
     await catalog.close()
@@ -339,6 +378,13 @@ def test_what_turns_cost() -> None:
     assert cached == Cost(11.25)
     read = prices.cost("anthropic:claude-haiku-4-5", Usage(input=1_000_000, cached=1_000_000))
     assert read == Cost(0.1)  # a tenth of 1 dollar
+    written = Usage(input=2_000_000, cached=1_000_000, cache_write=1_000_000)
+    assert prices.cost("anthropic:claude-haiku-4-5", written) == Cost(
+        1.35
+    )  # and a quarter more than 1 dollar
+    assert prices.cost("openai:gpt-4o", written) == Cost(3.75)  # no word of writing in its price list
+    lying = Usage(input=1_000_000, cached=1_000_000, cache_write=1_000_000)
+    assert prices.cost("anthropic:claude-haiku-4-5", lying) == Cost(0.1)  # not more than was sent
     assert prices.cost("ollama:anything", million) == prices.cost("scripted:x", million) == Cost(0.0)
     assert prices.cost("openai:gpt-99-nonesuch", million) is None
     assert prices.cost("house:big", million) is None

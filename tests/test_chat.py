@@ -44,7 +44,7 @@ CHUNKS = [
     Text("wörld 🌍\u2028"),
     ToolCall("a", "search", '{"q"'),
     ToolCall("a", "", ":1}"),
-    Stop("end", Usage(20, 9, 4, 8)),
+    Stop("tool_calls", Usage(20, 9, 4, 8, 5)),
 ]
 
 
@@ -85,17 +85,17 @@ def test_every_cut_reads_the_same(line_end: bytes) -> None:
         ),
         pytest.param(
             [tool(0, "a", "f", "{}"), tool(0, "b", "f", "{}"), STOP],
-            [ToolCall("a", "f", "{}"), ToolCall("b", "f", "{}"), Stop("end")],
+            [ToolCall("a", "f", "{}"), ToolCall("b", "f", "{}"), Stop("tool_calls")],
             id="two calls of one index",
         ),
         pytest.param(
             [tool(0, "a", "f", "{"), tool(0, "a", "f", "}"), STOP],
-            [ToolCall("a", "f", "{"), ToolCall("a", "", "}"), Stop("end")],
+            [ToolCall("a", "f", "{"), ToolCall("a", "", "}"), Stop("tool_calls")],
             id="name repeated",
         ),
         pytest.param(
             [tool(0, None, "f", "{"), tool(0, "", None, "}"), STOP],
-            [ToolCall("call_0", "f", "{"), ToolCall("call_0", "", "}"), Stop("end")],
+            [ToolCall("call_0", "f", "{"), ToolCall("call_0", "", "}"), Stop("tool_calls")],
             id="no id",
         ),
     ],

@@ -45,6 +45,10 @@ from providers.failures import DETAIL_LIMIT, RETRYABLE, Failures, classify, repo
         (0, {"error": {"message": "no", "type": "invalid_request_error"}}, "bad_request"),
         (0, {"error": {"message": "no", "code": 503}}, "unavailable"),
         (0, "No idea", "unavailable"),
+        (0, {"error": {"code": "invalid_prompt", "message": "no"}}, "content_filter"),
+        (0, {"error": {"code": "bio_policy", "message": "no"}}, "content_filter"),
+        (400, [{"error": {"code": 400, "details": [{"reason": "API_KEY_INVALID"}]}}], "auth"),
+        (0, {"error": {"status": "RESOURCE_EXHAUSTED"}}, "rate_limited"),
     ],
 )
 def test_what_a_failure_means(status: int, body: Any, code: str) -> None:
@@ -68,6 +72,25 @@ def test_what_a_failure_means(status: int, body: Any, code: str) -> None:
 )
 def test_when_to_ask_again(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, now=100.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("details", "seconds"),
+    [
+        ([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.07s"}], 34.07),
+        ([{"reason": "RATE_LIMIT_EXCEEDED"}, "odd", {"retryDelay": "0s"}], 0.0),
+        ([{"retryDelay": "soon"}], None),
+        ([{"retryDelay": "infs"}], None),
+        ([{"retryDelay": {"seconds": 7}}], None),
+        ({"retryDelay": "7s"}, None),
+        ([], None),
+    ],
+)
+def test_when_google_says_to_ask_again(details: Any, seconds: float | None) -> None:
+    found = report([{"error": {"code": 429, "message": "Slow down.", "details": details}}], 429)
+    assert (classify(found), found.wait) == ("rate_limited", seconds)
+    assert failures().reported(found, "m", wait=1.0).retry_after == 1.0
+    assert failures().reported(found, "m").retry_after == seconds
 
 
 def failures(secret: str = "", *, local: bool = False) -> Failures:

@@ -58,7 +58,7 @@ CHUNKS = [
     ToolCall("a", "search"),
     ToolCall("a", "", '{"q"'),
     ToolCall("a", "", ":1}"),
-    Stop("tool_calls", Usage(input=20, output=9, cached=8)),
+    Stop("tool_calls", Usage(input=20, output=9, cached=8, cache_write=5)),
 ]
 
 
@@ -131,7 +131,9 @@ def test_what_is_tolerated(frames: list[bytes], chunks: list[Chunk]) -> None:
 def test_counts_are_overwritten_and_never_added() -> None:
     interim = event("message_delta", delta={}, usage={"output_tokens": 4})
     last = over("end_turn", output_tokens=6, input_tokens=9, cache_read_input_tokens=None)
-    assert read(COUNTED, interim, last) == [Stop("end", Usage(input=9 + 5 + 8, output=6, cached=8))]
+    assert read(COUNTED, interim, last) == [
+        Stop("end", Usage(input=9 + 5 + 8, output=6, cached=8, cache_write=5))
+    ]
 
 
 @pytest.mark.parametrize(

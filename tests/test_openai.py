@@ -269,7 +269,7 @@ async def _fold(chunks: openai.AsyncStream[Any]) -> tuple[str, str, list[tuple[s
             asked, answered = piece.usage.prompt_tokens_details, piece.usage.completion_tokens_details
             usage = Usage(
                 piece.usage.prompt_tokens, piece.usage.completion_tokens,
-                answered.reasoning_tokens, asked.cached_tokens,
+                answered.reasoning_tokens, asked.cached_tokens, asked.cache_write_tokens,
             )  # fmt: skip
         for choice in piece.choices:
             text += (choice.delta.content or "") + (choice.delta.refusal or "")
@@ -288,7 +288,7 @@ async def test_the_socket_may_cut_anywhere(size: int) -> None:
     async with serve(HEAD, *pieces, END) as (provider, _):
         heard, chunks = await listen(provider, ask())
     assert heard.text == "Hello, wörld 🌍"
-    assert chunks[-1] == Stop("end", Usage(20, 9, 4, 8))
+    assert chunks[-1] == Stop("end", Usage(20, 9, 4, 8, 5))
 
 
 # -- Models -------------------------------------------------------------------------------------------------------

@@ -16,9 +16,10 @@ from protocol.messages import Message, Usage
 from providers.anthropic import AnthropicProvider
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
 from providers.openai import OpenAIProvider
-from providers.presets import PRESETS
+from providers.presets import PRESETS, Preset
+from providers.responses import ResponsesProvider
 from providers.scripted import ScriptedProvider
-from tests import misbehaving_messages
+from providers.server import ModelServer
 from tests.misbehaving import (
     DONE,
     HEAD,
@@ -31,6 +32,8 @@ from tests.misbehaving import (
     frame,
     stream,
 )
+from tests.misbehaving_messages import WIRE as MESSAGES
+from tests.misbehaving_responses import WIRE as RESPONSES
 
 # How long a test waits for what must happen at once; only a failure takes so long. Seconds.
 PATIENCE = 5.0
@@ -56,7 +59,7 @@ SCENARIOS = {
     "tools": Heard(
         calls={"a": ("search", '{"q":"tea"}'), "b": ("clock", "{}")}, stop="tool_calls"
     ),
-    "usage": Heard(text="Yes.", stop="end", usage=Usage(input=20, output=9, thinking=4, cached=8)),
+    "usage": Heard(text="Yes.", stop="end", usage=Usage(20, 9, thinking=4, cached=8, cache_write=5)),
     "length": Heard(text="And then", stop="length"),
     "content_filter": Heard(text="And then", stop="content_filter"),
     "refusal": Heard(text="I will not.", stop="refusal"),
@@ -120,7 +123,7 @@ USAGE = frame(
             "prompt_tokens": 20,
             "completion_tokens": 9,
             "total_tokens": 29,
-            "prompt_tokens_details": {"cached_tokens": 8},
+            "prompt_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 5},
             "completion_tokens_details": {"reasoning_tokens": 4},
         },
     }
@@ -161,27 +164,22 @@ WIRE: dict[str, list[Step]] = {
 }  # fmt: skip
 
 
-@asynccontextmanager
-async def play_openai(scenario: str) -> AsyncIterator[Stage]:
-    async with MisbehavingServer(WIRE[scenario]) as server:
-        provider = OpenAIProvider(msgspec.structs.replace(PRESETS["vllm"], base_url=server.url))
-        try:
-            yield Stage(provider, ask(), server.asked.wait, server.gone.wait)
-        finally:
-            await provider.close()
+Play = Callable[[str], AbstractAsyncContextManager["Stage"]]
 
 
-# -- The Messages dialect -----------------------------------------------------------------------------------------
+def at_server(speaks: Callable[[Preset], ModelServer[Any]], preset: str, wire: dict[str, list[Step]]) -> Play:
+    """A provider that asks a server on this machine, which plays the scenario as `wire` has it."""
 
+    @asynccontextmanager
+    async def play(scenario: str) -> AsyncIterator[Stage]:
+        async with MisbehavingServer(wire[scenario]) as server:
+            provider = speaks(msgspec.structs.replace(PRESETS[preset], base_url=server.url))
+            try:
+                yield Stage(provider, ask(), server.asked.wait, server.gone.wait)
+            finally:
+                await provider.close()
 
-@asynccontextmanager
-async def play_anthropic(scenario: str) -> AsyncIterator[Stage]:
-    async with MisbehavingServer(misbehaving_messages.WIRE[scenario]) as server:
-        provider = AnthropicProvider(msgspec.structs.replace(PRESETS["anthropic"], base_url=server.url))
-        try:
-            yield Stage(provider, ask(), server.asked.wait, server.gone.wait)
-        finally:
-            await provider.close()
+    return play
 
 
 # -- Scripts ------------------------------------------------------------------------------------------------------
@@ -190,7 +188,10 @@ SCRIPTS: dict[str, dict[str, Any]] = {
     "text": {"text": "Hello, wörld 🌍"},
     "thinking": {"thinking": "Let me see.", "text": "Yes."},
     "tool": {"tool": {"name": "search", "arguments": {"q": "tea"}}},
-    "usage": {"text": "Yes.", "usage": {"input": 20, "output": 9, "thinking": 4, "cached": 8}},
+    "usage": {
+        "text": "Yes.",
+        "usage": {"input": 20, "output": 9, "thinking": 4, "cached": 8, "cache_write": 5},
+    },
     "length": {"text": "And then what", "max_tokens": 2},
     "content_filter": {"text": "And then", "stop_reason": "content_filter"},
     "refusal": {"text": "I will not.", "stop_reason": "refusal"},
@@ -220,8 +221,9 @@ async def play_scripted(scenario: str) -> AsyncIterator[Stage]:
 
 
 SUBJECTS = [
-    Subject("openai", frozenset(WIRE), play_openai),
-    Subject("anthropic", frozenset(misbehaving_messages.WIRE), play_anthropic),
+    Subject("openai", frozenset(WIRE), at_server(OpenAIProvider, "vllm", WIRE)),
+    Subject("anthropic", frozenset(MESSAGES), at_server(AnthropicProvider, "anthropic", MESSAGES)),
+    Subject("responses", frozenset(RESPONSES), at_server(ResponsesProvider, "openai", RESPONSES)),
     Subject("scripted", frozenset(SCRIPTS), play_scripted),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.messages import Cost, Message, Usage
+from protocol.messages import Cost, Message, StopReason, Usage
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
 from roundtable.merge import MAX_WAITING, Happened, Merge
 from roundtable.turn import ATTEMPTS, CLOSE_WITHIN, Deadlines, Speaker, TurnRun
@@ -239,6 +239,16 @@ def test_a_chunk_too_large_for_one_event_becomes_several() -> None:
     assert len(said) > 1
     assert ("".join(said), "".join(part.arguments for part in called)) == (essay, essay)
     assert [part.name for part in called] == ["look", *[""] * (len(called) - 1)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [("length", "empty"), ("content_filter", "content_filter"), ("refusal", "content_filter")],
+)
+def test_what_silenced_a_model_would_silence_it_again(reason: StopReason, code: str) -> None:
+    events, _ = play([Thinking("Hm."), Stop(reason)])
+    assert isinstance(events[-1], e.TurnFailed)
+    assert (events[-1].error.code, events[-1].error.retryable) == (code, False)
 
 
 def test_an_empty_answer_is_a_failure_and_an_empty_answer_of_tools_is_not() -> None:

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Iterator
 
-from tests.bench import append, fanout, first_token, memory, replay
+from tests.bench import append, cancel, fanout, first_token, memory, replay, takeover, upstream
 from tests.bench.figures import HEADING, Figure
 from tests.bench.processes import machine
 
@@ -11,7 +11,10 @@ from tests.bench.processes import machine
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", metavar="ROW", help="fanout, replay, first_token, append, memory (all)"
+        "rows",
+        nargs="*",
+        metavar="ROW",
+        help="fanout, replay, first_token, append, memory, takeover, upstream, cancel (all)",
     )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each run that has a pace (6)")
@@ -22,6 +25,9 @@ def main() -> None:
         "first_token": lambda: first_token.measure(options.repeat),
         "append": lambda: append.measure(options.repeat),
         "memory": lambda: memory.measure(options.repeat),
+        "takeover": lambda: takeover.measure(options.repeat),
+        "upstream": lambda: upstream.measure(options.repeat),
+        "cancel": lambda: cancel.measure(options.repeat),
     }
     print(machine())
     print(HEADING)

@@ -40,10 +40,12 @@ def _ours(store: Path, count: int) -> float:
     with (
         tempfile.TemporaryDirectory() as directory,
         python("server", directory, "--redis", f"unix://{store}") as server,
-        python("watchers", str(server.port()), str(count), str(LAPS)) as watchers,
     ):
-        server.ask(f"laps {count} {LAPS} {PAUSE}")
-        return _median(watchers)
+        port = server.port()
+        server.ask("begin")
+        with python("watchers", str(port), str(count), str(LAPS)) as watchers:
+            server.ask(f"laps {count} {LAPS} {PAUSE}")
+            return _median(watchers)
 
 
 def _median(program: Program) -> float:

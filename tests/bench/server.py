@@ -3,9 +3,9 @@
     python -m tests.bench.server DIR [--redis URL] [--max-delay S]
 
 Prints "port P". Then it takes one command a line and answers with one line of JSON: `cpu` - what this process has
-used; `memory` - what it holds; `say SPECTATORS RATE SECONDS` - when so many are there, append RATE entries a second for
-SECONDS, close the table, and when all have left tell what that cost; `laps SPECTATORS COUNT PAUSE` - append COUNT words
-that say when they were appended.
+used; `memory` - what it holds; `begin` - make the table anew; `say SPECTATORS RATE SECONDS` - when so many are there,
+append RATE entries a second for SECONDS, close the table, and when all have left tell what that cost;
+`laps SPECTATORS COUNT PAUSE` - append COUNT words that say when they were appended.
 """
 
 import argparse
@@ -80,13 +80,20 @@ async def _until(broadcast: Broadcast, spectators: float) -> None:
         await asyncio.sleep(0.01)
 
 
+async def begin(log: EventLog) -> dict[str, float]:
+    """A new table of one entry, in place of the one there was."""
+    await log.delete(TABLE)
+    await append(log, ZERO, e.TermBegan(owner="bench"))
+    return {"appended": 1}
+
+
 async def laps(
     log: EventLog, broadcast: Broadcast, spectators: float, count: float, pause: float
 ) -> dict[str, float]:
     """Append words that hold the monotonic clock's nanoseconds, `pause` seconds apart."""
-    await log.delete(TABLE)
-    at = await append(log, ZERO, e.TermBegan(owner="bench"))
     await _until(broadcast, spectators)
+    last = await log.last(TABLE)
+    at = last.cursor if last else ZERO
     for _ in range(int(count)):
         await asyncio.sleep(pause)
         at = await append(log, at, msgspec.structs.replace(WORD, text=str(time.monotonic_ns())))
@@ -126,7 +133,12 @@ async def main(directory: Path, redis: str, max_delay: float) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
     print("port", runner.addresses[0][1], flush=True)
-    await answer_lines({"say": partial(say, log, broadcast), "laps": partial(laps, log, broadcast)})
+    commands: dict[str, Answer] = {
+        "begin": partial(begin, log),
+        "say": partial(say, log, broadcast),
+        "laps": partial(laps, log, broadcast),
+    }
+    await answer_lines(commands)
 
 
 if __name__ == "__main__":

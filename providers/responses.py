@@ -1,0 +1,42 @@
+"""The Responses dialect, OpenAI's own: the request. What comes back is read by `responses_api.py`."""
+
+from typing import Any
+
+import httpx2
+
+from providers.base import Request
+from providers.openai_client import OpenAIServer
+from providers.options import read_responses
+from providers.responses_api import ResponseEvents
+
+# The API refuses a lower limit: "integer below minimum value". A few tokens more do less harm than no turn.
+LEAST_TOKENS = 16
+
+
+class ResponsesProvider(OpenAIServer):
+    """One server of this dialect. Nothing is stored there: whoever runs the table keeps the conversation."""
+
+    reader = ResponseEvents
+
+    def check(self, options: dict[str, Any]) -> None:
+        read_responses(options)
+
+    async def _send(self, request: Request) -> httpx2.Response:
+        # `extra_body` is sent as it is and laid over the rest: the SDK checks and copies none of it.
+        stream = await self._client.responses.create(
+            model=request.model, input="", stream=True, extra_body=_body(request)
+        )
+        return stream.response
+
+
+def _body(request: Request) -> dict[str, Any]:
+    body = read_responses(request.options).body()
+    limits = [limit for limit in (request.max_tokens, body.pop("max_tokens", None)) if limit is not None]
+    if limits:
+        body["max_output_tokens"] = max(LEAST_TOKENS, min(limits))
+    if request.system:
+        body["instructions"] = request.system
+    said = [{"role": message.role, "content": message.text} for message in request.messages]
+    # By default the vendor keeps the conversation, and pads each event to hide its length from who watches the line;
+    # what we pass on is not padded either.
+    return {**body, "input": said, "store": False, "stream_options": {"include_obfuscation": False}}

@@ -372,6 +372,7 @@ async def test_an_entry_of_somebody_else_is_damage(
     log, _ = nodes
     await write(log, TABLE, 2)
     shared().run("XADD", KEY, *entry)
+    assert len(await log.read(TABLE, 0)) == 2
     with pytest.raises(LogDamaged):
         await log.read(TABLE, 2)
     with pytest.raises(LogDamaged):

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterable
 from typing import Protocol
 
-from protocol.cursor import ZERO, Cursor
+from protocol.cursor import LIMIT, ZERO, Cursor
 from protocol.errors import LogDamaged, LogError, LogUnavailable
 from roundtable.log.base import Record
 from roundtable.log.redis_connection import Link, Pool, Reply, command
@@ -28,6 +28,9 @@ COUNT = 32
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
 # Seconds after which the wake key of a node that is gone disappears.
 WAKE_TTL = 60
+
+# Later than any notice Redis gave an ID.
+_AFTER_ALL = Cursor(LIMIT, LIMIT)
 
 _logger = logging.getLogger("roundtable.log")
 
@@ -199,7 +202,7 @@ class Follower:
         strangers = [s for s, kind in zip(positions, kinds, strict=True) if kind not in (b"stream", b"none")]
         for stream in strangers:
             _logger.error("%s is no longer a stream", stream)
-            self._dismiss(stream, Cursor(self._noticed.term, self._noticed.seq + 1))
+            self._dismiss(stream, _AFTER_ALL)
         if not strangers:
             raise LogDamaged(f"A key {self._partition}* in Redis is not what the log put there.")
 

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from protocol.cursor import LIMIT, ZERO, Cursor
 from protocol.errors import Conflict, Invalid, LogDamaged, LogError, LogUnavailable
-from roundtable.log import redis_tail, redis_writer
+from roundtable.log import redis_follower, redis_tail, redis_writer
 from roundtable.log.base import Checkpoint, Record, Tail
 from roundtable.log.opening import open_log
 from roundtable.log.redis import RedisLog
@@ -26,6 +26,8 @@ from tests.redis_server import RedisServer, shared
 from tests.test_log import TABLE, batch, everything, take, write
 
 KEY = partition(TABLE).log(TABLE)
+# Streams of the same partition.
+NEIGHBOURS = [name for name in (f"table/{i}" for i in range(200)) if partition(name) == partition(TABLE)]
 # Seconds until a server that hangs is given up, where a test waits for that; it does so with nothing else to do.
 IMPATIENT = 0.3
 
@@ -274,6 +276,21 @@ async def test_nodes_follow_each_other(nodes: tuple[RedisLog, RedisLog]) -> None
         assert seen == expected
 
 
+async def test_a_stream_that_joins_ends_a_blocked_read(
+    nodes: tuple[RedisLog, RedisLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_follower, "BLOCK", 60.0)  # longer than this test waits
+    tail = await nodes[0].tail()
+    await tail.add(TABLE, ZERO)
+    for stream in NEIGHBOURS[:3]:
+        async with asyncio.timeout(30):
+            while "flags=b" not in str(shared().run("CLIENT", "LIST")):  # noqa: ASYNC110 - only Redis knows
+                await asyncio.sleep(0)
+        await tail.add(stream, ZERO)
+        written = await write(nodes[1], stream, 1)
+        assert await take(tail, 1) == [(stream, written[0])]
+
+
 async def test_a_deletion_is_heard_on_every_node_and_only_by_who_followed_then(
     nodes: tuple[RedisLog, RedisLog],
 ) -> None:
@@ -372,6 +389,7 @@ async def test_an_entry_of_somebody_else_is_damage(
     log, _ = nodes
     await write(log, TABLE, 2)
     shared().run("XADD", KEY, *entry)
+    assert len(await log.read(TABLE, 0)) == 2
     with pytest.raises(LogDamaged):
         await log.read(TABLE, 2)
     with pytest.raises(LogDamaged):
@@ -384,7 +402,7 @@ async def test_a_key_of_another_type_is_damage_and_stops_no_other_stream(
     nodes: tuple[RedisLog, RedisLog],
 ) -> None:
     log, _ = nodes
-    neighbour = next(f"table/{i}" for i in range(1000) if partition(f"table/{i}") == partition(TABLE))
+    neighbour = NEIGHBOURS[0]
     tail = await log.tail()
     written = await write(log, TABLE, 1)
     await tail.add(TABLE, written[0].cursor)

@@ -142,6 +142,5 @@ class RedisLog:
         try:
             await self.read(stream, 0)
             await self._pool.ask(command("XREAD", "STREAMS", partition(stream).log(stream), "0-0"))
-            await self.leases.claim([stream], self._node, 0)
         finally:
             await self.delete(stream)

@@ -132,10 +132,8 @@ class Link:
         await self._wire.disconnect(nowait=True)
 
     async def _exchange(self, commands: list[tuple[Arg, ...]]) -> list[Reply]:
-        if (
-            self._wire.is_connected and await self._wire.can_read()
-        ):  # the server has hung up while we were idle
-            await self.close()
+        if self._wire.is_connected and await self._wire.can_read():
+            await self.close()  # there is nothing to be read yet: the server has hung up while we were idle
         if not self._wire.is_connected:
             await self._wire.connect()
         await self._wire.send_packed_command(self._wire.pack_commands(commands), check_health=False)

@@ -10,9 +10,9 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 
 from protocol.errors import LogDamaged, LogError, LogUnavailable
 
+_CLUSTER = "{at} is part of a Redis Cluster, which is not supported: give the address of a single primary."
 # Characters of a server's own words that we repeat.
 _WORDS = 160
-# The first word of an error is its code, but Redis 6.2 wraps those from within a script. Checked in this order.
 _SENTENCES = {
     "READONLY": "{at} is a read-only replica: give the address of its primary.",
     "OOM": "{at} is at its memory limit: raise its `maxmemory`, or delete tables.",
@@ -24,16 +24,20 @@ _SENTENCES = {
     "NOAUTH": "{at} wants a password: put it in the URL, as in redis://user:password@host.",
     "WRONGPASS": "{at} refuses the URL's user name or password: mend the URL.",
     "NOPERM": "{at} does not permit its user what the log needs ({words}): see roundtable/log/README.md for the rules.",
-    "MOVED": "{at} is part of a Redis Cluster, which is not supported: give a single primary.",
-    "CROSSSLOT": "{at} is part of a Redis Cluster, which is not supported: give a single primary.",
-    "CLUSTERDOWN": "{at} is part of a Redis Cluster, which is not supported: give a single primary.",
+    "MOVED": _CLUSTER,
+    "CROSSSLOT": _CLUSTER,
+    "CLUSTERDOWN": _CLUSTER,
+    "CERTIFICATE_VERIFY_FAILED": (
+        "{at} shows a certificate that is not trusted here: name its authority, as in ?ssl_ca_certs=FILE."
+    ),
     "WRONGTYPE": "{at} holds something else under a key of ours: somebody else writes to rt:*.",
 }
-_CODE = re.compile(rf"\b({'|'.join(_SENTENCES)})\b")
+# An error begins with its code, but Redis 6.2 wraps one from within a script, and Python one of OpenSSL's.
+_CODE = re.compile(rf"(?:^|-|: |SSL: )({'|'.join(_SENTENCES)})\b")
 # How 6.2 and 7 say NOPERM when the denied command stands in a script.
 _DENIED_IN_SCRIPT = re.compile("ACL failure|user executing the script", re.IGNORECASE)
 # No retry helps against these: a person has to change something.
-_LASTING = {"NOAUTH", "WRONGPASS", "NOPERM", "MOVED", "CROSSSLOT", "CLUSTERDOWN"}
+_LASTING = {"NOAUTH", "WRONGPASS", "NOPERM", "MOVED", "CROSSSLOT", "CLUSTERDOWN", "CERTIFICATE_VERIFY_FAILED"}
 
 
 def translate(error: Exception, at: str) -> LogError:
@@ -61,11 +65,9 @@ def again(error: LogError) -> LogError:
 
 
 def _code(error: BaseException | None, words: str) -> str | None:
-    while (
-        error is not None
-    ):  # a unix socket's refusals come wrapped, and redis-py cuts the code from the text
+    while error is not None:  # a unix socket's refusals come wrapped
         if isinstance(error, RedisError) and error.status_code in _SENTENCES:
-            return error.status_code
+            return error.status_code  # redis-py has cut it from the text
         if isinstance(error, BusyLoadingError):
             return "LOADING"
         if isinstance(error, AuthenticationError):
@@ -84,4 +86,4 @@ def _words(error: Exception) -> str:
 def _unknown(error: Exception, at: str, words: str) -> str:
     if isinstance(error, TimeoutError):
         return f"Redis at {at} does not answer: see that it runs and is not overloaded."
-    return f"Redis at {at} cannot be used ({words}): see that it runs and that the address is right."
+    return f"Redis at {at} cannot be used ({words}): see that it runs and the address is right, rediss:// for TLS."

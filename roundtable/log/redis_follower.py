@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterable
 from typing import Protocol
 
-from protocol.cursor import ZERO, Cursor
+from protocol.cursor import LIMIT, ZERO, Cursor
 from protocol.errors import LogDamaged, LogError, LogUnavailable
 from roundtable.log.base import Record
 from roundtable.log.redis_connection import Link, Pool, Reply, command
@@ -28,6 +28,9 @@ COUNT = 32
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
 # Seconds after which the wake key of a node that is gone disappears.
 WAKE_TTL = 60
+
+# Later than any notice Redis gave an ID.
+_AFTER_ALL = Cursor(LIMIT, LIMIT)
 
 _logger = logging.getLogger("roundtable.log")
 
@@ -58,7 +61,7 @@ class _Source:
 
 
 class Follower:
-    """Reads `partition` through `link` and tells the listeners; its task lives until `close`.
+    """Reads `partition` through `link` and tells the listeners; from the first `begin` until `close`.
 
     After an error it goes on by itself where it stood, but says so once: whoever follows should then ask whether
     the log still holds what was shown, as a failover may have lost it.
@@ -74,7 +77,7 @@ class Follower:
         self._woken = ZERO
         self._blocked = False  # an XREAD is under way that knows only the streams of its time
         self._changed = asyncio.Event()
-        self._task = asyncio.create_task(self._run(), name=f"redis-follower-{partition.number}")
+        self._task: asyncio.Task[None] | None = None
 
     def join(self, stream: str, listener: Listener) -> None:
         """Tell `listener` of notices from now on; of records too, once `begin` said from where."""
@@ -101,6 +104,8 @@ class Follower:
             self._noticed = joined.noticed
         source.at = joined.last  # back to it, where entries were lost
         self._changed.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"redis-follower-{self._partition.number}")
         if self._blocked:
             self._blocked = False  # one wake-up for all that join during this XREAD
             with contextlib.suppress(LogError):  # then BLOCK ends it
@@ -113,8 +118,9 @@ class Follower:
 
     async def close(self) -> None:
         """Stop and disconnect."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
         await self._link.close()
 
     async def _run(self) -> None:
@@ -196,7 +202,7 @@ class Follower:
         strangers = [s for s, kind in zip(positions, kinds, strict=True) if kind not in (b"stream", b"none")]
         for stream in strangers:
             _logger.error("%s is no longer a stream", stream)
-            self._dismiss(stream, Cursor(self._noticed.term, self._noticed.seq + 1))
+            self._dismiss(stream, _AFTER_ALL)
         if not strangers:
             raise LogDamaged(f"A key {self._partition}* in Redis is not what the log put there.")
 

@@ -1,10 +1,7 @@
-"""Reading: what is asked of Redis, and what its answers say. A page's density is proved on the way."""
+"""Reading: what is asked of Redis, and what its answers say."""
 
 from collections.abc import Iterable
-from itertools import accumulate, count, pairwise
 from typing import NamedTuple
-
-import msgspec
 
 from protocol.cursor import Cursor
 from roundtable.log import redis_scripts as scripts
@@ -13,7 +10,8 @@ from roundtable.log.redis_connection import Command, Pool, command
 from roundtable.log.redis_errors import damaged
 from roundtable.log.redis_keys import ALL, partition
 
-_numbers = msgspec.json.Decoder(list[int])
+# Entries that a page asks for before it knows how large they are: eight of the largest are 64 MiB.
+FIRST_STEP = 8
 
 
 class Joined(NamedTuple):
@@ -57,8 +55,10 @@ class Reader:
             return None
         [(id, fields)] = entries
         at = cursor(id)
-        if at.seq == 0 or len(fields) != 2 or fields[0] != b"b":
-            raise damaged(self._at, f"the last entry of {stream} is not ours")
+        if at.seq == 0 or not _ours(
+            fields
+        ):  # 0: an ID of Redis's own making; the next owner would count from it
+            raise damaged(self._at, f"entry {at} of {stream} is not ours")
         return Record(at, fields[1])
 
     async def has(self, stream: str, at: Cursor) -> bool:
@@ -67,33 +67,39 @@ class Reader:
 
     async def page(self, stream: str, after_seq: int, limit: int, max_bytes: int) -> list[Record]:
         """As `EventLog.read`; a gap raises `LogDamaged`."""
-        page = await self._page(stream, "seq", str(after_seq), limit, max_bytes)
-        if page is None:
+        key = partition(stream).log(stream)
+        start: bytes | None = await self._pool.ask(scripts.LOCATE((key,), after_seq))
+        if start is None:
             return []
-        if not page or page[0].cursor.seq != after_seq + 1:
+        page = await self._page(key, start.decode(), limit, max_bytes) if start else None
+        if page is None or (page and page[0].cursor.seq != after_seq + 1):
             raise damaged(self._at, f"{stream} has a gap after {after_seq}")
         return page
 
     async def after(self, stream: str, at: Cursor, limit: int, max_bytes: int) -> list[Record]:
         """A page from the cursor on, dense in itself. It does not follow `at` densely if the store lost something."""
-        page = await self._page(stream, "id", entry_id(at), limit, max_bytes)
-        if page == []:
-            raise damaged(self._at, f"the entry of {stream} after {at} is not ours")
-        return page or []
+        return await self._page(partition(stream).log(stream), f"({entry_id(at)}", limit, max_bytes)
 
-    async def _page(
-        self, stream: str, by: str, after: str, limit: int, max_bytes: int
-    ) -> list[Record] | None:
-        """None if there is no more; empty if there should be, and is not."""
-        answer = await self._pool.ask(
-            scripts.PAGE((partition(stream).log(stream),), by, after, limit, max_bytes)
-        )
-        if answer is None:
-            return None
-        first, terms, sizes, bodies = answer
-        cursors = map(Cursor, _numbers.decode(terms), count(first))
-        slices = pairwise(accumulate(_numbers.decode(sizes), initial=0))
-        return [Record(at, bodies[start:end]) for at, (start, end) in zip(cursors, slices, strict=False)]
+    async def _page(self, key: str, start: str, limit: int, max_bytes: int) -> list[Record]:
+        """XRANGE knows no bound in bytes, so it goes in steps, by what the records so far lead to expect."""
+        page: list[Record] = []
+        size, step = 0, FIRST_STEP
+        while len(page) < limit and size < max_bytes:
+            step = min(step, limit - len(page))
+            entries = await self._pool.ask(command("XRANGE", key, start, "+", "COUNT", step))
+            for id, fields in entries:
+                at, body = cursor(id), fields[1]
+                size += len(body)
+                if page and (size > max_bytes or at.seq != page[-1].cursor.seq + 1 or not _ours(fields)):
+                    return page  # what is wrong is met again by whoever asks for what comes next
+                if not _ours(fields):
+                    raise damaged(self._at, f"entry {at} of {key} is not ours")
+                page.append(Record(at, body))
+            if len(entries) < step:
+                break
+            start = f"({entry_id(page[-1].cursor)}"
+            step = 1 + min(4 * step, (max_bytes - size) * len(page) // (size + 1))
+        return page
 
     async def join(self, stream: str, after: Cursor) -> Joined:
         """What a tail must know to follow from `after` on."""
@@ -119,6 +125,10 @@ class Reader:
             return Checkpoint(cursor(at), body)
         except ValueError:
             return None  # not ours; a checkpoint can always be made again
+
+
+def _ours(fields: list[bytes]) -> bool:
+    return len(fields) == 2 and fields[0] == b"b"
 
 
 def _listing(key: str, after: str, before: str, limit: int) -> Command:

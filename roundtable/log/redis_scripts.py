@@ -58,72 +58,32 @@ if not tip then redis.call('ZADD', KEYS[2], 0, ARGV[1]) end
 return 1
 """)
 
-# A page comes as four strings, not as thousands of small ones: redis-py's parser takes some 25 us per entry otherwise.
-#
 # A reader may know only the number after which to go on, while Redis orders by term first. As terms and numbers both
-# rise, the entry is found by bisecting the terms, in at most 53 probes; it is nearly always of the last or first term.
-PAGE = _script("""
--- KEYS log; ARGV 'seq' or 'id', after, limit, max_bytes
--- Answers {seq of the first entry, its terms, its sizes, the bodies}, dense in itself, or nil: there is no more.
--- The first seq is 0 when there should be an entry and is none.
-local log, limit, room = KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[4])
-local function parse(entry)
+# rise, the entry is found by bisecting the terms, in at most 55 probes; nearly always it is of the last term or the
+# first. No table of terms is kept, so none can disagree with the stream after a failover.
+# (Pages themselves are plain XRANGEs: put together in Lua, 1,000 entries held up Redis for 4 ms instead of 0.2.)
+LOCATE = _script("""
+-- KEYS log; ARGV number
+-- Answers the ID of the entry after that number, nil if there is no more, '' if there should be one and is none.
+local log, wanted = KEYS[1], ARGV[1] + 1
+local function probe(command, from, to)
+  local entry = redis.call(command, log, from, to, 'COUNT', 1)[1]
+  if not entry then return nil end
   local term, seq = string.match(entry[1], '^(%d+)%-(%d+)$')
-  return tonumber(term), tonumber(seq)
+  return tonumber(term), tonumber(seq), entry[1]
 end
-local function locate(after)
-  local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-  if not newest then return nil end
-  local high, last = parse(newest)
-  if last == 0 then return false end
-  if last <= after then return nil end
-  local low = parse(redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1])
-  local term, tries = high, 0
-  while low <= high do
-    local found = redis.call('XRANGE', log, string.format('%.0f-%.0f', term, after + 1), '+', 'COUNT', 1)[1]
-    local there, seq
-    if found then there, seq = parse(found) end
-    if seq == after + 1 then return found[1] end
-    if found and there > term and seq <= after then low = there else high = term - 1 end
-    tries = tries + 1
-    term = tries == 1 and low or low + math.floor((high - low) / 2)
-  end
-  return false
+local high, last = probe('XREVRANGE', '+', '-')
+if not high or last > 0 and last < wanted then return nil end
+local low = probe('XRANGE', '-', '+')
+local term, probed = high, 0
+while low <= high do
+  local there, seq, id = probe('XRANGE', string.format('%.0f-%.0f', term, wanted), '+')
+  if seq == wanted then return id end
+  if there and there > term and seq < wanted then low = there else high = term - 1 end
+  probed = probed + 1
+  term = probed == 1 and low or low + math.floor((high - low) / 2)
 end
-local from
-if ARGV[1] == 'id' then
-  from = '(' .. ARGV[2]
-else
-  from = locate(tonumber(ARGV[2]))
-  if from == nil then return nil end
-  if from == false then return {0, '[]', '[]', ''} end
-end
-local terms, sizes, bodies = {}, {}, {}
-local first, total, step = 0, 0, 4
-while #terms < limit do
-  step = math.min(step, limit - #terms)
-  local entries = redis.call('XRANGE', log, from, '+', 'COUNT', step)
-  for _, entry in ipairs(entries) do
-    local term, seq = parse(entry)
-    local fields = entry[2]
-    local sound = #fields == 2 and fields[1] == 'b'
-    local body = sound and fields[2] or ''
-    if #terms == 0 then first = sound and seq or 0 end
-    local over = #terms > 0 and total + #body > room
-    if over or not sound or seq ~= first + #terms then step = 0 break end
-    total = total + #body
-    terms[#terms + 1] = string.format('%.0f', term)
-    sizes[#sizes + 1] = #body
-    bodies[#bodies + 1] = body
-  end
-  if step == 0 or #entries < step or total >= room then break end
-  from = '(' .. entries[#entries][1]
-  -- What is likely to fit, so that large records are not fetched only to be left out.
-  step = math.max(1, math.min(256, math.floor((room - total) / (total / #terms + 1))))
-end
-if #terms == 0 and first == 0 and redis.call('XRANGE', log, from, '+', 'COUNT', 1)[1] == nil then return nil end
-local function list(items) return '[' .. table.concat(items, ',') .. ']' end
-return {first, list(terms), list(sizes), table.concat(bodies)}
+return ''
 """)
 
 HAS = _script("""

@@ -48,7 +48,8 @@ class MemoryTail:
             raise Invalid("There is no such record.")
         self.places[stream] = after.seq
         self.log.written.set()
-        await asyncio.sleep(0)  # a store may take its time to say so
+        for _ in range(3):
+            await asyncio.sleep(0)  # a store may take its time to say so
 
     def remove(self, stream: str) -> None:
         self.places.pop(stream, None)

@@ -683,6 +683,33 @@ def test_blocks_stay_within_their_bytes_and_forget_the_least_used() -> None:
     perform(scene)
 
 
+class LateLog(MemoryLog):
+    """What it has read takes a while to arrive."""
+
+    async def read(self, stream: str, after_seq: int, **bounds: int) -> list[Record]:
+        page = await super().read(stream, after_seq, **bounds)
+        await asyncio.sleep(1)
+        return page
+
+
+def test_what_was_being_read_when_its_stream_was_forgotten_is_not_kept() -> None:
+    async def scene() -> None:
+        log = LateLog()
+        log.say(3)
+        blocks, dialect = Blocks(log), Dialect(TABLE, FULL, FRAMING)
+        reading = asyncio.create_task(blocks.after(dialect, 0, 3))
+        await settle()
+        await log.delete(TABLE)
+        blocks.forget(TABLE)
+        log.write(CLOSED)
+        await reading
+        new = await blocks.after(dialect, 0, 1)
+        assert new
+        assert new.wire == FRAMING.entries(log.streams_[TABLE])
+
+    run(scene())
+
+
 def test_a_run_that_could_be_longer_is_made_anew() -> None:
     async def scene(log: MemoryLog, _: Broadcast) -> None:
         blocks, dialect = Blocks(log), Dialect(TABLE, FULL, FRAMING)

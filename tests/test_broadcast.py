@@ -419,6 +419,28 @@ def test_a_deleted_table_ends_its_readers_and_is_gone(closed: bool, tiny: None) 
     perform(scene)
 
 
+@pytest.mark.parametrize("turns", range(12))
+def test_a_table_deleted_while_the_log_cannot_be_followed_fails_no_other(turns: int) -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        reader = Reader(broadcast)
+        await settle()
+        log.failures = 1
+        log.say(1)
+        await asyncio.sleep(FIRST_WAIT)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await log.delete(TABLE)
+        assert await reader.done() in {"broken", "deleted"}
+        log.write(e.TermBegan(owner="new"), term=TERM + 5)
+        again = Reader(broadcast)
+        await settle()
+        log.write(e.RoundStarted(round=1), term=TERM + 5)
+        await settle()
+        assert again.ids() == expected(log)
+
+    perform(scene)
+
+
 @pytest.mark.parametrize("turns", range(24))
 @pytest.mark.parametrize("after", [ZERO, None], ids=["from the start", "from now"])
 def test_a_table_may_be_deleted_at_any_point_of_a_beginning(turns: int, after: Cursor | None) -> None:
@@ -433,6 +455,8 @@ def test_a_table_may_be_deleted_at_any_point_of_a_beginning(turns: int, after: C
         log.write(*[e.TermBegan(owner="new")] * 9, term=TERM + 5)
         await settle()
         again = Reader(broadcast)
+        await settle()
+        log.write(e.RoundStarted(round=1), term=TERM + 5)
         await settle()
         assert again.ids() == expected(log)
         assert len({Cursor.parse(id).term for id in reader.ids()}) <= 1  # never of one, and then of the other

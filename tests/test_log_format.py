@@ -177,6 +177,16 @@ async def test_a_directory_in_which_nothing_new_may_be_made_is_named(library: Pa
         await SqliteLog.open(library)
 
 
+async def test_a_library_that_may_not_be_read_is_named(library: Path) -> None:
+    await fill(library)
+    (library / "roundtable.db").chmod(0)
+    with (
+        nobody(library),
+        pytest.raises(LogUnavailable, match=r"roundtable\.db cannot be used: Permission denied\.$"),
+    ):
+        await SqliteLog.view(library)
+
+
 async def test_a_library_that_may_not_be_written_can_be_viewed_and_is_left_alone(library: Path) -> None:
     await fill(library)
     for path in library.iterdir():

@@ -124,8 +124,10 @@ class _Copy:
             await self._target.delete(stream)
 
     async def _hand_over(self, tables: Iterable[str]) -> None:
-        """Leave those that are not closed abandoned, for the next owner to go on with; not those it owns already."""
-        lasts = [(table, await self._target.last(table)) for table in tables]
+        """Leave those that are not closed abandoned, for the next owner to go on with. Not those that it owns already,
+        and not those that are here in part: once gone on with, they could not be completed."""
+        partial = {_id(refusal.stream) for refusal in self._copied.refused}
+        lasts = [(table, await self._target.last(table)) for table in tables if _id(table) not in partial]
         left = [table for table, last in lasts if last and not _closes(last.body)]
         await self._target.leases.claim(left, "copy", 0)
 
@@ -133,6 +135,10 @@ class _Copy:
         grown = {name: getattr(self._copied, name) + count for name, count in more.items()}
         self._copied = msgspec.structs.replace(self._copied, **grown)
         self._progress(self._copied)
+
+
+def _id(stream: str) -> str:
+    return stream.partition("/")[2]
 
 
 def _closes(body: bytes) -> bool:

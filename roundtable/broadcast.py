@@ -209,10 +209,12 @@ class Broadcast:
             await self._tail.close()
             self._tail = await self._log.tail()
             for name, stream in list(self._streams.items()):
-                if not await self._log.has(name, stream.tip):
-                    self._break(name)
+                try:
+                    await self._tail.add(name, stream.tip)
+                except Invalid:
+                    if name in self._streams:
+                        self._break(name)
                     continue
-                await self._tail.add(name, stream.tip)
                 if name not in self._streams:  # the last reader left meanwhile
                     self._tail.remove(name)
 

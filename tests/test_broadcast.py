@@ -419,6 +419,28 @@ def test_a_deleted_table_ends_its_readers_and_is_gone(closed: bool, tiny: None) 
     perform(scene)
 
 
+@pytest.mark.parametrize("turns", range(12))
+def test_a_table_deleted_while_the_log_cannot_be_followed_fails_no_other(turns: int) -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        reader = Reader(broadcast)
+        await settle()
+        log.failures = 1
+        log.say(1)
+        await asyncio.sleep(FIRST_WAIT)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await log.delete(TABLE)
+        assert await reader.done() in {"broken", "deleted"}
+        log.write(e.TermBegan(owner="new"), term=TERM + 5)
+        again = Reader(broadcast)
+        await settle()
+        log.write(e.RoundStarted(round=1), term=TERM + 5)
+        await settle()
+        assert again.ids() == expected(log)
+
+    perform(scene)
+
+
 @pytest.mark.parametrize("turns", range(24))
 @pytest.mark.parametrize("after", [ZERO, None], ids=["from the start", "from now"])
 def test_a_table_may_be_deleted_at_any_point_of_a_beginning(turns: int, after: Cursor | None) -> None:
@@ -433,6 +455,8 @@ def test_a_table_may_be_deleted_at_any_point_of_a_beginning(turns: int, after: C
         log.write(*[e.TermBegan(owner="new")] * 9, term=TERM + 5)
         await settle()
         again = Reader(broadcast)
+        await settle()
+        log.write(e.RoundStarted(round=1), term=TERM + 5)
         await settle()
         assert again.ids() == expected(log)
         assert len({Cursor.parse(id).term for id in reader.ids()}) <= 1  # never of one, and then of the other
@@ -681,6 +705,33 @@ def test_blocks_stay_within_their_bytes_and_forget_the_least_used() -> None:
         assert blocks.size == 0
 
     perform(scene)
+
+
+class LateLog(MemoryLog):
+    """What it has read takes a while to arrive."""
+
+    async def read(self, stream: str, after_seq: int, **bounds: int) -> list[Record]:
+        page = await super().read(stream, after_seq, **bounds)
+        await asyncio.sleep(1)
+        return page
+
+
+def test_what_was_being_read_when_its_stream_was_forgotten_is_not_kept() -> None:
+    async def scene() -> None:
+        log = LateLog()
+        log.say(3)
+        blocks, dialect = Blocks(log), Dialect(TABLE, FULL, FRAMING)
+        reading = asyncio.create_task(blocks.after(dialect, 0, 3))
+        await settle()
+        await log.delete(TABLE)
+        blocks.forget(TABLE)
+        log.write(CLOSED)
+        await reading
+        new = await blocks.after(dialect, 0, 1)
+        assert new
+        assert new.wire == FRAMING.entries(log.streams_[TABLE])
+
+    run(scene())
 
 
 def test_a_run_that_could_be_longer_is_made_anew() -> None:

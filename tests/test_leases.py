@@ -1,7 +1,6 @@
 """The contract of leases, on every store: who owns what, when nobody does, and what a restart leaves."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from roundtable.log.base import EventLog
 from roundtable.log.leases import LocalLeases
 from roundtable.log.sqlite import SqliteLog
 from tests.test_log import TABLE, batch, log, write
+from tests.test_log_sqlite import commits_of, together
 
 __all__ = ["log"]  # the fixture over all stores
 LONG = 3600.0
@@ -95,18 +95,11 @@ async def test_what_was_owned_when_the_process_ended_is_abandoned(tmp_path: Path
 
 async def test_a_first_claim_is_committed_with_the_first_append_and_others_not_at_all(tmp_path: Path) -> None:
     log = await SqliteLog.open(tmp_path)
-    commits: list[str] = []
-    log._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(
-        30
-    )  # the writer gets the interpreter when the loop has nothing more to do, as it does idle
-    try:
+    commits = commits_of(log)
+    with together():
         await asyncio.gather(
             log.leases.claim([TABLE], "ada", LONG), log.append(TABLE, ZERO, batch(ZERO, b"first"))
         )
-    finally:
-        sys.setswitchinterval(before)
     assert len(commits) == 1
     for _ in range(3):
         assert await log.leases.claim([TABLE], "ada", LONG) == {TABLE}

@@ -26,7 +26,7 @@ async def _memory(_: Path) -> EventLog:
 
 
 async def _split(directory: Path) -> EventLog:
-    """Names of either store in any order; `tests/test_log_split.py` has those of the product."""
+    """Names of either store in any order; `tests/test_log_memory.py` has those of the product."""
     return SplitLog(
         await SqliteLog.open(directory), MemoryLog(), lambda stream: bool(crc32(stream.encode()) & 1)
     )

@@ -4,7 +4,9 @@ import asyncio
 import os
 import resource
 import sqlite3
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,25 @@ async def write(log: SqliteLog, after: Cursor, *bodies: bytes, stream: str = TAB
     records = [Record(Cursor(1, after.seq + 1 + i), body) for i, body in enumerate(bodies)]
     await log.append(stream, after, records)
     return records[-1].cursor
+
+
+def commits_of(log: SqliteLog) -> list[str]:
+    """Grows with every commit."""
+    commits: list[str] = []
+    log._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    return commits
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What is asked for in one turn of the loop reaches the writer together, however busy the machine is: it gets the
+    interpreter when the loop has nothing more to do."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(30)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def contents(directory: Path) -> bytes:
@@ -243,6 +264,19 @@ async def test_what_a_tail_holds_is_bounded(log: SqliteLog) -> None:
     assert MAX_BUFFER / 2 < most <= MAX_BUFFER
     tail.remove(TABLE)
     assert tail._held == 0
+
+
+async def test_what_follows_a_deletion_is_committed_when_the_tails_know_of_it(log: SqliteLog) -> None:
+    last = await write(log, ZERO, b"a", b"b")
+    commits = commits_of(log)
+    with together():
+        await asyncio.gather(
+            write(log, last, b"c"),
+            log.delete(TABLE),
+            write(log, ZERO, b"again"),
+            write(log, ZERO, b"x", stream="t/2"),
+        )
+    assert len(commits) == 2
 
 
 async def test_a_stream_deleted_by_a_commit_of_unclear_outcome_ends_for_its_tails(

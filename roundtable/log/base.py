@@ -41,7 +41,7 @@ class Tail(Protocol):
     async def add(self, stream: str, after: Cursor) -> None:
         """Follow `stream` from the record after `after`, which must exist, or be ZERO: else `Invalid`.
 
-        Adding what is followed already is a `ValueError`.
+        Adding what is followed already is a `ValueError`; a deleted stream is, until that was delivered.
         """
         ...
 

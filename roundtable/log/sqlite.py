@@ -7,7 +7,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -16,7 +16,7 @@ from protocol.cursor import Cursor
 from roundtable.log.base import Checkpoint, Outcome, Record, Tail
 from roundtable.log.batch import check
 from roundtable.log.local_tail import LocalTail
-from roundtable.log.sqlite_file import Sync, connect, lock, prepare
+from roundtable.log.sqlite_file import Sync, connect, lock, prepare, translate
 from roundtable.log.sqlite_leases import SqliteLeases
 from roundtable.log.sqlite_reader import Readers, Reading, leased
 from roundtable.log.sqlite_view import FILE, SqliteView
@@ -30,14 +30,16 @@ class SqliteLog(Reading):
     owner begins a new term, and readers whose cursor is gone are told `reset`. `sync="full"` waits for the disk.
     """
 
-    def __init__(self, path: Path, held: int, connection: sqlite3.Connection, readers: Readers) -> None:
+    def __init__(
+        self, path: Path, held: int, connection: sqlite3.Connection, readers: Readers, left: Collection[str]
+    ) -> None:
         super().__init__(path, readers)
         self._held = held
         self._connection = connection
         self._writer = Writer(connection, path)
         self._audience: set[LocalTail] = set()
         self._closed = False
-        self.leases = SqliteLeases(self._writer, leased(connection))
+        self.leases = SqliteLeases(self._writer, left)
 
     @classmethod
     async def open(cls, directory: Path, *, sync: Sync = "normal") -> Self:
@@ -98,13 +100,17 @@ class SqliteLog(Reading):
         os.close(self._held)
 
 
-def _open(directory: Path, sync: Sync) -> tuple[Path, int, sqlite3.Connection, Readers]:
+def _open(directory: Path, sync: Sync) -> tuple[Path, int, sqlite3.Connection, Readers, list[str]]:
     path = directory / FILE
     held = lock(directory)
     try:
         connection = prepare(path, sync)
         try:
-            return path, held, connection, Readers(path, partial(connect, path, sync))
+            left = leased(connection)
+            return path, held, connection, Readers(path, partial(connect, path, sync)), left
+        except sqlite3.Error as error:
+            connection.close()
+            raise translate(error, path) from error
         except BaseException:
             connection.close()
             raise

@@ -15,6 +15,8 @@ from roundtable.log.sqlite_format import upgrade
 
 Sync = Literal["normal", "full"]
 
+# The table that a backup has beside those of the format: a digest of all it holds.
+SEAL = "seal"
 # Only a person with an SQLite shell can make us wait: the lock keeps our own processes out. Milliseconds.
 BUSY_TIMEOUT = 5000
 # After a burst the write-ahead log shrinks back to this. Bytes.
@@ -103,6 +105,7 @@ def prepare(path: Path, sync: Sync) -> sqlite3.Connection:
         raise translate(error, path) from error
     try:
         upgrade(connection, path)
+        connection.execute(f"DROP TABLE IF EXISTS {SEAL}")  # what is written on is no backup any more
     except sqlite3.Error as error:
         connection.close()
         raise translate(error, path) from error

@@ -8,7 +8,7 @@ from typing import Never
 from protocol.cursor import Cursor
 from protocol.errors import LogUnavailable
 from roundtable.log.base import Checkpoint, Record
-from roundtable.log.sqlite_file import look
+from roundtable.log.sqlite_file import look, translate
 from roundtable.log.sqlite_format import found
 from roundtable.log.sqlite_reader import Readers, Reading
 
@@ -38,8 +38,12 @@ class SqliteView(Reading):
 
     def __init__(self, path: Path) -> None:
         path = path / FILE if path.is_dir() else path
-        if not path.is_file():
-            raise LogUnavailable(f"There is no log at {path}.", retryable=False)
+        try:
+            path.open("rb").close()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise LogUnavailable(f"There is no log at {path}.", retryable=False) from error
+        except OSError as error:
+            raise translate(error, path) from error
         super().__init__(path, Readers(path, lambda: _connect(path)))
         self.leases = NoLeases()
 

@@ -64,15 +64,15 @@ def seconds_left(transcript: Transcript, now: float) -> float | None:
 
 
 def reached(transcript: Transcript, now: float) -> Limit | None:
-    """The limit that lets no further turn start, if any."""
+    """The limit that lets no further turn start, if any: time first, as it also cuts whoever speaks."""
+    seconds = seconds_left(transcript, now)
+    if seconds is not None and seconds <= 0:
+        return "max_seconds"
     if turns_left(transcript) == 0:
         return "max_turns"
     tokens = tokens_left(transcript)
     if tokens is not None and tokens <= 0:
         return "max_tokens"
-    seconds = seconds_left(transcript, now)
-    if seconds is not None and seconds <= 0:
-        return "max_seconds"
     dollars = dollars_left(transcript)
     if dollars is not None and dollars <= 0:
         return "max_dollars"

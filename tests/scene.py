@@ -11,8 +11,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict
 from protocol.messages import Limits, Panelist, Usage
 from protocol.transcript import Transcript, fold
-from providers.base import Request, Stop, Text
-from providers.catalog import Catalog
+from providers.base import Chunk, Provider, Request, Stop, Text
 from roundtable import policies
 from roundtable.log import batch as rules
 from roundtable.log.base import Checkpoint, Outcome, Record
@@ -80,7 +79,11 @@ class Voices:
         self.closing = 0.0  # seconds that each takes to close
         self.open = 0
 
-    async def stream(self, request: Request) -> AsyncGenerator[Text | Stop]:
+    def resolve(self, model: str) -> tuple[Provider, str]:
+        """As `Catalog`: everybody speaks through here."""
+        return self, model.removeprefix("voice:")
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
         turns = fold(self.log.entries).of("started")
         assert request.speaker in [turn.panelist for turn in turns], "asked before the log says so"
         self.asked.append(request)
@@ -89,7 +92,7 @@ class Voices:
         try:
             for step in self.scripts[request.speaker]:
                 if isinstance(step, Exception):
-                    raise step
+                    raise step.with_traceback(None)
                 if isinstance(step, float):
                     await asyncio.sleep(step)
                     continue
@@ -131,9 +134,10 @@ class Scene:
         )
         self.owner = self.new_owner()
         self.position = 0
+        self.told: dict[int, e.CommandSubmitted] = {}  # the inbox
 
     def new_owner(self) -> StreamOrchestrator:
-        catalog = Catalog({}, ready={"voice": self.voices})
+        catalog: Any = self.voices
         loop = asyncio.get_running_loop()
         return StreamOrchestrator(
             STREAM,
@@ -147,7 +151,8 @@ class Scene:
     def tell(self, command: commands.ANY) -> str:
         self.position += 1
         key = f"k{self.position}"
-        self.owner.deliver(self.position, e.CommandSubmitted(key=key, command=command))
+        self.told[self.position] = e.CommandSubmitted(key=key, command=command)
+        self.owner.deliver(self.position, self.told[self.position])
         return key
 
     async def play(self) -> Transcript:

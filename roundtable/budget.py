@@ -1,13 +1,15 @@
 """What a table may still use: its limits held against its transcript. Pure; the clock's time is handed in."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from protocol.messages import Limits
 from protocol.transcript import Transcript
 
 # What a table gets when nobody set a limit: long enough to disagree, short enough to be read.
 DEFAULT = Limits(max_rounds=3)
+
+Limit = Literal["max_turns", "max_tokens", "max_seconds", "max_dollars"]
 
 
 class Allowance(NamedTuple):
@@ -61,20 +63,20 @@ def seconds_left(transcript: Transcript, now: float) -> float | None:
     return transcript.limits.max_seconds - used
 
 
-def reached(transcript: Transcript, now: float) -> str:
-    """The name of the limit that lets no further turn start, or nothing."""
+def reached(transcript: Transcript, now: float) -> Limit | None:
+    """The limit that lets no further turn start, if any: time first, as it also cuts whoever speaks."""
+    seconds = seconds_left(transcript, now)
+    if seconds is not None and seconds <= 0:
+        return "max_seconds"
     if turns_left(transcript) == 0:
         return "max_turns"
     tokens = tokens_left(transcript)
     if tokens is not None and tokens <= 0:
         return "max_tokens"
-    seconds = seconds_left(transcript, now)
-    if seconds is not None and seconds <= 0:
-        return "max_seconds"
     dollars = dollars_left(transcript)
     if dollars is not None and dollars <= 0:
         return "max_dollars"
-    return ""
+    return None
 
 
 def may_begin_round(transcript: Transcript) -> bool:

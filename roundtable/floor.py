@@ -16,7 +16,7 @@ from protocol.messages import Failure
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable import budget, seating
-from roundtable.budget import Allowance
+from roundtable.budget import Allowance, Limit
 from roundtable.log.base import MAX_BATCH_BYTES
 from roundtable.merge import Merge, Source, coalesce
 from roundtable.turn import TurnRun
@@ -45,11 +45,13 @@ class Floor:
         self._speaking: dict[str, _Speaking] = {}
         self._given: list[tuple[str, TurnRun]] = []
 
-    def give(self, turns: Sequence[str]) -> None:
-        """Note that queued turns have started. What the limits leave is shared equally between them; who cannot speak
-        on that stays queued until others have ended."""
+    def give(self, turns: Sequence[str]) -> Limit | None:
+        """Note that queued turns have started. What the limits leave is shared equally between them; who could not
+        speak on that stays queued until others have ended. Returns the limit by which nobody speaks, if that is so."""
+        short: Limit | None = None
         for place, turn in enumerate(turns):
-            self._give(turn, among=len(turns) - place)
+            short = self._give(turn, among=len(turns) - place) or short
+        return None if self._transcript.of("started") else short
 
     def open(self, tasks: asyncio.TaskGroup) -> None:
         """Ask the providers of all turns that were given the floor."""
@@ -87,7 +89,7 @@ class Floor:
     def _transcript(self) -> Transcript:
         return self._writer.transcript
 
-    def _give(self, turn: str, *, among: int) -> None:
+    def _give(self, turn: str, *, among: int) -> Limit | None:
         name = self._transcript.turn(turn).panelist
         model = seating.model_of(self._transcript, name)
         try:
@@ -96,9 +98,9 @@ class Floor:
             self._writer.note(e.TurnStarted(turn=turn, panelist=name, model=model))
             failure = Failure(error.code, error.detail)
             self._writer.note(e.TurnFailed(turn=turn, panelist=name, error=failure))
-            return
-        if seated is None:
-            return
+            return None
+        if not isinstance(seated, seating.Seated):
+            return seated
         deadlines = seated.speaker.deadlines
         self._writer.note(e.TurnStarted(
             turn=turn, panelist=name, model=model, digest=seated.projection.digest(),
@@ -108,14 +110,13 @@ class Floor:
         run = TurnRun(seated.speaker, source, clock=self._clock)
         self._speaking[turn] = _Speaking(run, source, seated.promised)
         self._given.append((turn, run))
+        return None
 
-    def _seat(self, turn: str, among: int) -> seating.Seated | None:
-        """With a share of the limits, or alone with all that is left; None while neither is possible."""
-        seated = None
-        if self._speaking or among > 1:
-            promised = (speaking.promised for speaking in self._speaking.values())
-            share = budget.share(self._transcript, promised, among)
-            seated = seating.seat(self._transcript, turn, self._catalog, share)
-        if seated is None and not self._speaking:
-            seated = seating.seat(self._transcript, turn, self._catalog)
+    def _seat(self, turn: str, among: int) -> seating.Seated | Limit:
+        """The first to speak may do so in any case: a table with the smallest of limits still says something."""
+        table = self._transcript
+        promised = (speaking.promised for speaking in self._speaking.values())
+        seated = seating.seat(table, turn, self._catalog, budget.share(table, promised, among))
+        if not isinstance(seated, seating.Seated) and table.spent.turns == table.base.turns:
+            return seating.seat(table, turn, self._catalog, None)
         return seated

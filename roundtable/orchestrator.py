@@ -169,9 +169,9 @@ class StreamOrchestrator:
                 turn=f"t{len(self._transcript.turns) + 1}", panelist=seat.panelist, kind=seat.kind,
                 round=self._transcript.round, reason=seat.reason,
             ))  # fmt: skip
-        self._floor.give(plan.run[: budget.turns_left(self._transcript)])
-        if plan.end:
-            self._end_by(plan.end)
+        limit = self._floor.give(plan.run[: budget.turns_left(self._transcript)])
+        if plan.end or limit:
+            self._end_by(plan.end or limit or "")
 
     def _end_by(self, reason: str, *, cut: bool = False) -> None:
         """End the table once nobody speaks any more; with `cut`, whoever speaks is stopped now."""

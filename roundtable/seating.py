@@ -11,14 +11,14 @@ from providers import prices
 from providers.base import Request
 from providers.catalog import Catalog
 from roundtable import budget, policies
-from roundtable.budget import Allowance
+from roundtable.budget import Allowance, Limit
 from roundtable.policies.order import ASKED
 from roundtable.projection import Projection, project
 from roundtable.turn import CHARACTERS_PER_TOKEN, Deadlines, Speaker
 
 # A model on this machine may read its prompt for minutes, and nobody is charged for waiting: no first deadline.
 LOCAL = Deadlines(first=0.0, idle=120.0)
-# A share of fewer tokens is no contribution: two sentences. Who gets no more waits until it is known what is left.
+# Fewer tokens are no contribution: two sentences. Who could say no more does not begin.
 LEAST = 50
 
 
@@ -30,22 +30,24 @@ class Seated(msgspec.Struct, frozen=True):
     promised: Allowance
 
 
-def seat(
-    transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None = None
-) -> Seated | None:
-    """The speaker of a queued turn, as the table stands now; None when `allowance` is too small to speak.
+def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None) -> Seated | Limit:
+    """The speaker of a queued turn, as the table stands now; or the limit whose `allowance` is too small for her prompt
+    and `LEAST` tokens of answer.
 
-    Without an allowance she speaks alone and may say as many tokens as are left: her prompt is counted when she has
-    ended, so that a small limit still gets a word, and may pass it. Raises `Invalid` when her model is not to be had.
+    With none she may speak in any case, as many tokens as the limit on them. Raises `Invalid` when her model is not to
+    be had.
     """
     panelist = _panelist(transcript, transcript.turn(turn).panelist)
     provider, model = catalog.resolve(panelist.model)
     projection = projected(transcript, turn)
     price = partial(prices.cost, panelist.model)
     prompt = -(-projection.characters() // CHARACTERS_PER_TOKEN)
-    most = _most(transcript, panelist, prompt, price, allowance)
-    if most is not None and most <= 0:
-        return None
+    wanted: int | None = panelist.options.get("max_tokens")
+    within = _within(allowance, prompt, price) if allowance else _anyhow(transcript)
+    for limit, tokens in within.items():
+        if allowance and tokens < min(LEAST, wanted or LEAST):
+            return limit
+    most = min([*within.values(), *([wanted] if wanted is not None else [])], default=None)
     request = Request(
         model=model,
         system=projection.system,
@@ -90,19 +92,20 @@ def _panelist(transcript: Transcript, name: str) -> Panelist:
 _Price = Callable[[Usage], Cost | None]
 
 
-def _most(
-    transcript: Transcript, panelist: Panelist, prompt: int, price: _Price, allowance: Allowance | None
-) -> int | None:
-    """Tokens she may say, None without limit; 0 is too few to begin."""
-    wanted: int | None = panelist.options.get("max_tokens")
-    if allowance is None:
-        left = budget.tokens_left(transcript)
-        return _smallest(wanted, None if left is None else max(1, left))
-    most = _smallest(wanted, None if allowance.tokens is None else allowance.tokens - prompt)
-    if allowance.dollars is not None:
-        most = _smallest(most, _bought(allowance.dollars, prompt, price))
-    least = LEAST if wanted is None else min(wanted, LEAST)
-    return 0 if most is not None and most < least else most
+def _within(allowance: Allowance, prompt: int, price: _Price) -> dict[Limit, int]:
+    """Tokens she may say by each limit."""
+    within: dict[Limit, int] = {}
+    if allowance.tokens is not None:
+        within["max_tokens"] = allowance.tokens - prompt
+    bought = None if allowance.dollars is None else _bought(allowance.dollars, prompt, price)
+    if bought is not None:
+        within["max_dollars"] = bought
+    return within
+
+
+def _anyhow(transcript: Transcript) -> dict[Limit, int]:
+    left = budget.tokens_left(transcript)
+    return {} if left is None else {"max_tokens": max(1, left)}
 
 
 def _bought(dollars: float, prompt: int, price: _Price) -> int | None:
@@ -116,7 +119,3 @@ def _bought(dollars: float, prompt: int, price: _Price) -> int | None:
 def _promised(prompt: int, most: int | None, price: _Price) -> Allowance:
     cost = price(Usage(input=prompt, output=most or 0))
     return Allowance(prompt + (most or 0), cost.dollars if cost else 0.0)
-
-
-def _smallest(*known: int | None) -> int | None:
-    return min((number for number in known if number is not None), default=None)

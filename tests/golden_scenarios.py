@@ -33,7 +33,9 @@ GONE = Failure("auth", "The server refused the key.")
 class Table:
     """Writes a table's entries, each some seconds after the one before."""
 
-    def __init__(self, *panel: Panelist, then: e.Then = "close", **limits: float) -> None:
+    def __init__(
+        self, *panel: Panelist, policy: str = "round_robin", then: e.Then = "close", **limits: float
+    ) -> None:
         self.entries: list[e.Entry] = []
         self.term = TERM
         self.turns = 0
@@ -44,7 +46,7 @@ class Table:
                 table="golden",
                 topic="Should a model read every discharge letter?",
                 panel=list(panel),
-                policy="round_robin",
+                policy=policy,
                 limits=msgspec.convert(limits, Limits),
                 then=then,
                 seed=7,
@@ -85,9 +87,15 @@ class Table:
         for part in parts:
             self.add(e.TurnDelta(turn=turn, panelist=panelist.name, attempt=1, text=part))
         usage = Usage(input=40 * self.turns, output=12, cached=8)
-        self.add(
-            e.TurnCompleted(turn=turn, panelist=panelist.name, text="".join(parts), usage=usage, cost=cost)
-        )
+        self.complete(turn, panelist, "".join(parts), usage, cost)
+
+    def words(self, turn: str, panelist: Panelist, text: str) -> None:
+        self.add(e.TurnDelta(turn=turn, panelist=panelist.name, attempt=1, text=text))
+
+    def complete(
+        self, turn: str, panelist: Panelist, text: str, usage: Usage, cost: Cost | None = None
+    ) -> None:
+        self.add(e.TurnCompleted(turn=turn, panelist=panelist.name, text=text, usage=usage, cost=cost))
 
 
 def plain() -> Table:
@@ -241,8 +249,69 @@ def thoughts() -> Table:
     return table
 
 
+def parallel() -> Table:
+    """Two rounds of three who speak at once, word by word in between; in the first Ben fails and is asked by name while
+    Ada still speaks, in the second Cleo is cancelled."""
+    table = Table(ADA, BEN, CLEO, policy="parallel", max_rounds=2)
+    seats = (ADA, BEN, CLEO)
+
+    def round(number: int) -> list[str]:
+        table.add(e.RoundStarted(round=number))
+        turns = [table.queue(panelist, number) for panelist in seats]
+        for turn, panelist in zip(turns, seats, strict=True):
+            table.begin(turn, panelist)
+        return turns
+
+    ada, ben, cleo = round(1)
+    table.words(ada, ADA, "Only ")
+    table.words(cleo, CLEO, "Both ")
+    table.words(ben, BEN, "Nei")
+    table.add(
+        e.TurnFailed(turn=ben, panelist="Ben", text="Nei", error=BUSY, usage=Usage(input=9, estimated=True))
+    )
+    table.words(ada, ADA, "to flag.")
+    table.add(e.MessagePosted(message="m1", author="Rosa", text="Ben?", to="Ben", command="key-1", inbox=1))
+    answer = table.start(BEN, 1, "asked")
+    table.words(cleo, CLEO, "must read.")
+    table.words(answer, BEN, "Neither.")
+    table.complete(ada, ADA, "Only to flag.", Usage(input=40, output=3), Cost(0.001))
+    table.complete(answer, BEN, "Neither.", Usage(input=52, output=1), Cost(0.002))
+    table.complete(cleo, CLEO, "Both must read.", Usage(input=41, output=3))
+    ada, ben, cleo = round(2)
+    table.words(cleo, CLEO, "Ben is")
+    table.words(ben, BEN, "Ada forgets ")
+    table.words(ada, ADA, "Ben is right.")
+    table.add(e.TurnCancelled(turn=cleo, panelist="Cleo", text="Ben is", command="key-2", inbox=2))
+    table.complete(ada, ADA, "Ben is right.", Usage(input=90, output=3), Cost(0.001))
+    table.words(ben, BEN, "the night shift.")
+    table.complete(ben, BEN, "Ada forgets the night shift.", Usage(input=91, output=5), Cost(0.002))
+    table.add(e.TableClosed(reason="max_rounds"))
+    return table
+
+
+def floor_time() -> Table:
+    """The floor goes to whoever spoke least, and never twice in a row; one who is asked answers first."""
+    table = Table(ADA, BEN, CLEO, policy="floor_time", max_turns=5)
+
+    def turn(panelist: Panelist, round: int, text: str, output: int, reason: str = "") -> None:
+        number = table.start(panelist, round, reason)
+        table.words(number, panelist, text)
+        table.complete(number, panelist, text, Usage(input=40, output=output))
+
+    table.add(e.RoundStarted(round=1))
+    turn(ADA, 1, "A long opening.", 30)
+    turn(BEN, 1, "Short.", 2, "spoke least so far, 0 tokens")
+    table.add(e.MessagePosted(message="m1", author="Rosa", text="Ada?", to="Ada", command="key-1", inbox=1))
+    turn(ADA, 1, "Yes.", 2, "asked")
+    turn(CLEO, 1, "Listening.", 3, "spoke least so far, 0 tokens")
+    table.add(e.RoundStarted(round=2))
+    turn(BEN, 2, "Again I.", 4, "spoke least so far, 2 tokens")
+    table.add(e.TableClosed(reason="max_turns"))
+    return table
+
+
 SCENARIOS: tuple[Callable[[], Table], ...] = (
-    plain, failures, people, rest, unknown, takeover, letters, thoughts,
+    plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).

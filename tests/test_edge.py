@@ -246,6 +246,17 @@ async def test_providers_and_what_an_empty_form_would_get(client: Client) -> Non
     assert set(here["limits"]) == {"max_turns", "max_rounds", "max_tokens", "max_seconds", "max_dollars"}
 
 
+async def test_the_ways_to_share_the_floor(client: Client) -> None:
+    listed = (await (await client.get("/v1/policies")).json())["policies"]
+    assert [policy["name"] for policy in listed][:3] == ["round_robin", "parallel", "floor_time"]
+    assert all(policy["title"] and policy["summary"].endswith(".") for policy in listed)
+    assert listed == (await (await client.get("/v1/providers")).json())["policies"]
+    for policy in listed:
+        table = await convene(client, policy=policy["name"])
+        opened = await (await client.get(f"{TABLES}/{table}")).json()
+        assert opened["transcript"]["policy"] == policy["name"]
+
+
 async def test_models_as_programs_know_them(client: Client) -> None:
     listed = await (await client.get("/v1/models")).json()
     assert listed["object"] == "list"

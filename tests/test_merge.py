@@ -37,7 +37,8 @@ def test_no_stream_gets_ahead_by_more_than_a_quantum_while_both_have_words(
         given_out = dict.fromkeys(map(str, range(len(sizes))), 0)
         while all(source.waiting for source in sources):
             for item in merge.take(budget):
-                given_out[item.event.turn] += tokens(item.event.text)  # type: ignore[union-attr]
+                assert isinstance(item.event, TurnDelta)
+                given_out[item.event.turn] += tokens(item.event.text)
                 if all(source.waiting for source in sources):
                     assert max(given_out.values()) - min(given_out.values()) <= QUANTUM
 

@@ -158,10 +158,11 @@ async def test_what_ended_the_table_is_said(tmp_path: Path, limits: dict[str, An
 
 
 async def test_dollars_end_a_table_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prices, "cost", lambda model, usage: Cost(0.4))
+    """And are not passed: a turn that could say no more than a sentence for what is left does not begin."""
+    monkeypatch.setattr(prices, "cost", lambda model, usage: Cost(usage.output * 0.01))
     async with store(tmp_path) as log:
-        table = check(await Table(log, seat("Ada"), max_dollars=1.0).begin_and_run())
-    assert (table.ended_reason, table.spent.turns) == ("max_dollars", 3)
+        table = check(await Table(log, seat("Ada", text="word " * 80), max_dollars=2.0).begin_and_run())
+    assert (table.ended_reason, table.spent.turns, table.spent.dollars) == ("max_dollars", 2, 1.6)
 
 
 async def test_when_the_time_is_over_the_speaker_is_cut(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.messages import Cost, Message, StopReason, Usage
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
-from roundtable.merge import MAX_WAITING, Happened, Merge
+from roundtable.merge import MAX_WAITING, Happened, Merge, Source
 from roundtable.turn import ATTEMPTS, CLOSE_WITHIN, Deadlines, Speaker, TurnRun
 from tests.fake_time import run
 
@@ -56,11 +56,11 @@ def busy(after: float | None = None) -> ProviderError:
     return ProviderError("Busy.", code="rate_limited", retryable=True, retry_after=after)
 
 
-def turn_of(provider: Scripted, merge: Merge, deadlines: Deadlines = DEADLINES) -> TurnRun:
+def turn_of(provider: Scripted, source: Source, deadlines: Deadlines = DEADLINES) -> TurnRun:
     speaker = Speaker(
         "t1", "Ada", provider, REQUEST, ("Ben",), lambda usage: Cost(float(usage.output)), deadlines
     )
-    return TurnRun(speaker, merge.open(), clock=asyncio.get_running_loop().time)
+    return TurnRun(speaker, source, clock=asyncio.get_running_loop().time)
 
 
 def play(
@@ -77,7 +77,7 @@ def play(
         taken: list[Happened] = []
         if read_after is not None:
             loop.call_later(read_after, lambda: taken.extend(merge.take(10**6)))
-        await turn_of(provider, merge, deadlines).run()
+        await turn_of(provider, merge.open(), deadlines).run()
         return [item.event for item in [*taken, *merge.take(10**6)]], loop.time()
 
     events, seconds = run(scenario())
@@ -98,13 +98,12 @@ def stopped(
     async def scenario() -> tuple[list[e.Event], tuple[Usage, Cost | None], float]:
         merge, loop = Merge(asyncio.Event()), asyncio.get_running_loop()
         source = merge.open()
-        speaker = Speaker("t1", "Ada", provider, REQUEST, (), lambda usage: Cost(float(usage.output)))
-        turn = TurnRun(speaker, source, clock=loop.time)
+        turn = turn_of(provider, source)
         task = None
         if at:
             task = asyncio.create_task(turn.run())
             await asyncio.sleep(at)
-        told = [item.event for _, item in source.waiting]
+        told: list[e.Event] = [item.event for _, item in source.waiting]
         bill = turn.stop()
         merge.close(source)
         await (task or turn.run())
@@ -212,7 +211,7 @@ def test_stopped_when_all_was_said_the_bill_is_the_providers() -> None:
 
 @pytest.mark.parametrize("closing", [FOREVER, ProviderError("Lost.", code="connection", retryable=True)])
 def test_a_provider_that_is_slow_or_fails_to_close_holds_up_nobody(closing: Step) -> None:
-    script = [Text("One"), FOREVER]
+    script: list[Step] = [Text("One"), FOREVER]
     _, _, seconds = stopped(script, at=1.0, closing=closing)
     assert seconds == pytest.approx(1.0 + (CLOSE_WITHIN if closing == FOREVER else 0))
     events, seconds = play(script, closing=closing)

@@ -68,6 +68,7 @@ def build(config: Config) -> web.Application:
             web.post(f"{table}/commands", tables.command),
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),
+            web.get("/v1/policies", models.policies),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),

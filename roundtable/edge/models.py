@@ -2,9 +2,10 @@
 
 from aiohttp import web
 
-from roundtable import budget, policies
+from roundtable import budget
 from roundtable.edge import keys
 from roundtable.edge.tables import json
+from roundtable.policies import available
 
 
 async def providers(request: web.Request) -> web.Response:
@@ -17,13 +18,15 @@ async def providers(request: web.Request) -> web.Response:
             "providers": survey,
             "default_panel": panel,
             "demo": all(panelist.model.startswith("scripted:") for panelist in panel),
-            "policies": [
-                {"name": policy.name, "title": policy.title, "summary": policy.summary}
-                for policy in policies.available().values()
-            ],
+            "policies": _policies(),
             "limits": budget.DEFAULT,
         }
     )
+
+
+async def policies(request: web.Request) -> web.Response:
+    """`GET /v1/policies`: the ways to share the floor, the default first."""
+    return json({"policies": _policies()})
 
 
 async def models(request: web.Request) -> web.Response:
@@ -37,6 +40,13 @@ async def models(request: web.Request) -> web.Response:
         for name in dict.fromkeys(names)
     ]
     return json({"object": "list", "data": data})
+
+
+def _policies() -> list[dict[str, str]]:
+    return [
+        {"name": policy.name, "title": policy.title, "summary": policy.summary}
+        for policy in available().values()
+    ]
 
 
 def _language(request: web.Request) -> str:

@@ -1,0 +1,189 @@
+"""A table in fake time: voices that say what a test tells them, and a log in memory whose appends take their time."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from protocol import codec, commands
+from protocol import events as e
+from protocol.cursor import ZERO, Cursor
+from protocol.errors import Conflict
+from protocol.messages import Limits, Panelist, Usage
+from protocol.transcript import Transcript, fold
+from providers.base import Chunk, Provider, Request, Stop, Text
+from roundtable import policies
+from roundtable.log import batch as rules
+from roundtable.log.base import Checkpoint, Outcome, Record
+from roundtable.orchestrator import StreamOrchestrator
+from tests.tables import AT
+
+STREAM = "table/scene"
+FOREVER = 1e6
+Step = str | float | Exception
+
+
+class MemoryLog:
+    """As `EventLog`, for what an owner and its readers use. `slow` is asked before each append for the seconds it
+    takes; while it is not `open` no append returns."""
+
+    def __init__(self, slow: Callable[[], float] = lambda: 0.0) -> None:
+        self.records: list[Record] = []
+        self.appends: list[int] = []  # how many records each brought
+        self.asked: Callable[[], None] = lambda: (
+            None
+        )  # called when an append arrives, before anyone else may act
+        self.slow = slow
+        self.open = asyncio.Event()
+        self.open.set()
+        self._checkpoint: Checkpoint | None = None
+
+    async def append(self, stream: str, expected: Cursor, batch: Sequence[Record]) -> Outcome:
+        rules.check(expected, batch)
+        self.asked()
+        await asyncio.sleep(self.slow())
+        await self.open.wait()
+        if (self.records[-1].cursor if self.records else ZERO) != expected:
+            raise Conflict("Another has written.")
+        self.records += batch
+        self.appends.append(len(batch))
+        return "appended"
+
+    async def read(self, stream: str, after_seq: int, *, limit: int = 1000) -> list[Record]:
+        return self.records[after_seq : after_seq + limit]
+
+    async def has(self, stream: str, cursor: Cursor) -> bool:
+        return any(record.cursor == cursor for record in self.records)
+
+    async def save_checkpoint(self, stream: str, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+
+    async def checkpoint(self, stream: str) -> Checkpoint | None:
+        return self._checkpoint
+
+    @property
+    def entries(self) -> list[e.Entry]:
+        return [codec.decode_body(*record) for record in self.records]
+
+
+class Voices:
+    """As `Provider`. Each says its script every turn: words, pauses in seconds, an error; `taken` counts its chunks."""
+
+    name, local, destination = "voice", False, "nobody"
+
+    def __init__(self, scripts: Mapping[str, Sequence[Step]], log: MemoryLog) -> None:
+        self.scripts = scripts
+        self.log = log
+        self.taken = dict.fromkeys(scripts, 0)
+        self.asked: list[Request] = []
+        self.closing = 0.0  # seconds that each takes to close
+        self.open = 0
+
+    def resolve(self, model: str) -> tuple[Provider, str]:
+        """As `Catalog`: everybody speaks through here."""
+        return self, model.removeprefix("voice:")
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
+        turns = fold(self.log.entries).of("started")
+        assert request.speaker in [turn.panelist for turn in turns], "asked before the log says so"
+        self.asked.append(request)
+        self.open += 1
+        said = 0
+        try:
+            for step in self.scripts[request.speaker]:
+                if isinstance(step, Exception):
+                    raise step.with_traceback(None)
+                if isinstance(step, float):
+                    await asyncio.sleep(step)
+                    continue
+                if request.max_tokens is not None and said >= request.max_tokens:
+                    break
+                said += 1
+                self.taken[request.speaker] += 1
+                yield Text(step)
+            prompt = len(request.system) + sum(len(message.text) for message in request.messages)
+            yield Stop("end", Usage(input=prompt // 4, output=said))
+        finally:
+            try:
+                await asyncio.sleep(self.closing)
+            finally:
+                self.open -= 1
+
+    async def close(self) -> None:
+        pass
+
+
+class Scene:
+    """One table of `voices` under `policy`."""
+
+    def __init__(
+        self,
+        policy: str,
+        voices: Mapping[str, Sequence[Step]],
+        *,
+        log: MemoryLog | None = None,
+        then: e.Then = "close",
+        **limits: Any,
+    ) -> None:
+        self.log: Any = log or MemoryLog()
+        self.voices = Voices(voices, self.log)
+        self.policy = policy
+        panel = [Panelist(name, f"voice:{name}") for name in voices]
+        self.opening = e.TableOpened(
+            table="scene", topic="Why?", panel=panel, policy=policy, limits=Limits(**limits), then=then
+        )
+        self.owner = self.new_owner()
+        self.position = 0
+        self.told: dict[int, e.CommandSubmitted] = {}  # the inbox
+
+    def new_owner(self) -> StreamOrchestrator:
+        catalog: Any = self.voices
+        loop = asyncio.get_running_loop()
+        return StreamOrchestrator(
+            STREAM,
+            self.log,
+            catalog,
+            policies.find(self.policy),
+            owner="test",
+            clock=lambda: AT + loop.time(),
+        )
+
+    def tell(self, command: commands.ANY) -> str:
+        self.position += 1
+        key = f"k{self.position}"
+        self.told[self.position] = e.CommandSubmitted(key=key, command=command)
+        self.owner.deliver(self.position, self.told[self.position])
+        return key
+
+    async def play(self) -> Transcript:
+        """From the opening to the end."""
+        async with self.playing():
+            pass
+        return self.table
+
+    @asynccontextmanager
+    async def playing(self) -> AsyncIterator[None]:
+        """Opened and held; at the end of the block the table is waited for."""
+        await self.owner.begin(self.opening)
+        async with self.held():
+            yield
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.owner.run())
+        try:
+            yield
+            await task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    @property
+    def entries(self) -> list[e.Entry]:
+        entries: list[e.Entry] = self.log.entries
+        return entries
+
+    @property
+    def table(self) -> Transcript:
+        """The fold of what the log holds now."""
+        return fold(self.entries)

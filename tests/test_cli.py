@@ -96,7 +96,7 @@ def test_it_says_what_it_can_do(run: Run) -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["serve", "--redis", "redis://x"], "--redis is not in this version yet"),
+        (["serve", "--redis", "postgres://x"], "The Redis URL cannot be read"),
         (["serve", "--workers", "2"], "--workers above 1 needs --redis"),
         (["serve", "--host", "0.0.0.0"], "needs a secret"),
         (["serve", "--port", "70000"], "port: Expected `int` <= 65535"),

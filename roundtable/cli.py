@@ -212,7 +212,7 @@ def _models(args: argparse.Namespace) -> int:
 async def _survey(config: Config) -> "list[ProviderStatus]":
     from providers.catalog import Catalog  # noqa: PLC0415
 
-    catalog = Catalog(os.environ, config.providers)
+    catalog = Catalog(os.environ, config.providers, model_folders=config.model_folders)
     try:
         return await catalog.survey()
     finally:

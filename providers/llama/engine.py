@@ -240,7 +240,8 @@ class Engine:
         missing = {answer: self._missing(answer) for answer in sorted(self._active, key=lambda one: one.id)}
         speaking = [answer for answer, tokens in missing.items() if len(tokens) == 1]
         reading = [answer for answer in missing if answer not in speaking][:1]
-        room = READ_BESIDE if speaking else self._core.batch
+        room = self._core.batch - len(speaking)
+        room = min(room, READ_BESIDE) if speaking else room
         parts: list[_Part] = []
         rows: list[Row] = []
         for answer in speaking + reading:

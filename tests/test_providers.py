@@ -244,7 +244,7 @@ SPOKEN: dict[str, tuple[list[str | int], dict[str, Any]]] = {
     "model_not_found": ([], {"model": "nobody"}),
     "context_overflow": ([], {"context": 128, "text": "word " * 128}),
     "bad_request": ([], {"temperature": 99}),
-    "stall": (["And", " then"], {"context": 100_000}),
+    "stall": (["And then"], {"context": 100_000}),
     "silent": ([], {"context": 100_000}),
 }
 

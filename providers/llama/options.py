@@ -67,5 +67,5 @@ def read_options(options: Mapping[str, Any]) -> Options:
 
 
 def usual_threads() -> int:
-    """As many as the process may have processors."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """One less than the processors we may use. With one for each, all wait for whichever is disturbed: README.md."""
+    return max(1, (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) - 1)

@@ -64,7 +64,9 @@ def _weights(vocabulary: int, chain: list[int], hush: int) -> dict[str, npt.NDAr
         embedding[token] = np.eye(WIDTH)[at + 1]
     output[hush, len(chain)] = 100
     nothing, ones = np.zeros((WIDTH, WIDTH), np.float32), np.ones(WIDTH, np.float32)
-    block = {f"attn_{part}": nothing for part in ("q", "k", "v", "output")}
+    block: dict[str, npt.NDArray[np.float32]] = {
+        f"attn_{part}": nothing for part in ("q", "k", "v", "output")
+    }
     block |= {f"ffn_{part}": nothing for part in ("gate", "up", "down")}
     block |= {f"{part}_norm": ones for part in ("attn", "ffn")}
     weights = {f"blk.0.{name}.weight": value for name, value in block.items()}

@@ -17,7 +17,6 @@ from protocol.errors import Invalid, ProviderError
 from protocol.messages import Message, Usage
 from providers.base import Request, Text
 from providers.catalog import Catalog
-from providers.llama import child as child_module
 from providers.llama import wire
 from providers.llama.child import Child, Patience
 from providers.llama.provider import LlamaProvider
@@ -29,7 +28,6 @@ pytestmark = pytest.mark.skipif(
     reason="llama-cpp-python is not installed; it is compiled, and so the optional extra `local`",
 )
 ROOM = 32_768
-CHATTY = {"context": chain_gguf.CONTEXT}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +86,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[wire.ToServer]:
         messages.append(await receive(stream))
         return messages[-1]
 
-    monkeypatch.setattr(child_module.wire, "receive", note)
+    monkeypatch.setattr(wire, "receive", note)
     return messages
 
 
@@ -139,8 +137,8 @@ async def test_a_stop_sequence_is_not_shown(folder: Path) -> None:
 
 async def test_options_that_load_differently_get_another_child(folder: Path) -> None:
     async with speaking(folder) as llama:
-        for options in ({}, {"context": 512}, {"seed": 3}):
-            await listen(llama, ask("hello", **options))
+        for request in (ask("hello"), ask("hello", context=512), ask("hello", seed=3)):
+            await listen(llama, request)
         assert sorted(child.loading.context for child in llama.children.all) == [512, 8192]
 
 
@@ -164,14 +162,16 @@ async def test_a_stop_ends_the_reading_of_a_prompt(folder: Path, told: list[wire
 
 async def test_stops_before_the_model_is_loaded_leave_nothing_behind(folder: Path) -> None:
     async with speaking(folder) as llama:
-        early = [asyncio.create_task(listen(llama, ask("pause", **CHATTY))) for _ in range(3)]
+        early = [
+            asyncio.create_task(listen(llama, ask("pause", context=chain_gguf.CONTEXT))) for _ in range(3)
+        ]
         await until(lambda: sum(child.open for child in llama.children.all) == 3)
         for task in early:
             task.cancel()
         await asyncio.wait(early)
         [child] = llama.children.all
         assert child.open == 0
-        async with aclosing(llama.stream(ask("pause", **CHATTY))) as chunks:
+        async with aclosing(llama.stream(ask("pause", context=chain_gguf.CONTEXT))) as chunks:
             assert await anext(chunks) == Text("Well")
         assert llama.children.all == [child]
 
@@ -192,7 +192,7 @@ async def test_stopping_one_leaves_the_others_speaking(folder: Path) -> None:
 
 async def test_a_killed_child_fails_its_requests_and_no_later_one(folder: Path) -> None:
     async with speaking(folder) as llama:
-        streams = [llama.stream(ask("pause", **CHATTY)) for _ in range(2)]
+        streams = [llama.stream(ask("pause", context=chain_gguf.CONTEXT)) for _ in range(2)]
         assert [await anext(chunks) for chunks in streams] == [Text("Well")] * 2
         [child] = llama.children.all
         os.kill(pid_of(child), signal.SIGKILL)
@@ -202,14 +202,14 @@ async def test_a_killed_child_fails_its_requests_and_no_later_one(folder: Path) 
             assert (failure.value.code, failure.value.retryable) == ("internal", True)
         heard, _ = await listen(llama, ask("hello"))
         assert heard.text == "Hello there"
-        async with aclosing(llama.stream(ask("pause", **CHATTY))) as again:
+        async with aclosing(llama.stream(ask("pause", context=chain_gguf.CONTEXT))) as again:
             assert await anext(again) == Text("Well")
         assert child not in llama.children.all
 
 
 async def test_a_crash_is_named(folder: Path) -> None:
     async with speaking(folder) as llama:
-        chunks = llama.stream(ask("pause", **CHATTY))
+        chunks = llama.stream(ask("pause", context=chain_gguf.CONTEXT))
         await anext(chunks)
         os.kill(pid_of(llama.children.all[0]), signal.SIGSEGV)
         with pytest.raises(ProviderError, match="ended by SIGSEGV while answering with pause"):
@@ -218,7 +218,7 @@ async def test_a_crash_is_named(folder: Path) -> None:
 
 async def test_a_child_that_is_stuck_is_ended(folder: Path) -> None:
     async with speaking(folder, patience=Patience(pulse=0.05, silent=1000)) as llama:
-        chunks = llama.stream(ask("pause", **CHATTY))
+        chunks = llama.stream(ask("pause", context=chain_gguf.CONTEXT))
         await anext(chunks)
         [child] = llama.children.all
         child._patience = Patience(pulse=0.05, silent=5)
@@ -230,7 +230,7 @@ async def test_a_child_that_is_stuck_is_ended(folder: Path) -> None:
 
 async def test_a_child_that_does_not_stop_is_ended(folder: Path) -> None:
     async with speaking(folder, patience=Patience(pulse=0.05, silent=1000, stop=2)) as llama:
-        chunks = llama.stream(ask("pause", **CHATTY))
+        chunks = llama.stream(ask("pause", context=chain_gguf.CONTEXT))
         await anext(chunks)
         [child] = llama.children.all
         os.kill(pid_of(child), signal.SIGSTOP)
@@ -348,7 +348,7 @@ async def test_who_was_idle_longest_makes_room(folder: Path) -> None:
     async with speaking(folder, most=1) as llama:
         await listen(llama, ask("hello"))
         gone = asyncio.create_task(exit_of(pid_of(llama.children.all[0])))
-        chunks = llama.stream(ask("pause", **CHATTY))
+        chunks = llama.stream(ask("pause", context=chain_gguf.CONTEXT))
         await anext(chunks)
         await gone
         waiting = asyncio.create_task(listen(llama, ask("hello")))

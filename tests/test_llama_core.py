@@ -59,7 +59,8 @@ def test_a_template_without_a_system_role_has_it_in_the_first_message(tmp_path: 
     chain_gguf.write(tmp_path / "chain.gguf", [], template=WITHOUT_SYSTEM)
     core = Core(load(tmp_path / "chain.gguf"), Brake())
     tokens = core.prompt("Be brief.", [("user", "Well?"), ("assistant", "So."), ("user", "And?")])
-    assert b"".join(map(core.piece, tokens)).strip() == b"[Be brief.\n\nWell?][So.][And?]"
+    text = b"".join(map(core.piece, tokens)).decode().replace("▁", " ").strip()  # no space in its vocabulary
+    assert text == "[Be brief.\n\nWell?][So.][And?]"
     assert tokens[0] == 1  # the beginning that the template has left out
 
 

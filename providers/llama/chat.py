@@ -64,8 +64,11 @@ class Neutral:
     """
 
     def __init__(self, control: Iterable[str]) -> None:
-        longest_first = sorted((text for text in control if len(text) > 1), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        texts = sorted((text for text in control if len(text) > 1), key=len, reverse=True)  # the longest wins
+        # Models have up to a thousand; looking at the first character spares trying them all at every place.
+        first = "".join(re.escape(char) for char in sorted({text[0] for text in texts}))
+        choice = "|".join(map(re.escape, texts))
+        self._pattern = re.compile(f"(?=[{first}])(?:{choice})") if texts else None
 
     def __call__(self, text: str) -> str:
         """The text with a zero-width space (U+200B) after the first character of each control token."""

@@ -129,6 +129,7 @@ class Child:
         self._last_words = b""
         self._silent = self._vacant = 0  # pulses since
         self._reason: ProviderError | None = None
+        self._refusal: str | None = None  # of the file, by llama.cpp
         self._wanted = False  # whether its end is our decision
         self._main = asyncio.create_task(self._run(), name=f"llama {file.name}")
 
@@ -248,6 +249,7 @@ class Child:
             self._silent = 0
             if isinstance(message, wire.Ready):
                 self._ready = True
+                log.info("llama.cpp is ready: model=%s context=%d", self.file.name, message.context)
             elif isinstance(message, wire.Unloadable):
                 self._reason = self._reason or endings.unloadable(
                     self.file.name, message.detail, self._last_words
@@ -305,12 +307,19 @@ class Child:
 
     def _conclude(self) -> None:
         """Nothing more will come."""
-        code = self._process.returncode if self._process else None
-        failure = None
-        if not self._wanted:
-            failure = self._reason or endings.died(self.file.name, code, self._last_words, ready=self._ready)
-            log.warning("llama.cpp ended: model=%s exit=%s: %s", self.file.name, code, failure.detail)
+        failure = None if self._wanted else self._failure()
+        if failure is not None:
+            log.warning("llama.cpp ended: model=%s: %s", self.file.name, failure.detail)
         for mail in self._open.values():
             mail.put(endings.again(failure or self._reason or endings.closed()))
         self._started.set()
         self._owner.ended(self, failure)
+
+    def _failure(self) -> ProviderError:
+        """Why it ended although nobody wanted that; asked when its last words are complete."""
+        if self._reason is not None:
+            return self._reason
+        if self._refusal is not None:
+            return endings.unloadable(self.file.name, self._refusal, self._last_words)
+        code = self._process.returncode if self._process else None
+        return endings.died(self.file.name, code, self._last_words, ready=self._ready)

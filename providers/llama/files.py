@@ -42,30 +42,29 @@ class ModelFiles:
             )  # fmt: skip
         if _NOT_A_NAME.search(name):
             raise Invalid(f"{name[:60]!r} is no name of a model file.", field="model")
-        found = self._all()
-        if name not in found:
-            near = get_close_matches(name, found, n=1)
-            known = f"did you mean {near[0]!r}?" if near else f"there are {_listed(list(found))}."
-            raise Invalid(f"There is no {name[:60]}{SUFFIX} in the model folders; {known}", field="model")
-        return ModelFile(name, found[name])
+        for known, entry in self._entries():
+            if known == name and (path := self._inside(entry)):
+                return ModelFile(name, path)
+        names = self.names()
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {_listed(names)}."
+        raise Invalid(f"There is no {name[:60]}{SUFFIX} in the model folders; {hint}", field="model")
 
     def names(self) -> list[str]:
         """Every name there is, in order."""
-        return sorted(self._all())
+        return sorted({name for name, entry in self._entries() if self._inside(entry)})
 
     @property
     def configured(self) -> bool:
         """Whether there is a folder to look into."""
         return bool(self._folders)
 
-    def _all(self) -> dict[str, Path]:
-        found: dict[str, Path] = {}
+    def _entries(self) -> Iterator[tuple[str, Path]]:
+        """What is called like a model, by its name."""
         for folder in self._folders:
-            for entry in _entries(folder):
-                name = _name(entry)
-                if name and name not in found and (path := self._inside(entry)):
-                    found[name] = path
-        return found
+            for entry in _listing(folder):
+                if name := _name(entry):
+                    yield name, entry
 
     def _inside(self, entry: Path) -> Path | None:
         """Where an entry really is, if that is a GGUF file inside the folders."""
@@ -80,7 +79,7 @@ class ModelFiles:
             return None
 
 
-def _entries(folder: Path) -> Iterator[Path]:
+def _listing(folder: Path) -> Iterator[Path]:
     try:
         for count, entry in enumerate(folder.iterdir()):
             if count >= MOST_ENTRIES:
@@ -105,4 +104,4 @@ def _name(entry: Path) -> str:
 def _listed(names: list[str]) -> str:
     if not names:
         return "no models there"
-    return ", ".join(sorted(names)[:10]) + (" and others" if len(names) > 10 else "")
+    return ", ".join(names[:10]) + (" and others" if len(names) > 10 else "")

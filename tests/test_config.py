@@ -40,7 +40,10 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> N
 def test_model_folders_come_from_the_environment_as_a_path_does(tmp_path: Path) -> None:
     file = write(tmp_path, 'model_folders = ["here"]')
     assert load(file, {}, {}).model_folders == (tmp_path / "here",)
-    assert load(file, {}, {"ROUNDTABLE_MODEL_FOLDERS": f"/a{os.pathsep}/b"}).model_folders == (Path("/a"), Path("/b"))
+    assert load(file, {}, {"ROUNDTABLE_MODEL_FOLDERS": f"/a{os.pathsep}/b"}).model_folders == (
+        Path("/a"),
+        Path("/b"),
+    )
 
 
 def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path) -> None:

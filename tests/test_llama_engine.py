@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +47,12 @@ class Cells:
 
     def decode(self, rows: Sequence[Row]) -> Outcome:
         assert 0 < len(rows) <= self.batch
+        assert all(
+            row.position == after.position - 1
+            for row, after in pairwise(rows)
+            if row.sequence == after.sequence
+        )
+        assert sum(row.wanted for row in rows) <= len({row.sequence for row in rows})
         stopped = next(self._brakes, False)
         if len(self._cells) + len(rows) > self._room:
             return "full"
@@ -74,6 +81,7 @@ class Cells:
 
     def share(self, source: int, target: int, size: int) -> None:
         assert not self.held(target)
+        assert not self.whole_only
         for position, _, owners in self._cells:
             if source in owners and position < size:
                 owners.add(target)

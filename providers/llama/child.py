@@ -20,9 +20,10 @@ import msgspec
 
 from protocol.errors import ProviderError
 from protocol.messages import Usage
-from providers.base import Chunk, Stop, Text
+from providers.base import Chunk, Stop
 from providers.llama import endings, wire
 from providers.llama.files import ModelFile
+from providers.llama.mail import Mail
 from providers.llama.options import Loading
 
 log = logging.getLogger("roundtable.llama")
@@ -72,40 +73,6 @@ class Owner(Protocol):
         ...
 
 
-class _Mail:
-    """What has come for a request and was not fetched yet: at most one answer's text, joined, and its end."""
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._end: Stop | ProviderError | None = None
-        self._news = asyncio.Event()
-        self.over = asyncio.Event()
-        self.asked = False
-
-    def put(self, news: str | Stop | ProviderError) -> None:
-        """Text, or the end; only the first end counts."""
-        if isinstance(news, str):
-            self._text.append(news)
-        elif self._end is None:
-            self._end = news
-            self.over.set()
-        self._news.set()
-
-    async def chunks(self) -> AsyncGenerator[Chunk]:
-        """Everything to the end; what waits together comes as one chunk."""
-        while True:
-            while self._text:
-                text, self._text = "".join(self._text), []
-                yield Text(text)
-            if isinstance(self._end, ProviderError):
-                raise self._end
-            if self._end is not None:
-                yield self._end
-                return
-            self._news.clear()
-            await self._news.wait()
-
-
 class Child:
     """Starts at once; `answer` may be called at once too. `end` it."""
 
@@ -120,7 +87,7 @@ class Child:
             # An assertion of ggml's would otherwise start a debugger, to print a stack that nobody sees.
             "GGML_NO_BACKTRACE": "1",
         }
-        self._open: dict[int, _Mail] = {}
+        self._open: dict[int, Mail] = {}
         self._halting: dict[int, int] = {}  # pulses since
         self._ids = count(1)
         self._started = asyncio.Event()
@@ -149,7 +116,7 @@ class Child:
             detail = f"{self.file.name} has {MOST_OPEN} requests waiting."
             raise ProviderError(detail, code="rate_limited", retryable=True)
         request = next(self._ids)
-        mail = self._open[request] = _Mail()
+        mail = self._open[request] = Mail()
         self._vacant = 0
         try:
             await self._ask(mail, msgspec.structs.replace(ask, id=request))
@@ -168,7 +135,7 @@ class Child:
 
     # -- requests ----------------------------------------------------------------------------------------------
 
-    async def _ask(self, mail: _Mail, ask: wire.Ask) -> None:
+    async def _ask(self, mail: Mail, ask: wire.Ask) -> None:
         try:
             data = wire.frame(ask)
         except ValueError:
@@ -179,7 +146,7 @@ class Child:
         mail.asked = True
         await self._send(data)
 
-    async def _close(self, request: int, mail: _Mail) -> None:
+    async def _close(self, request: int, mail: Mail) -> None:
         try:
             if mail.asked and not mail.over.is_set():
                 self._halting[request] = 0

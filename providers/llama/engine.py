@@ -219,8 +219,7 @@ class Engine:
     def _leave(self, answer: _Answer) -> None:
         self._active.remove(answer)
         if answer.slot is not None:
-            self._cut(answer.slot, 0)
-            answer.slot.answer = None
+            answer.slot.answer = None  # remembered, until the room is needed
             answer.slot = None
 
     def _release(self, answer: _Answer) -> None:

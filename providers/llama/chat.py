@@ -65,7 +65,7 @@ class Neutral:
 
     def __init__(self, control: Iterable[str]) -> None:
         texts = sorted((text for text in control if len(text) > 1), key=len, reverse=True)  # the longest wins
-        # Models have up to a thousand; looking at the first character spares trying them all at every place.
+        # Models have hundreds; looking at the first character spares trying them all at every place.
         first = "".join(re.escape(char) for char in sorted({text[0] for text in texts}))
         choice = "|".join(map(re.escape, texts))
         self._pattern = re.compile(f"(?=[{first}])(?:{choice})") if texts else None

@@ -269,7 +269,7 @@ class Child:
     def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                # Not Process.kill: it may take the exit status away from asyncio's own watcher (bpo-43884).
+                # Not Process.kill: it polls first, which takes the exit status of a dead one away from asyncio.
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def _conclude(self) -> None:

@@ -11,7 +11,7 @@ from providers.llama.wire import Sampling
 from providers.options import read
 
 # Tokens of one conversation unless told otherwise: a table of some thirty contributions. The cache takes memory for
-# twice as many (core.FULL_CONVERSATIONS), about 1 GB with a model of 7 billion parameters.
+# twice as many (core.FULL_CONVERSATIONS), by its shape some 0.9 GB with Qwen2.5-7B.
 CONTEXT = 8192
 # More is no stop sequence but a filter; each is looked for at every token.
 MOST_STOPS = 16

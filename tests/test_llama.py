@@ -361,6 +361,15 @@ async def test_who_was_idle_longest_makes_room(folder: Path) -> None:
     assert heard.text == "Hello there"
 
 
+async def test_who_is_being_ended_gets_no_more_requests(folder: Path) -> None:
+    async with speaking(folder) as llama:
+        await listen(llama, ask("hello"))
+        ending = asyncio.create_task(llama.children.all[0].end())
+        await asyncio.sleep(0)
+        assert (await listen(llama, ask("hello")))[0].text == "Hello there"
+        await ending
+
+
 async def test_an_idle_child_is_ended(folder: Path) -> None:
     async with speaking(folder, patience=Patience(pulse=0.01, silent=1000, idle=5)) as llama:
         assert (await listen(llama, ask("hello")))[0].text == "Hello there"

@@ -51,9 +51,7 @@ class Patience(msgspec.Struct, frozen=True):
 
     pulse: float = 5.0
     silent: int = 6  # half a minute: swapping a model in may stop a whole process for a while
-    stop: int = (
-        2  # to end a request that was stopped; between tokens or inside llama.cpp it takes milliseconds
-    )
+    stop: int = 2  # to end a request that was stopped, which takes milliseconds
     idle: int = 120  # ten minutes: longer than a table thinks, and then the memory is given back
 
 
@@ -104,6 +102,11 @@ class Child:
     def pid(self) -> int | None:
         """Its process, once there is one."""
         return self._process.pid if self._process else None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being ended, on purpose."""
+        return self._wanted
 
     @property
     def open(self) -> int:

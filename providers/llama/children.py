@@ -63,6 +63,9 @@ class Children:
             if self._closed:
                 raise endings.closed()
             child = self._children.get((file.path, loading))
+            if child is not None and child.leaving:
+                await child.end()
+                continue
             if child is not None:
                 self._idle_since.pop(child, None)
                 return child

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from itertools import chain, cycle, zip_longest
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -18,6 +19,7 @@ from protocol.messages import Panelist
 from providers import survey
 from providers.base import Provider
 from providers.demo import demo_panel
+from providers.llama.provider import LlamaProvider
 from providers.openai import OpenAIProvider
 from providers.openai_client import OpenAIServer
 from providers.placement import Custom, find_key, place
@@ -48,7 +50,8 @@ class Catalog:
     """All providers by name, each constructed once, when first asked for.
 
     `ready` are constructed already; others come from the presets, from `custom`, and from the entry points of other
-    packages, whose factories take the environment. `clock` (seconds) ages the survey.
+    packages, whose factories take the environment. `llama` finds its files in `model_folders`. `clock` (seconds) ages
+    the survey.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Catalog:
         environ: Mapping[str, str],
         custom: Mapping[str, Custom] | None = None,
         *,
+        model_folders: Sequence[Path] = (),
         ready: Mapping[str, Provider] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,19 +72,26 @@ class Catalog:
         self._installed: dict[str, EntryPoint] = {
             found.name: found for found in entry_points(group=ENTRY_POINTS) if found.name not in self._presets
         }
-        self._providers: dict[str, Provider] = {"scripted": ScriptedProvider(), **(ready or {})}
+        self._llama = LlamaProvider(model_folders, environ)
+        self._providers: dict[str, Provider] = {
+            "llama": self._llama,
+            "scripted": ScriptedProvider(),
+            **(ready or {}),
+        }
         self._lock = asyncio.Lock()
         self._surveyed: tuple[float, list[ProviderStatus]] | None = None
 
     def resolve(self, model: str) -> tuple[Provider, str]:
         """The provider of `provider:model`, and the vendor's name for the model.
 
-        Raises `Invalid`: malformed, no such provider, or (code `not_configured`) one that lacks its key.
+        Raises `Invalid`: malformed, no such provider or file, or (code `not_configured`) one that lacks its key.
         """
         name, _, rest = model.partition(":")
         if not (name and rest):
             raise Invalid(f"{model[:60]!r} is no model; one looks like ollama:llama3.2.", field="model")
         provider = self._provider(name)
+        if isinstance(provider, LlamaProvider):
+            provider.find(rest)
         if name == "ollama" and provider.local and survey.is_passed_on(rest):
             raise Invalid(f"{rest[:60]} runs at ollama.com and not on this machine.", field="model")
         return provider, rest
@@ -100,7 +111,12 @@ class Catalog:
             if self._surveyed is None or now - self._surveyed[0] >= SURVEY_KEEPS:
                 found = await asyncio.gather(*map(self._status, self._presets))
                 others = map(self._status_of_other, [*sorted(self._installed), "scripted"])
-                self._surveyed = now, [*found, *others]
+                files = (
+                    [survey.files(llama)]
+                    if isinstance(llama := self._providers["llama"], LlamaProvider)
+                    else []
+                )
+                self._surveyed = now, [*found, *files, *others]
             return self._surveyed[1]
 
     def default_panel(self, surveyed: Sequence[ProviderStatus], language: str = "en") -> list[Panelist]:

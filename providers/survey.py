@@ -1,4 +1,4 @@
-"""What can be used on this machine right now, for people: keys are looked for, and local servers are asked.
+"""What can be used on this machine right now, for people: keys and files are looked for, local servers asked.
 
 A vendor's server is never called: that would tell it of our existence and might cost something.
 """
@@ -6,6 +6,7 @@ A vendor's server is never called: that would tell it of our existence and might
 import msgspec
 
 from protocol.errors import ProviderError
+from providers.llama.provider import INSTALL, LlamaProvider, installed
 from providers.openai_client import OpenAIServer
 from providers.presets import Preset
 
@@ -45,9 +46,27 @@ async def local(preset: Preset, provider: OpenAIServer) -> ProviderStatus:
         models = []
     else:
         usable = bool(models)
-        count = f"{len(models)} model{'s' * (len(models) != 1)}" if models else "no models"
-        detail, hint = f"Running: {count}", "" if models else "Load a model into it"
+        detail, hint = f"Running: {_models(len(models))}", "" if models else "Load a model into it"
     return ProviderStatus(preset.name, preset.title, usable, True, provider.destination, detail, hint, models)
+
+
+def files(provider: LlamaProvider) -> ProviderStatus:
+    """The models that llama.cpp finds in the configured folders, or what is missing: itself, a folder, a file."""
+    models = provider.files.names() if installed() else []
+    detail, hint = _models(len(models)), ""
+    if not installed():
+        detail, hint = "Not installed", f"{INSTALL}, and restart"
+    elif not provider.files.configured:
+        detail, hint = "No folder of models", "Set model_folders or ROUNDTABLE_MODEL_FOLDERS, and restart"
+    elif not models:
+        detail, hint = "No models", "Put a .gguf file into a folder of model_folders"
+    return ProviderStatus(
+        "llama", "llama.cpp", bool(models), True, provider.destination, detail, hint, models
+    )
+
+
+def _models(count: int) -> str:
+    return f"{count} model{'s' * (count != 1)}" if count else "no models"
 
 
 def _trouble(preset: Preset, code: str) -> tuple[str, str]:

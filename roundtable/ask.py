@@ -58,7 +58,7 @@ async def hold(config: Config, question: Question, show: Show) -> Held:
     async with AsyncExitStack() as stack:
         log = await open_log(config.data)
         stack.push_async_callback(log.close)
-        catalog = Catalog(os.environ, config.providers)
+        catalog = Catalog(os.environ, config.providers, model_folders=config.model_folders)
         stack.push_async_callback(catalog.close)
         host = Host(log, catalog)
         stack.push_async_callback(host.close)

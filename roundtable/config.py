@@ -4,6 +4,7 @@ A key nobody knows refuses to start and names the nearest one that exists; a typ
 """
 
 import difflib
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +42,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     redis: str = Secret()
     # Accept a Redis that would lose tables when it stops (`appendonly no`).
     redis_volatile: bool = False
-    # Folders with GGUF files: `llama:NAME` is NAME.gguf in one of them.
+    # Folders with GGUF files: `llama:NAME` is NAME.gguf in one of them. In
+    # ROUNDTABLE_MODEL_FOLDERS they are separated as in PATH.
     model_folders: tuple[Path, ...] = ()
     secret_file: Path | None = None
     # Never in the file: from ROUNDTABLE_SECRET, or what `secret_file` holds. Empty means loopback only.
@@ -71,6 +73,8 @@ def load(path: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
         values["data"] = environ["ROUNDTABLE_DATA"]
     if environ.get("ROUNDTABLE_REDIS"):
         values["redis"] = environ["ROUNDTABLE_REDIS"]
+    if environ.get("ROUNDTABLE_MODEL_FOLDERS"):
+        values["model_folders"] = environ["ROUNDTABLE_MODEL_FOLDERS"].split(os.pathsep)
     values |= {key: value for key, value in flags.items() if value is not None}
     try:
         config = msgspec.convert(values, Config, dec_hook=_path)

@@ -10,9 +10,10 @@ from hypothesis import settings
 
 from tests.redis_server import RedisServer
 
-settings.register_profile("ci", derandomize=True, print_blob=True)
-if os.environ.get("CI") == "true":
-    settings.load_profile("ci")
+# No test asserts on the clock, hypothesis' own deadline included.
+settings.register_profile("developer", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "developer")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Configuration: what wins over what, and how a mistake is told."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> N
     assert (config.port, config.host, config.data) == (2, "127.0.0.2", Path("/environ"))
     assert load(file, {"data": "/flag"}, environ).data == Path("/flag")
     assert load(file, {}, {}).data == Path("/file")
+
+
+def test_model_folders_come_from_the_environment_as_a_path_does(tmp_path: Path) -> None:
+    file = write(tmp_path, 'model_folders = ["here"]')
+    assert load(file, {}, {}).model_folders == (tmp_path / "here",)
+    assert load(file, {}, {"ROUNDTABLE_MODEL_FOLDERS": f"/a{os.pathsep}/b"}).model_folders == (
+        Path("/a"),
+        Path("/b"),
+    )
 
 
 def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path) -> None:

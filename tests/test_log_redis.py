@@ -21,7 +21,7 @@ from roundtable.log.opening import open_log
 from roundtable.log.redis import RedisLog
 from roundtable.log.redis_errors import translate
 from roundtable.log.redis_keys import PARTITIONS, partition
-from roundtable.log.sqlite import SqliteLog
+from roundtable.log.split import SplitLog
 from tests.redis_server import RedisServer, shared
 from tests.test_log import TABLE, batch, everything, take, write
 
@@ -691,7 +691,7 @@ def free_port() -> int:
 
 async def test_the_store_is_chosen_by_the_url(tmp_path: Path) -> None:
     shared()
-    for url, kind in (("", SqliteLog), (shared().url, RedisLog)):
+    for url, kind in (("", SplitLog), (shared().url, RedisLog)):
         log = await open_log(tmp_path, url)
         assert isinstance(log, kind)
         await log.close()

@@ -1,4 +1,4 @@
-"""A table with real token loops: llama.cpp's own OpenAI-compatible server in two seats, a script in the third."""
+"""Tables with real token loops: llama.cpp behind its own OpenAI-compatible server, and in child processes of ours."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,3 +43,22 @@ async def test_real_models_and_a_script_hold_a_table(tmp_path: Path, base_url: s
         assert turn.usage is not None
         assert turn.usage.estimated is real  # llama-cpp-python counts nothing in a stream
         assert min(turn.usage.input, turn.usage.output) > 0
+
+
+async def test_two_seats_on_one_file_hold_a_table(tmp_path: Path) -> None:
+    tiny_gguf.write(tmp_path / "tiny.gguf")
+    config = tmp_path / "roundtable.toml"
+    config.write_text('model_folders = ["."]\n')
+    panel = [{"name": name, "model": "llama:tiny", "options": SHORT} for name in ("Ada", "Ben")]
+    async with serving(tmp_path, "--config", str(config)) as server:
+        table = await server.convene(panel=panel, limits={"max_turns": 4})
+        transcript = fold(await whole(server, table))
+    assert (transcript.status, transcript.ended_reason) == ("closed", "max_turns")
+    turns = transcript.turns
+    assert [(turn.panelist, turn.status, turn.stop_reason, len(turn.text)) for turn in turns] == [
+        (name, "completed", "length", 16) for name in ("Ada", "Ben") * 2
+    ]
+    usages = [turn.usage for turn in turns if turn.usage]
+    assert [(usage.estimated, usage.output) for usage in usages] == [(False, 16)] * 4
+    # In their second turns both go on from their own first: who they are, the topic, and what was said till then.
+    assert all(usage.cached > usage.input // 2 for usage in usages[2:])

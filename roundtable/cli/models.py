@@ -26,7 +26,7 @@ async def survey(config: Config) -> "list[ProviderStatus]":
     """What every provider says of itself, now."""
     from providers.catalog import Catalog  # noqa: PLC0415 - vendors' SDKs take a while
 
-    catalog = Catalog(os.environ, config.providers)
+    catalog = Catalog(os.environ, config.providers, model_folders=config.model_folders)
     try:
         return await catalog.survey()
     finally:

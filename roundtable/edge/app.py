@@ -139,7 +139,8 @@ async def _log(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _catalog(app: web.Application) -> AsyncIterator[None]:
-    catalog = app[keys.CATALOG] = Catalog(os.environ, app[keys.CONFIG].providers)
+    config = app[keys.CONFIG]
+    catalog = app[keys.CATALOG] = Catalog(os.environ, config.providers, model_folders=config.model_folders)
     yield
     await catalog.close()
 

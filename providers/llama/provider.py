@@ -1,0 +1,92 @@
+"""`llama:NAME`: a GGUF file in a configured folder, spoken by llama.cpp in a child process of its own.
+
+A file that kills llama.cpp kills that child and the requests it had, and no table.
+"""
+
+import importlib.util
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from protocol.errors import Invalid, ProviderError
+from providers.base import Chunk, Request
+from providers.llama import wire
+from providers.llama.child import Patience
+from providers.llama.children import LOADED, Children
+from providers.llama.files import ModelFile, ModelFiles
+from providers.llama.options import Options, read_options
+
+INSTALL = "pip install 'roundtable[local]' (or make local)"
+
+
+class LlamaProvider:
+    """Models under `folders`. `environ` is what children inherit a little of; the rest is for tests."""
+
+    name = "llama"
+    local = True
+    destination = "this machine (llama.cpp)"
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        environ: Mapping[str, str],
+        *,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        most: int = LOADED,
+    ) -> None:
+        self.files = ModelFiles(folders)
+        self.children = Children(environ, patience=patience, clock=clock, most=most)
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raises `Invalid`, naming the option, when it is unknown or wrong."""
+        read_options(options)
+
+    def find(self, model: str) -> ModelFile:
+        """The model's file. Raises `Invalid`: no such file, or (`not_configured`) no folder or no llama.cpp."""
+        if not installed():
+            detail = f"llama.cpp is not installed: {INSTALL}, and restart."
+            raise Invalid(detail, field="model", code="not_configured")
+        return self.files.find(model)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
+        """One answer; its words come as they are made. Closing returns once llama.cpp has stopped, mid-prompt too."""
+        file, options = self._asked(request)
+        ask = wire.Ask(
+            id=0,
+            system=request.system,
+            messages=tuple((message.role, message.text) for message in request.messages),
+            sampling=options.sampling,
+            stop=options.stops,
+            max_tokens=min(
+                (n for n in (request.max_tokens, options.max_tokens) if n is not None), default=None
+            ),
+        )
+        child = await self.children.obtain(file, options.loading)
+        async with aclosing(child.answer(ask)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def close(self) -> None:
+        """End every child."""
+        await self.children.close()
+
+    def _asked(self, request: Request) -> tuple[ModelFile, Options]:
+        try:
+            options = read_options(request.options)
+        except Invalid as error:
+            raise ProviderError(
+                f"{error.field}: {error.detail}", code="bad_request", retryable=False
+            ) from error
+        try:
+            return self.find(request.model), options
+        except Invalid as error:
+            code = error.code if error.code == "not_configured" else "model_not_found"
+            raise ProviderError(error.detail, code=code, retryable=False) from error
+
+
+def installed() -> bool:
+    """Whether llama-cpp-python is there; it is not imported, and never in this process."""
+    return importlib.util.find_spec("llama_cpp") is not None

@@ -17,6 +17,7 @@ export function pageKey(event: KeyboardEvent): string | null {
   const target = event.target instanceof Element ? event.target : null;
   if (target?.closest("input, textarea, select, [contenteditable], dialog")) return null;
   if (target?.closest("[role=slider]") && /^(Arrow|Home|End|Page)/.test(event.key)) return null;
+  if (target?.closest(".strip") && event.key.startsWith("Arrow")) return null; // they scroll it
   if (event.key === " " && target?.closest("button, a, summary")) return null;
   return event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }

@@ -153,7 +153,7 @@ export function floorWords(turns: Turn[]): { name: string; caption: string } {
   return { name, caption: others.join(", ") || "at once" };
 }
 
-/** What the head of a column adds to the words below it. */
+/** How a turn stands, at the head of its column. */
 export function columnWord(turn: Turn): string {
   switch (turn.status) {
     case "queued":

@@ -130,10 +130,15 @@ describe("what is said while someone speaks", () => {
   it.each(NAMES)("is all in the script in the end, and never moves, in %s", (name) => {
     const entries = entriesOf(name);
     const notes = chronicleOf(name).notes;
-    const keysAt = (count: number) => scriptOf(fold(entries.slice(0, count)), notes.filter(({ seq }) => seq <= count)).lines.map(({ key }) => key);
+    const linesAt = (count: number) => scriptOf(fold(entries.slice(0, count)), notes.filter(({ seq }) => seq <= count)).lines;
+    // A turn that has the floor and no word yet may find itself the first of several.
+    const isSilent = (line: Line) => line.kind === "turn" && line.turn.status === "started" && line.turn.text === "";
     for (let count = 1; count <= entries.length; count++) {
-      const before = keysAt(count - 1);
-      expect(keysAt(count).slice(0, before.length)).toEqual(before);
+      const after = linesAt(count);
+      linesAt(count - 1).forEach((line, place) => {
+        const keys = isSilent(line) ? [line.key, `${line.key}-`] : [line.key];
+        expect(keys).toContain(after[place]!.key);
+      });
     }
   });
 });

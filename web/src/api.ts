@@ -56,6 +56,8 @@ export interface TableSummary {
   unpriced: number;
   spectators: number;
   cursor: string;
+  /** False: kept in memory only. Absent where the server does not say. */
+  record?: boolean;
 }
 
 export interface Opening {
@@ -64,6 +66,8 @@ export interface Opening {
   policy: string;
   limits: Partial<Limits>;
   then: "close" | "rest";
+  /** False: kept in memory only. Absent is true. */
+  record?: boolean;
 }
 
 export interface Snapshot {
@@ -73,7 +77,21 @@ export interface Snapshot {
   skew: number;
 }
 
-export const house = () => read<House>("/v1/providers");
+const IN_TURN: PolicySummary = { name: "round_robin", title: "In turn", summary: "Everyone speaks once a round, in seat order." };
+
+/** Who can speak here and how; policies from an address of their own where the house does not list them. */
+export async function house(): Promise<House> {
+  const answer = await read<Omit<House, "policies"> & Partial<House>>("/v1/providers");
+  const policies = answer.policies ?? (await read<Pick<House, "policies">>("/v1/policies").then((all) => all.policies, ifMissing([IN_TURN])));
+  return { ...answer, policies };
+}
+
+function ifMissing<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof Refused && error.problem.status === 404) return instead;
+    throw error;
+  };
+}
 
 export const tables = (before?: string) =>
   read<{ roundtables: TableSummary[]; next: string | null }>(
@@ -83,6 +101,16 @@ export const tables = (before?: string) =>
 export const convene = (opening: Opening) => post<{ id: string; cursor: string }>("/v1/roundtables", opening);
 
 export const signIn = (secret: string) => call("/v1/session", body({ secret }));
+
+/** Delete a table for good. One that is gone already is no error. */
+export const remove = (table: string): Promise<unknown> =>
+  call(`/v1/roundtables/${encodeURIComponent(table)}`, { method: "DELETE" }).catch(ifMissing(null));
+
+/** The files a table can be had as: format, which is the name's ending too, and what it is. */
+export const EXPORTS = [["md", "To read: Markdown"], ["html", "To read: web page"], ["json", "The transcript"], ["jsonl", "Every event"]] as const;
+
+export const exportOf = (table: string, format: (typeof EXPORTS)[number][0]) =>
+  `/v1/roundtables/${encodeURIComponent(table)}/export?format=${format}`;
 
 export const eventsOf = (table: string) => `/v1/roundtables/${encodeURIComponent(table)}/events`;
 

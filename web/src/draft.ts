@@ -8,31 +8,50 @@ export interface Draft {
   policy: string;
   limits: Partial<Limits>;
   then: Opening["then"];
+  /** False: off the record. */
+  record: boolean;
 }
 
 const KEY = "roundtable.draft";
 
-/** A panel nobody changed is not remembered: the default grows with the models that are connected. */
-export function remember(draft: Draft, house?: House): void {
-  const same = house && JSON.stringify(draft.panel) === JSON.stringify(house.default_panel);
-  localStorage.setItem(KEY, JSON.stringify(same ? { ...draft, panel: [] } : draft));
+let handed: Draft | null = null;
+
+/** Hand a draft to the form that opens next, without writing it anywhere. */
+export function hand(draft: Draft): void {
+  handed = draft;
 }
 
-/** The remembered draft; a fresh one when there is none, or it was written by a version with another shape. */
+/**
+ * A panel nobody changed is not remembered: the default grows with the models that are connected. Nor is a question
+ * that is meant for no record, and the switch is thrown anew each time.
+ */
+export function remember(draft: Draft, house?: House): void {
+  const same = house && JSON.stringify(draft.panel) === JSON.stringify(house.default_panel);
+  const kept = draft.record ? draft : { ...draft, topic: "", record: true };
+  localStorage.setItem(KEY, JSON.stringify(same ? { ...kept, panel: [] } : kept));
+}
+
+/**
+ * What was handed over, else the remembered draft; a fresh one when there is none, or it was written by a version
+ * with another shape.
+ */
 export function recall(house: House): Draft {
   const fresh = freshDraft(house);
+  const given = handed;
+  handed = null;
+  if (given) return { ...given, policy: known(house, given.policy) };
   try {
     const draft = JSON.parse(localStorage.getItem(KEY) ?? "null") as Partial<Draft> | null;
     const { topic, panel, policy, limits, then } = draft ?? {};
     if (typeof topic !== "string" || !Array.isArray(panel) || typeof policy !== "string" || !limits) return fresh;
     const seats = panel.filter(({ name, model }) => typeof name === "string" && typeof model === "string");
-    const known = house.policies.some(({ name }) => name === policy);
     return {
       topic,
       panel: seats.length > 0 ? seats : fresh.panel,
-      policy: known ? policy : fresh.policy,
+      policy: known(house, policy),
       limits,
       then: then === "rest" ? "rest" : "close",
+      record: true,
     };
   } catch {
     return fresh;
@@ -43,10 +62,16 @@ export function freshDraft(house: House): Draft {
   return {
     topic: "",
     panel: house.default_panel,
-    policy: house.policies[0]?.name ?? "round_robin",
+    policy: known(house, ""),
     limits: house.limits,
     then: "close",
+    record: true,
   };
+}
+
+/** The policy, where this house has it; else the one it has first. */
+function known(house: House, policy: string): string {
+  return (house.policies.find(({ name }) => name === policy) ?? house.policies[0])?.name ?? "round_robin";
 }
 
 export const MAX_TOPIC = 20_000; // characters; the server's own bound
@@ -83,5 +108,6 @@ export function faultsOf(draft: Draft): Faults {
 export function openingOf(draft: Draft): Opening {
   const limits = Object.fromEntries(Object.entries(draft.limits).filter(([, value]) => typeof value === "number"));
   const panel = draft.panel.map((seat) => ({ ...seat, name: seat.name.trim(), model: seat.model.trim() }));
-  return { ...draft, topic: draft.topic.trim(), panel, limits };
+  const { topic, policy, then, record } = draft;
+  return { topic: topic.trim(), panel, policy, limits, then, ...(!record && { record }) };
 }

@@ -14,9 +14,11 @@ export const KEYS: [keys: string[], does: string][] = [
 /** The key of an event that is meant for the page; null when it belongs to a field, a button or the browser. */
 export function pageKey(event: KeyboardEvent): string | null {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return null;
+  if (document.querySelector("dialog[open]")) return null;
   const target = event.target instanceof Element ? event.target : null;
-  if (target?.closest("input, textarea, select, [contenteditable], dialog")) return null;
+  if (target?.closest("input, textarea, select, [contenteditable]")) return null;
   if (target?.closest("[role=slider]") && /^(Arrow|Home|End|Page)/.test(event.key)) return null;
+  if (target?.closest(".strip") && event.key.startsWith("Arrow")) return null; // they scroll it
   if (event.key === " " && target?.closest("button, a, summary")) return null;
   return event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }

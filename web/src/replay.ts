@@ -1,13 +1,14 @@
 /**
  * A recording: a table's entries from the first, and the Transcript at any moment of them.
  *
- * A moment is how many entries have happened and, within the last one, up to when: an entry that several deltas were
- * written as is told in its parts. Checkpoints are caches; the state is always the fold (`test/replay.test.ts`).
+ * A moment is how many entries have happened and, within those that last longer, up to when: an entry that several
+ * deltas were written as is told in its parts, and those of turns spoken at once overlap. Checkpoints are caches; the
+ * state is always the fold (`test/replay.test.ts`).
  */
 import type { Transcript } from "./protocol.gen";
 import { apply, copy, type Entry, newTranscript } from "./reduce";
 
-/** The first `count` entries have happened; of the last one, what had been said by `at` (Unix seconds). */
+/** The first `count` entries have happened; of each, what had been said by `at` (Unix seconds). */
 export interface Moment {
   count: number;
   at: number;
@@ -18,40 +19,37 @@ const BETWEEN_CHECKPOINTS = 1000;
 
 export class Recording {
   readonly entries: Entry[] = [];
+  /** Until when the entries up to each are told; of turns spoken at once, an earlier one may last longer. */
+  readonly #until: number[] = [];
   #checkpoints: Transcript[] = [newTranscript()];
   #transcript = newTranscript();
   #applied = 0;
 
   add(entry: Entry): void {
     this.entries.push(entry);
+    this.#until.push(Math.max(this.#until.at(-1) ?? 0, lastAt(entry)));
   }
 
-  /** The moment directly after entry number `count`, wholly told. */
+  /** The moment directly after entry number `count`, when all up to it is told. */
   after(count: number): Moment {
     const bounded = Math.max(0, Math.min(count, this.entries.length));
-    const entry = this.entries[bounded - 1];
-    return { count: bounded, at: entry ? lastAt(entry) : 0 };
+    return { count: bounded, at: this.#until[bounded - 1] ?? 0 };
   }
 
   /** The moment at a time. */
   when(at: number): Moment {
-    let [low, high] = [0, this.entries.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.entries[middle]!.at <= at) low = middle + 1;
-      else high = middle;
-    }
-    return { count: low, at };
+    return { count: firstAbove(this.entries.length, (place) => this.entries[place]!.at > at), at };
   }
 
   /** The Transcript at a moment; later moments do not change it. */
   state({ count: asked, at }: Moment): Transcript {
     const count = Math.min(asked, this.entries.length);
-    const last = this.entries[count - 1];
-    const part = last && told(last, at);
-    if (!last || part === last) return copy(this.#fold(count));
-    const transcript = copy(this.#fold(count - 1));
-    apply(transcript, part!);
+    const whole = firstAbove(count, (place) => this.#until[place]! > at);
+    const transcript = copy(this.#fold(whole));
+    const rest = this.entries.slice(whole, count);
+    // A turn that has a later entry has said all of the earlier ones, whatever their chunks' times.
+    const latest = new Map(rest.map((entry) => ["turn" in entry ? entry.turn : "", entry]));
+    for (const entry of rest) apply(transcript, hasParts(entry) && latest.get(entry.turn) === entry ? told(entry, at) : entry);
     return transcript;
   }
 
@@ -70,6 +68,17 @@ export class Recording {
     }
     return this.#transcript;
   }
+}
+
+/** The first of `length` places for which `above` holds, which then holds for all after it; `length` if for none. */
+function firstAbove(length: number, above: (place: number) => boolean): number {
+  let [low, high] = [0, length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (above(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 type Parts = Extract<Entry, { type: "turn.delta" | "turn.thinking" }>;

@@ -38,7 +38,7 @@ addEventListener("popstate", () => (page = pageOf(new URL(location.href))));
 /** Links within the site change the page without loading it; all else is the browser's. */
 export function followLinks(event: MouseEvent): void {
   const link = event.target instanceof Element ? event.target.closest("a") : null;
-  const wanted = link && link.origin === location.origin && !link.target && link.getAttribute("href")?.startsWith("/");
+  const wanted = link && link.origin === location.origin && !link.target && !link.hasAttribute("download") && link.getAttribute("href")?.startsWith("/");
   if (!wanted || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   router.go(link.href);

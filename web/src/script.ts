@@ -1,12 +1,37 @@
-/** The play script: turns, what people said, and notes, in the order in which they began. */
+/**
+ * The play script: turns, what people said, and notes, in the order in which they began; turns that are spoken at
+ * once stand side by side. Nothing in it ever moves: what is said beneath a turn that still grows waits for its end.
+ */
 import type { Note } from "./chronicle";
 import type { Posted, Transcript, Turn } from "./protocol.gen";
 import { FAILURES_BEFORE_ABSENT, INTERRUPTED } from "./reduce";
 
+/** A turn beside others; `asked` is the message it answers, when that came while they spoke. */
+export interface Column {
+  turn: Turn;
+  asked: Posted | undefined;
+}
+
 export type Line =
   | { kind: "turn"; key: string; seq: number; turn: Turn }
+  | { kind: "columns"; key: string; seq: number; columns: Column[]; places: number }
   | { kind: "message"; key: string; seq: number; message: Posted }
   | { kind: "note"; key: string; seq: number; note: Note };
+
+export interface Script {
+  lines: Line[];
+  /** What was said and done since the speakers of the last line began; it is set below them once they have ended. */
+  meanwhile: Line[];
+}
+
+/** Turns spoken at once, as they were queued. `places` of them were known when the second began, and share the width. */
+interface Volley {
+  turns: Turn[];
+  places: number;
+}
+
+// A table has at most so many seats. A policy under which somebody always speaks begins a new row after as many.
+const WIDEST = 12;
 
 // A Line of the same Turn is the same object, so that a view touches only what changed.
 const lines = new WeakMap<object, Line>();
@@ -19,19 +44,94 @@ function line<T extends object>(of: T, make: (of: T) => Line): Line {
 
 /**
  * Everything up to the Transcript's moment. A turn stands where it got the floor, and its own notes stand with it.
- * One that never got it is not in the script: its place in the queue lies above what was read since.
+ * One that never got it is not in the script, unless its place beside others was kept for it.
  */
-export function scriptOf({ turns, messages }: Transcript, notes: Note[]): Line[] {
-  const script = [
-    ...turns.filter(({ started_at }) => started_at > 0).map((turn) =>
-      line(turn, () => ({ kind: "turn", key: turn.turn, seq: turn.started_seq, turn })),
-    ),
-    ...messages.map((message) =>
+export function scriptOf({ turns, messages }: Transcript, notes: Note[]): Script {
+  const volleys = volleysOf(turns);
+  const posted = new Set(messages);
+  const spoken = volleys.map((volley) => spokenLine(volley, posted));
+  const told = [
+    ...[...posted].map((message) =>
       line(message, () => ({ kind: "message", key: `m${message.seq}`, seq: message.seq, message })),
     ),
     ...notes.filter(({ turn }) => !turn).map((note) => line(note, () => ({ kind: "note", key: `n${note.seq}`, seq: note.seq, note }))),
   ];
-  return script.sort((a, b) => a.seq - b.seq);
+  const growing = spoken[volleys.findIndex((volley) => volley.turns.some(isUnderWay))]?.seq ?? Infinity;
+  const script = [...spoken, ...told.filter(({ seq }) => seq < growing)];
+  return { lines: script.sort(inOrder), meanwhile: told.filter(({ seq }) => seq > growing).sort(inOrder) };
+}
+
+const inOrder = (a: Line, b: Line) => a.seq - b.seq;
+
+/** How many speak at once when a table begins: 1 where they speak in turn. It never changes after the first word. */
+export function opensWith({ turns }: Transcript): number {
+  return volleysOf(turns.slice(0, WIDEST))[0]?.places ?? 1;
+}
+
+/** The line of a volley. A message that one of its columns answers stands in that column, and leaves `posted`. */
+function spokenLine({ turns, places }: Volley, posted: Set<Posted>): Line {
+  const [first] = turns;
+  if (turns.length === 1) return line(first!, (turn) => ({ kind: "turn", key: turn.turn, seq: turn.started_seq, turn }));
+  const seq = Math.min(...turns.filter(hasBegun).map(({ started_seq }) => started_seq));
+  const columns = turns.map((turn) => {
+    const asked = turn.seq > seq ? [...posted].find((each) => answers(turn, each, seq)) : undefined;
+    if (asked) posted.delete(asked);
+    return { turn, asked };
+  });
+  return { kind: "columns", key: `${first!.turn}-`, seq, columns, places };
+}
+
+function answers({ panelist, seq }: Turn, message: Posted, since: number): boolean {
+  return message.to === panelist && since < message.seq && message.seq < seq;
+}
+
+/** Turns that got the floor, those together that were spoken at once. */
+function volleysOf(turns: Turn[]): Volley[] {
+  const begun = turns.filter(hasBegun).sort((a, b) => a.started_seq - b.started_seq);
+  const groups: Turn[][] = [];
+  for (const turn of begun) {
+    const group = groups.at(-1);
+    if (!group || group.length === WIDEST || !joins(turn, group)) {
+      groups.push([turn]);
+      continue;
+    }
+    group.push(turn);
+    if (group.length > 2) continue;
+    // Whoever failed before the next was asked, in the same breath, has a column like the others.
+    while (failedAtOnce(groups.at(-2), group)) group.unshift(...groups.splice(-2, 1)[0]!);
+  }
+  return groups.map((group) => (group.length === 1 ? { turns: group, places: 1 } : volley(group, turns)));
+}
+
+/** A group with the places that are kept for turns queued with it: a place is given when its turn is queued. */
+function volley(group: Turn[], turns: Turn[]): Volley {
+  const kept = turns.filter((turn) => !hasBegun(turn) && isKept(turn, group)).slice(0, WIDEST - group.length);
+  const all = [...group, ...kept].sort((a, b) => a.seq - b.seq);
+  return { turns: all, places: all.filter(({ seq }) => seq < group[1]!.started_seq).length };
+}
+
+function joins(turn: Turn, group: Turn[]): boolean {
+  const beside = group.some(({ ended_at }) => ended_at === 0 || ended_at > turn.started_at);
+  return beside || (group.length > 1 && isKept(turn, group));
+}
+
+/** Queued for the same as a group before its second turn began. */
+function isKept({ round, kind, seq }: Turn, [first, second]: Turn[]): boolean {
+  return round === first!.round && kind === first!.kind && seq < second!.started_seq;
+}
+
+function failedAtOnce(before: Turn[] | undefined, [next]: Turn[]): boolean {
+  const [only] = before ?? [];
+  if (!only || before!.length > 1 || only.status !== "failed" || only.first_at > 0) return false;
+  return only.round === next!.round && next!.started_seq - only.started_seq <= 2; // its start, its failure
+}
+
+function hasBegun({ started_at }: Turn): boolean {
+  return started_at > 0;
+}
+
+function isUnderWay({ status }: Turn): boolean {
+  return status === "started" || status === "queued";
 }
 
 /** Turn by which its panelist left the table, as the fold counts failures -> how many others were still there. */

@@ -11,7 +11,7 @@ import { type Entry, IllegalMove } from "./reduce";
 
 /** `next` is when the next try begins, in Unix milliseconds. */
 export type Connection =
-  | { state: "connecting" | "live" | "ended" | "not_found" | "not_allowed" }
+  | { state: "connecting" | "live" | "ended" | "deleted" | "not_found" | "not_allowed" }
   | { state: "reconnecting" | "offline"; next: number }
   | { state: "refused"; detail: string };
 
@@ -140,7 +140,7 @@ export class Stream {
   }
 
   async #receive({ event, id, data }: EventSourceMessage): Promise<void> {
-    if (event === "end") throw new Left({ state: "ended" });
+    if (event === "end") throw new Left({ state: reasonOf(data) === "deleted" ? "deleted" : "ended" });
     if (event === "reset") return this.#resync();
     if (event === "hb") this.reader.pulse(JSON.parse(data) as Pulse);
     else if (id) await this.#take({ id, ...JSON.parse(data) } as Entry);
@@ -196,6 +196,12 @@ export class Stream {
     clearTimeout(timer);
     if (!this.#stopped) this.reader.changed({ state: "connecting" });
   }
+}
+
+/** Why a stream ended; nothing of it matters but that the table was deleted. */
+function reasonOf(data: string): unknown {
+  const told: unknown = JSON.parse(data || "{}");
+  return typeof told === "object" && told !== null && "reason" in told ? told.reason : "";
 }
 
 function leftBy(status: number, detail: string, wait?: number): Left {

@@ -31,6 +31,9 @@ export function modelLabel(model: string): string {
 
 export const DEMO_VOICES = "Demo voices. No model is running; they follow a script and claim no verdict.";
 
+export const OFF_RECORD =
+  "Kept in memory only: when the server stops it is gone, and its link leads nowhere from then on.";
+
 export function isDemo(model: string): boolean {
   return model.startsWith("scripted:");
 }
@@ -139,6 +142,46 @@ export type Doing = "waiting" | "thinking" | "speaking";
 export function doing(turn: Turn): Doing {
   if (turn.text) return "speaking";
   return turn.first_at ? "thinking" : "waiting";
+}
+
+/** What stands on the table when several have the floor: how many do the foremost thing, and what the others do. */
+export function floorWords(turns: Turn[]): { name: string; caption: string } {
+  const counts = (["speaking", "thinking", "waiting"] as const)
+    .map((what) => [turns.filter((turn) => doing(turn) === what).length, what] as const)
+    .filter(([number]) => number > 0);
+  const [name = "", ...others] = counts.map(([number, what]) => `${number} ${what}`);
+  return { name, caption: others.join(", ") || "at once" };
+}
+
+/** How a turn stands, at the head of its column. */
+export function columnWord(turn: Turn): string {
+  switch (turn.status) {
+    case "queued":
+      return "next";
+    case "started":
+      return doing(turn);
+    case "failed":
+      return turn.text ? "cut off" : "could not speak";
+    case "cancelled":
+      return turn.text ? "stopped" : "skipped";
+    default:
+      return "";
+  }
+}
+
+/** Said aloud when the floor changes from these turns to those: who begins, who has ended, who goes on. */
+export function announcement(before: Turn[], after: Turn[]): string {
+  const names = (turns: Turn[]) => listed([...new Set(turns.map(({ panelist }) => panelist))]);
+  const had = new Set(before.map(({ turn }) => turn));
+  const has = new Set(after.map(({ turn }) => turn));
+  const begun = after.filter(({ turn }) => !had.has(turn));
+  const ended = before.filter(({ turn }) => !has.has(turn));
+  const goOn = after.filter(({ turn }) => had.has(turn));
+  if (begun.length > 0 && goOn.length > 0) return `${names(begun)} ${begun.length > 1 ? "speak" : "speaks"} too.`;
+  if (begun.length > 1) return `${names(begun)} speak at once.`;
+  if (begun.length === 1) return `${names(begun)} has the floor.`;
+  if (ended.length === 0 || goOn.length === 0) return "";
+  return `${names(ended)} ${ended.length > 1 ? "have" : "has"} ended. ${names(goOn)} ${goOn.length > 1 ? "go" : "goes"} on.`;
 }
 
 export function statusWord(transcript: Transcript): string {

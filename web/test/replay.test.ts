@@ -1,9 +1,11 @@
 import { deepStrictEqual } from "node:assert";
 import { describe, expect, it } from "vitest";
 import { axisOf } from "../src/axis";
+import { barsOf } from "../src/lanes";
 import { fold } from "../src/reduce";
 import { lastAt, Recording, told } from "../src/replay";
 import { type Entry } from "../src/reduce";
+import { Telling } from "./atonce";
 import { entriesOf, NAMES } from "./golden";
 
 function recordingOf(entries: Entry[]): Recording {
@@ -77,6 +79,49 @@ describe("a recording", () => {
     const half = recording.state({ count: place + 1, at: entry.at + 0.1 });
     expect(half.turns[0]!.text).toBe("naïve 𝒜 and ");
     expect(half.cursor).toBe(entry.id);
+  });
+});
+
+describe("turns spoken at once", () => {
+  // Ada's parts come at 0, 400 and 900 ms, Ben's at 100, 500 and 1100 ms: their entries overlap in time.
+  const telling = new Telling("Ada", "Ben").queue(1, "Ada", "Ben").start(1, 2);
+  telling.say(1, "one two three", [[3, 0], [4, 400], [6, 900]]);
+  const start = telling.at;
+  telling.say(2, "uno due tre", [[3, 0], [4, 400], [4, 1000]], 0.1);
+  telling.end(1, "one two three", 0.95).end(2, "uno due tre", 0.5);
+  const recording = recordingOf(telling.entries);
+
+  it.each([
+    [0.05, "one", ""], [0.15, "one", "uno"], [0.45, "one two", "uno"], [0.55, "one two", "uno due"],
+    [0.95, "one two three", "uno due"], [1.07, "one two three", "uno due"], [1.12, "one two three", "uno due tre"],
+  ])("are told as they were said, after %f s, in any order of seeking", (seconds, ada, ben) => {
+    for (const before of [0, 9, seconds]) {
+      recording.state(recording.when(start + before));
+      const { turns } = recording.state(recording.when(start + seconds));
+      expect(turns.map(({ text }) => text)).toEqual([ada, ben]);
+    }
+  });
+
+  it("are whole at the moment of an entry", () => {
+    for (let count = 0; count <= telling.entries.length; count++) {
+      deepStrictEqual(recording.state(recording.after(count)), fold(telling.entries.slice(0, count)));
+    }
+  });
+
+  it("never skip words, however far their times were moved apart", () => {
+    // Of a later entry of the same turn, which the log may have been given an earlier time than its parts'.
+    const late = new Telling("Ada", "Ben").queue(1, "Ada", "Ben").start(1, 2);
+    late.say(1, "one two", [[3, 0], [4, 5000]]).say(2, "uno", undefined, 0).say(1, " three", undefined, 0.5);
+    expect(recordingOf(late.entries).state({ count: late.entries.length, at: late.at }).turns[0]!.text).toBe("one two three");
+  });
+
+  it("are under way in overlapping times of the axis, and each has its lane", () => {
+    const whole = fold(telling.entries);
+    const axis = axisOf(whole, whole.at);
+    expect(axis.length).toBeCloseTo(whole.at - whole.opened_at);
+    const [ada, ben] = barsOf(whole, axis, new Map(), whole.at);
+    expect([ada!.lane, ben!.lane]).toEqual([0, 1]);
+    expect(ben!.from).toBeLessThan(ada!.to);
   });
 });
 

@@ -4,7 +4,8 @@ import { Chronicle } from "../src/chronicle";
 import { barsOf, horizonOf, legible, roundsOf } from "../src/lanes";
 import { type Entry, fold } from "../src/reduce";
 import { floorOf, nextOf, sharesOf, spendingOf, wordsIn } from "../src/scene";
-import { departures, scriptOf } from "../src/script";
+import { departures, type Line, opensWith, scriptOf } from "../src/script";
+import { Telling } from "./atonce";
 import { entriesOf, NAMES } from "./golden";
 
 function chronicleOf(name: string): Chronicle {
@@ -15,7 +16,7 @@ function chronicleOf(name: string): Chronicle {
 
 describe("the script", () => {
   it("puts turns, messages and notes in the order in which they began", () => {
-    const lines = scriptOf(fold(entriesOf("people")), chronicleOf("people").notes);
+    const { lines } = scriptOf(fold(entriesOf("people")), chronicleOf("people").notes);
     expect(lines.map(({ key }) => key)).toEqual(["t1", "m6", "m9", "t2", "n12", "n16"]);
   });
 
@@ -44,14 +45,14 @@ describe("the script", () => {
     ] as Entry[];
     const chronicle = new Chronicle();
     for (const entry of entries) chronicle.add(entry);
-    const lines = scriptOf(fold(entries), chronicle.notes);
+    const { lines } = scriptOf(fold(entries), chronicle.notes);
     expect(lines.map(({ kind }) => kind)).toEqual(["message", "note"]);
     expect(chronicle.notes.at(-1)!.text).toBe("A person skipped Ben’s next turn.");
   });
 
   it("keeps a line's object while its turn is unchanged", () => {
     const transcript = fold(entriesOf("plain"));
-    expect(scriptOf(transcript, [])[0]).toBe(scriptOf(transcript, [])[0]);
+    expect(scriptOf(transcript, []).lines[0]).toBe(scriptOf(transcript, []).lines[0]);
   });
 
   it.each(NAMES)("lets the same people leave as the fold, in %s", (name) => {
@@ -60,6 +61,85 @@ describe("the script", () => {
     const left = departures(transcript);
     const gone = turns.filter(({ turn }) => left.has(turn)).map(({ panelist }) => panelist);
     expect(new Set(gone)).toEqual(new Set(Object.keys(absent)));
+  });
+});
+
+/** A line in short: a turn, `[its columns]/places` with what they answer, a message. */
+function short(line: Line): string {
+  if (line.kind !== "columns") return line.key;
+  return `[${line.columns.map(({ turn, asked }) => (asked ? `m${asked.seq}>` : "") + turn.turn).join(" ")}]/${line.places}`;
+}
+
+function scriptAfter(telling: Telling): string {
+  const { lines, meanwhile } = scriptOf(fold(telling.entries), []);
+  return [...lines.map(short), ...meanwhile.map((line) => `(${short(line)})`)].join(" ");
+}
+
+describe("turns that are spoken at once", () => {
+  const round = () => new Telling("Ada", "Ben", "Cleo").queue(1, "Ada", "Ben", "Cleo").start(1, 2, 3);
+
+  it("stand side by side as they were queued, whoever speaks or ends first", () => {
+    const telling = round().say(3, "C").say(1, "A");
+    expect(scriptAfter(telling)).toBe("[t1 t2 t3]/3");
+    telling.end(3, "C").end(2, "").end(1, "A").queue(2, "Ada", "Ben", "Cleo").start(4, 5, 6);
+    expect(scriptAfter(telling)).toBe("[t1 t2 t3]/3 [t4 t5 t6]/3");
+  });
+
+  it("keep a place for those of the round who begin later, and for one who never does", () => {
+    const telling = new Telling("Ada", "Ben", "Cleo").queue(1, "Ada", "Ben", "Cleo").start(1, 2);
+    expect(scriptAfter(telling)).toBe("[t1 t2 t3]/3");
+    expect(scriptAfter(telling.end(1, "A").end(2, "B"))).toBe("[t1 t2 t3]/3");
+    expect(scriptAfter(telling.cancel(3))).toBe("[t1 t2 t3]/3");
+  });
+
+  it("have a column for one who failed before the next was asked", () => {
+    const telling = new Telling("Ada", "Ben", "Cleo").queue(1, "Ada", "Ben", "Cleo").start(1).fail(1).start(2, 3);
+    expect(scriptAfter(telling)).toBe("[t1 t2 t3]/3");
+  });
+
+  it("are joined at the end, and no column grows narrower by it", () => {
+    const telling = round().say(2, "B").end(1, "A").ask("Ada").queue(1, "Ada").start(4);
+    expect(scriptAfter(telling)).toBe("[t1 t2 t3 m11>t4]/3");
+    expect(scriptAfter(telling.end(2, "B").end(3, "C").end(4, "D").ask())).toBe("[t1 t2 t3 m11>t4]/3 m17");
+  });
+
+  it("let turns that follow each other be lines of their own, at the same second even", () => {
+    const telling = new Telling("Ada", "Ben").queue(1, "Ada", "Ben").start(1).say(1, "A").end(1, "A").start(2);
+    expect(scriptAfter(telling)).toBe("t1 t2");
+    expect(opensWith(fold(telling.entries))).toBe(1);
+    expect(opensWith(fold(round().entries))).toBe(3);
+  });
+
+  it("begin a new row where somebody always speaks", () => {
+    const telling = new Telling("Ada", "Ben").queue(1, "Ada").start(1);
+    for (let turn = 2; turn <= 30; turn++) telling.queue(1, turn % 2 ? "Ada" : "Ben").start(turn).say(turn, "x").end(turn - 1, "x");
+    const { lines } = scriptOf(fold(telling.entries), []);
+    expect(lines.map((line) => (line.kind === "columns" ? line.columns.length : 1))).toEqual([12, 12, 6]);
+  });
+});
+
+describe("what is said while someone speaks", () => {
+  it("waits, and is set below when nobody above it speaks any more", () => {
+    const telling = new Telling("Ada", "Ben").queue(1, "Ada", "Ben").start(1, 2).say(1, "A").ask();
+    expect(scriptAfter(telling)).toBe("[t1 t2]/2 (m8)");
+    expect(scriptAfter(telling.end(2, "B").ask("Ben"))).toBe("[t1 t2]/2 (m8) (m10)");
+    expect(scriptAfter(telling.end(1, "A"))).toBe("[t1 t2]/2 m8 m10");
+    expect(scriptAfter(telling.queue(2, "Ben").start(3).ask())).toBe("[t1 t2]/2 m8 m10 t3 (m14)");
+  });
+
+  it.each(NAMES)("is all in the script in the end, and never moves, in %s", (name) => {
+    const entries = entriesOf(name);
+    const notes = chronicleOf(name).notes;
+    const linesAt = (count: number) => scriptOf(fold(entries.slice(0, count)), notes.filter(({ seq }) => seq <= count)).lines;
+    // A turn that has the floor and no word yet may find itself the first of several.
+    const isSilent = (line: Line) => line.kind === "turn" && line.turn.status === "started" && line.turn.text === "";
+    for (let count = 1; count <= entries.length; count++) {
+      const after = linesAt(count);
+      linesAt(count - 1).forEach((line, place) => {
+        const keys = isSilent(line) ? [line.key, `${line.key}-`] : [line.key];
+        expect(keys).toContain(after[place]!.key);
+      });
+    }
   });
 });
 

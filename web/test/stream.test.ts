@@ -161,6 +161,14 @@ describe("following a table", () => {
     expect(seen.pulses).toEqual([{ head: "1-2", spectators: 3 }]);
   });
 
+  it("tells a table that was deleted from one that ended", async () => {
+    const end = 'event: end\ndata: {"type":"end","cursor":"1-15","reason":"deleted"}\n\n';
+    const { done, seen } = follow([stream([frames(ENTRIES.slice(0, 3)), end])]);
+    await done;
+    expect(last(seen.states)).toEqual({ state: "deleted" });
+    expect(seen.taken.length).toBe(3);
+  });
+
   it("has ended when the server has nothing more to say", async () => {
     const { done, seen } = follow([new Response(null, { status: 204 })], [() => snapshotAt(15)]);
     await done;

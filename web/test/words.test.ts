@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { House, ProviderStatus } from "../src/api";
 import { ago, clock, dollars, span, spending } from "../src/figures";
-import { destinations, endReason, failureNote, listed, modelLabel, personaShort } from "../src/words";
+import type { Turn } from "../src/protocol.gen";
+import { fold } from "../src/reduce";
+import { floorOf } from "../src/scene";
+import { announcement, columnWord, destinations, endReason, failureNote, floorWords, listed, modelLabel, personaShort } from "../src/words";
+import { Telling } from "./atonce";
 import { transcriptOf } from "./golden";
 
 function provider(name: string, local: boolean, destination: string): ProviderStatus {
@@ -72,6 +76,38 @@ describe("why and what next", () => {
     expect(failureNote(refused!, 1)).toBe("Cleo left the table. The server refused the key. The other goes on.");
     expect(failureNote(refused!, 0)).toContain("Nobody is left.");
   });
+});
+
+describe("several who speak at once", () => {
+  const telling = new Telling("Ada", "Ben", "Cleo").queue(1, "Ada", "Ben", "Cleo").start(1, 2, 3);
+  const all = floorOf(fold(telling.entries));
+
+  it("are counted by what they do", () => {
+    expect(floorWords(all)).toEqual({ name: "3 waiting", caption: "at once" });
+    expect(floorWords(all.map((turn, place) => (place ? { ...turn, text: "x" } : turn)))).toEqual({ name: "2 speaking", caption: "1 waiting" });
+    expect(floorWords([{ ...all[0]!, first_at: 1 }, { ...all[1]!, text: "x" }, all[2]!])).toEqual({ name: "1 speaking", caption: "1 thinking, 1 waiting" });
+  });
+
+  it.each([
+    [[], all, "Ada, Ben and Cleo speak at once."],
+    [[], all.slice(0, 1), "Ada has the floor."],
+    [all.slice(0, 1), all, "Ben and Cleo speak too."],
+    [all.slice(0, 2), all, "Cleo speaks too."],
+    [all, all.slice(1), "Ada has ended. Ben and Cleo go on."],
+    [all, all.slice(2), "Ada and Ben have ended. Cleo goes on."],
+    [all.slice(0, 1), all.slice(1, 2), "Ben has the floor."],
+    [all, [], ""], [all, all, ""],
+  ])("are announced when that changes", (before, after, said) => expect(announcement(before, after)).toBe(said));
+
+  it("are announced by turn: words alone change nothing", () => {
+    expect(announcement(all, all.map((turn) => ({ ...turn, text: `${turn.text} well` })))).toBe("");
+  });
+
+  it.each([
+    [{ status: "queued" }, "next"], [{}, "waiting"], [{ first_at: 1 }, "thinking"], [{ text: "x" }, "speaking"],
+    [{ status: "failed" }, "could not speak"], [{ status: "failed", text: "x" }, "cut off"],
+    [{ status: "cancelled" }, "skipped"], [{ status: "cancelled", text: "x" }, "stopped"], [{ status: "completed" }, ""],
+  ] as [Partial<Turn>, string][])("head a column with %j as %j", (change, word) => expect(columnWord({ ...all[0]!, ...change })).toBe(word));
 });
 
 describe("figures", () => {

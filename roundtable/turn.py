@@ -72,9 +72,8 @@ class TurnRun:
         self._usage: Usage | None = None
         self._stopped = False
         self._total_at: float | None = None
-        self._deadline = Deadline(
-            grace=CLOSE_WITHIN
-        )  # of whatever comes first: next word, whole turn, a stop
+        # Whatever comes first: too long a silence, the end of the whole turn's time, a stop.
+        self._deadline = Deadline(grace=CLOSE_WITHIN)
 
     def stop(self) -> tuple[Usage, Cost | None]:
         """Close the provider's stream now, and tell nothing more; what the turn used until here, and its price."""

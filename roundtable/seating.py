@@ -20,6 +20,9 @@ from roundtable.turn import CHARACTERS_PER_TOKEN, Deadlines, Speaker
 LOCAL = Deadlines(first=0.0, idle=120.0)
 # Fewer tokens are no contribution: two sentences. Who could say no more does not begin.
 LEAST = 50
+# However much a limit leaves, no turn is allowed more tokens by it, thinking included: a vendor refuses a request that
+# allows more than the model can write, which for many is this much.
+MOST = 16_384
 
 
 class Seated(msgspec.Struct, frozen=True):
@@ -47,7 +50,7 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
     for limit, tokens in within.items():
         if allowance and tokens < min(LEAST, wanted or LEAST):
             return limit
-    most = min([*within.values(), *([wanted] if wanted is not None else [])], default=None)
+    most = _most(wanted, within)
     request = Request(
         model=model,
         system=projection.system,
@@ -101,6 +104,13 @@ def _within(allowance: Allowance, prompt: int, price: _Price) -> dict[Limit, int
     if bought is not None:
         within["max_dollars"] = bought
     return within
+
+
+def _most(wanted: int | None, within: dict[Limit, int]) -> int | None:
+    if not within:
+        return wanted
+    left = min(MOST, *within.values())
+    return left if wanted is None else min(wanted, left)
 
 
 def _anyhow(transcript: Transcript) -> dict[Limit, int]:

@@ -19,6 +19,7 @@ from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.messages import Cost, Failure, Usage
 from providers import base
+from roundtable.deadline import Deadline
 from roundtable.guard import SpeakerGuard
 from roundtable.merge import Happened, Source, pieces
 
@@ -71,15 +72,13 @@ class TurnRun:
         self._usage: Usage | None = None
         self._stopped = False
         self._total_at: float | None = None
-        # While running: every deadline and every stop is the end of `scope`; `closing` cuts short what that end takes.
-        self._scope: asyncio.Timeout | None = None
-        self._closing: asyncio.Timeout | None = None
+        # Whatever comes first: too long a silence, the end of the whole turn's time, a stop.
+        self._deadline = Deadline(grace=CLOSE_WITHIN)
 
     def stop(self) -> tuple[Usage, Cost | None]:
         """Close the provider's stream now, and tell nothing more; what the turn used until here, and its price."""
         self._stopped = True
-        with contextlib.suppress(RuntimeError):  # it is over
-            self._end_at(asyncio.get_running_loop().time())
+        self._deadline.move(asyncio.get_running_loop().time())
         return self._bill()
 
     async def run(self) -> None:
@@ -89,9 +88,8 @@ class TurnRun:
         deadlines = self._speaker.deadlines
         if deadlines.total:
             self._total_at = asyncio.get_running_loop().time() + deadlines.total
-        self._closing, self._scope = asyncio.timeout(None), asyncio.timeout(None)
         try:
-            async with self._closing, self._scope:
+            async with self._deadline:
                 ending = await self._ask_until_answered()
         except TimeoutError:
             ending = self._cut_short()
@@ -112,7 +110,7 @@ class TurnRun:
                     Failure("internal", f"The provider's adapter broke: {type(error).__name__}."),
                     None,
                 )
-            if self._scope is not None and self._scope.expired():
+            if self._deadline.passed:
                 raise TimeoutError  # it was closed by us, and what it made of that is no news
             wait = self._patience(failure, wait)
             if wait is None:
@@ -176,17 +174,12 @@ class TurnRun:
         await self._source.put(Happened(self._clock(), event))
 
     def _watch(self, seconds: float | None) -> None:
-        """Set the scope's deadline `seconds` from now, but never past the total's, nor past a stop."""
+        """The next deadline is `seconds` from now, but never past the whole turn's, nor past a stop."""
         if self._stopped:
             return
         at = None if seconds is None else asyncio.get_running_loop().time() + seconds
         known = [when for when in (at, self._total_at) if when is not None]
-        self._end_at(min(known, default=None))
-
-    def _end_at(self, when: float | None) -> None:
-        if self._scope is not None and self._closing is not None:
-            self._scope.reschedule(when)
-            self._closing.reschedule(None if when is None else when + CLOSE_WITHIN)
+        self._deadline.move(min(known, default=None))
 
     # -- endings -----------------------------------------------------------------------------------------------
 

@@ -264,23 +264,25 @@ async def test_a_log_that_does_not_answer_stops_the_providers() -> None:
 @in_fake_time
 async def test_a_command_comes_before_the_words_that_wait() -> None:
     for command in (commands.Cancel("t1"), commands.Pause(), commands.Close()):
-        scene = Scene("parallel", dict.fromkeys(SEATS, LONG), max_rounds=1)
+        log = MemoryLog(lambda: 0.1)
+        scene = Scene("parallel", dict.fromkeys(SEATS, LONG), log=log, max_rounds=1)
         async with scene.playing():
-            await asyncio.sleep(0)
-            scene.log.open.clear()  # an append is under way, and the buffers fill behind it
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.05)  # an append is under way, and the buffers fill behind it
+            before = len(log.records)
             key = scene.tell(command)
-            before = len(scene.log.appends)
-            scene.log.open.set()
-            await asyncio.sleep(0.1)
-            under_way = sum(scene.log.appends[: before + 1])
-            behind = [entry.event for entry in scene.entries[under_way:]]
-            effects = [place for place, event in enumerate(behind) if getattr(event, "command", None) == key]
-            assert len(effects) == 1
-            assert not any(isinstance(event, e.TurnDelta) for event in behind[: effects[0]])
+            await asyncio.sleep(0.2)
+            under_way, behind = log.appends[-2], scene.entries[before + log.appends[-2] :]
+            assert under_way > 1
+            assert getattr(behind[0].event, "command", None) == key or isinstance(command, commands.Close)
+            effect = next(
+                place for place, each in enumerate(behind) if getattr(each.event, "command", "") == key
+            )
+            assert not any(isinstance(each.event, e.TurnDelta) for each in behind[:effect])
             if isinstance(command, commands.Cancel):
-                assert not any(event.turn == "t1" for event in behind[1:] if isinstance(event, e.TurnEvent))
-            scene.tell(commands.Close())
+                assert "t1" not in [getattr(each.event, "turn", "") for each in behind[1:]]
+            else:
+                scene.tell(commands.Close())
+        assert scene.table.status == "closed"
 
 
 class Fairness:
@@ -344,7 +346,7 @@ chunk = st.sampled_from(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.lists(
         st.tuples(st.lists(chunk, min_size=1, max_size=3), st.sampled_from([0.0, 0.001])),
@@ -360,7 +362,7 @@ def test_at_the_log_no_stream_with_words_waiting_falls_behind_by_more_than_a_qua
         scripts: dict[str, list[str | float | Exception]] = {}
         for name, (chunks, pause) in zip(SEATS, voices, strict=False):
             said: list[str | float | Exception] = []
-            for number in range(600):
+            for number in range(400):
                 said.append(chunks[number % len(chunks)])
                 if pause and number % 20 == 0:
                     said.append(pause)
@@ -370,7 +372,8 @@ def test_at_the_log_no_stream_with_words_waiting_falls_behind_by_more_than_a_qua
         fairness = Fairness(scene)
         table = await scene.play()
         fairness.check()
-        assert fairness.compared > 10
+        if not any(pause for _, pause in voices):
+            assert fairness.compared > 10, "there was something to share"
         for turn in table.turns:
             assert turn.text == "".join(step for step in scripts[turn.panelist] if isinstance(step, str))
 

@@ -50,7 +50,7 @@ class Playback:
         """
         self._cursor = cursor
         self._channel.dismissed.add_done_callback(self._wake)
-        beat_at = self._clock() + self._channel.heartbeat
+        beat_at = self._clock()
         try:
             while not self._channel.dismissed.done():
                 if self._news:

@@ -25,9 +25,14 @@ from roundtable.outlet import Outlet
 Begin = Callable[[Channel], tuple[Answer, LeadIn | None]]
 """What answers a client of this channel, and what it is shown before the present."""
 
+
+class _Keyed(msgspec.Struct):
+    key: str = ""
+
+
 _MESSAGES = MessageStream()
+_keyed_decoder = msgspec.json.Decoder(_Keyed)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_text_decoder = msgspec.json.Decoder(str)
 
 # How a reader left, as a close code. Who has hung up or does not read is told nothing.
 _CLOSE: Mapping[str, Close] = {
@@ -105,9 +110,9 @@ def _farewell(channel: Channel, left: Left) -> tuple[bytes, Close | None]:
 
 async def _command(request: web.Request, data: bytes) -> bytes:
     """Carry out a message: a command as it is posted, and its `key`."""
+    key = idempotency_key([codec.decode_json(data, _keyed_decoder).key], "key")
     members = codec.decode_json(data, _members_decoder)
-    given = [codec.decode_json(members.pop("key"), _text_decoder)] if "key" in members else []
-    key = idempotency_key(given, "key")
+    del members["key"]
     command = codec.decode_command(codec.encode(members))
     receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)
     return codec.encode({"type": "outcome", "key": key, **outcome(receipt)})

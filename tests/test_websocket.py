@@ -383,7 +383,7 @@ async def test_a_message_in_many_fragments_with_a_ping_between_is_one(house: Hou
     text = '{"type":"päuse"'.encode()  # and no more: an answer shows that it was read as one
     pieces = [masked(0x01, text[:1])] + [masked(0x00, text[at : at + 1]) for at in range(1, len(text))]
     await raw.send(b"".join(pieces) + masked(0x89, b"here?") + masked(0x80))
-    kinds = []
+    kinds = list[tuple[int, bytes]]()
     while len(kinds) < 2:
         frame = await raw.frame()
         assert frame

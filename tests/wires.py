@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout, ClientWebSocketResponse, web
 
+from protocol import codec, sse
 from protocol import events as e
-from protocol import sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.broadcast import Broadcast
 from roundtable.config import Config
@@ -23,8 +23,10 @@ from roundtable.edge.limits import Limits
 from roundtable.edge.replay import Replays
 from roundtable.edge.sse import events
 from roundtable.edge.websocket import Sockets
+from roundtable.log.base import Record
 from roundtable.log.sqlite import SqliteLog
 from tests.readers import TABLE, delta, records
+from tests.tables import AT, TERM
 
 PATH = "/v1/roundtables/one"
 CLOSED = e.TableClosed(reason="max_turns")
@@ -46,6 +48,13 @@ class House:
 
     async def say(self, count: int) -> None:
         await self.write(*[delta(f"word {number}") for number in range(count)])
+
+    async def say_slowly(self, count: int) -> None:
+        """Ten seconds apart, as the log has it."""
+        for number in range(1, count + 1):
+            record = Record(self.last.next(TERM), codec.encode_body(delta("word"), AT + 10 * number))
+            await self.log.append(TABLE, self.last, [record])
+            self.last = record.cursor
 
     def ids(self, after: int = 0) -> list[str]:
         return [str(Cursor(self.last.term, seq)) for seq in range(after + 1, self.last.seq + 1)]

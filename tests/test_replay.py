@@ -144,12 +144,8 @@ async def test_a_replay_is_steered_over_its_socket(house: House) -> None:
     url = f"{house.url}/replay?speed=0.1"
     async with ClientSession() as session, session.ws_connect(url) as socket:
         at = str(Cursor(house.last.term, 5))
-        assert await steer(socket, "pause") == {
-            "type": "replay",
-            "speed": 0.1,
-            "paused": True,
-            "after": "0-0",
-        }
+        paused = await steer(socket, "pause")
+        assert (paused["speed"], paused["paused"]) == (0.1, True)
         assert (await steer(socket, "seek", after=at))["after"] == at
         assert (await steer(socket, "speed", speed=100))["speed"] == 100
         assert not (await steer(socket, "play"))["paused"]

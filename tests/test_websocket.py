@@ -6,18 +6,20 @@ What both carry alike is in `test_sse_edge.py`.
 import asyncio
 import json
 import random
+import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, ClientWebSocketResponse
 
 from protocol.cursor import Cursor
 from roundtable.edge import conversation, keys
 from roundtable.edge.limits import MAX_BODY
 from roundtable.host import Receipt
 from tests.readers import delta
+from tests.server_process import serving
 from tests.serving import JSON, TABLES, Client, Connect, convene, problem, serve, tell
 from tests.wires import CLOSED, PATH, House, RawSocket, WebSocket, housed, masked, told
 
@@ -425,3 +427,39 @@ async def test_pongs_and_answers_never_fall_into_an_entry(house: House) -> None:
     assert sum(message["type"] == "error" for message in messages) == 100
     assert [message["id"] for message in messages if "id" in message] == house.ids()
     assert (messages[-1]["type"], seen[-1][0]) == ("end", 0x88)
+
+
+# A real server stops
+
+
+async def test_a_server_that_stops_sends_clients_away_to_come_back(tmp_path: Path) -> None:
+    speaks = {"name": "Ada", "model": "scripted:x", "options": {"text": "word " * 30, "rate": 60}}
+    say = {"type": "say", "text": "Last words.", "key": "k"}
+    seen = list[dict[str, Any]]()
+    async with ClientSession() as session:
+        async with serving(tmp_path) as server:
+            table = await server.convene(panel=[speaks], limits={"max_turns": 2})
+            async with session.ws_connect(f"{server.url}{TABLES}/{table}/ws") as socket:
+                async for message in socket:
+                    seen.append(json.loads(message.data))
+                    if sum(message["type"] == "turn.delta" for message in seen) == 5 and "text" in seen[-1]:
+                        await socket.send_json(say)  # whether or not it is heard
+                        server.signal(signal.SIGTERM)
+                assert socket.close_code == 1001
+            assert 1 <= seen[-1]["wait"] <= 5
+            assert await server.ended() == 0
+        entries = [message for message in seen if "id" in message]
+        async with serving(tmp_path) as server:
+            url = f"{server.url}{TABLES}/{table}/ws?after={entries[-1]['id']}"
+            async with session.ws_connect(url) as socket:
+                await socket.send_json(say)
+                entries += [message async for message in received(socket) if "id" in message]
+                assert socket.close_code == 1000
+    assert [Cursor.parse(entry["id"]).seq for entry in entries] == list(range(1, len(entries) + 1))
+    assert entries[-1]["type"] == "table.closed"
+    assert [entry["text"] for entry in entries if entry["type"] == "message.posted"] == ["Last words."]
+
+
+async def received(socket: ClientWebSocketResponse) -> AsyncIterator[dict[str, Any]]:
+    async for message in socket:
+        yield json.loads(message.data)

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from aiohttp import WSMessage, WSMsgType
 
-from roundtable.edge.conversation import Close, Conversation, Socket
+from roundtable.edge.conversation import ANSWER_WITHIN, Close, Conversation, Socket
 from roundtable.outlet import Outlet
 from tests.fake_time import run
 from tests.readers import Pipe
@@ -32,6 +32,8 @@ class Scene:
 
     def __init__(self) -> None:
         self.client, self.pipe = Client(), Pipe()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.outlet = Outlet(self.pipe, self.pipe.drain)
         self.conversation = Conversation(
             cast(Socket, self.client), self.outlet, self.answer, lambda: None, silence=SILENCE
@@ -39,6 +41,7 @@ class Scene:
         self.listening = asyncio.create_task(self.conversation.listen())
 
     async def answer(self, _: bytes) -> bytes:
+        await self.may_answer.wait()
         return b"{}"
 
     async def ended(self) -> tuple[Close | None, float]:
@@ -99,5 +102,39 @@ def test_nobody_is_waited_for_longer_than_two_seconds_at_the_end() -> None:
         await talk.conversation.close(b"", Close(1001, "Bye."))
         assert asyncio.get_running_loop().time() == 2.0
         assert talk.pipe.received.endswith(b"Bye.")
+
+    run(scene())
+
+
+def test_what_is_under_way_at_the_end_is_done_and_not_answered_any_more() -> None:
+    async def scene() -> None:
+        talk = Scene()
+        talk.may_answer.clear()
+        talk.client.say(WSMsgType.TEXT, "{}")
+        talk.client.say(WSMsgType.CLOSE, 1000)
+        close, _ = await talk.ended()
+        assert close
+        closing = asyncio.create_task(talk.conversation.close(b"", close))
+        await asyncio.sleep(1)
+        settling = asyncio.create_task(talk.conversation.settle())
+        talk.client.say(WSMsgType.CLOSED)
+        await closing
+        assert not settling.done()
+        talk.may_answer.set()
+        await settling
+        assert talk.pipe.received == b"\x88\x02\x03\xe8"
+
+    run(scene())
+
+
+def test_what_hangs_is_given_up() -> None:
+    async def scene() -> None:
+        talk = Scene()
+        talk.may_answer.clear()
+        talk.client.say(WSMsgType.TEXT, "{}")
+        await asyncio.sleep(1)
+        await talk.conversation.settle()
+        assert asyncio.get_running_loop().time() == ANSWER_WITHIN
+        assert b'"timeout"' in talk.pipe.received
 
     run(scene())

@@ -347,6 +347,22 @@ def test_seeking_goes_there_at_once_and_is_told_first() -> None:
     perform(scene)
 
 
+@pytest.mark.parametrize("turns", range(12))
+def test_seeking_at_any_point_of_reading_skips_nothing(turns: int) -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        write(log, *[(number, delta(str(number))) for number in range(1, 9)], (9, CLOSED))
+        viewer = Viewer(log, broadcast, Tempo())
+        await settle()
+        viewer.steer.seek(Cursor(TERM, 3), b"")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        viewer.steer.seek(Cursor(TERM, 1), b"")
+        assert await viewer.done() == "ended"
+        check(viewer, 10)
+
+    perform(scene)
+
+
 STEPS = st.one_of(
     st.tuples(st.just("wait"), st.floats(0, 3)),
     st.tuples(st.just("speed"), st.floats(SLOWEST, FASTEST)),

@@ -8,19 +8,25 @@ import json
 import random
 import signal
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse
+from aiohttp import ClientSession, ClientWebSocketResponse, web
 
+from protocol.commands import Say
 from protocol.cursor import Cursor
-from roundtable.edge import conversation, keys
+from roundtable.channel import Channel
+from roundtable.config import Config
+from roundtable.convening import AskedSeat, Convene
+from roundtable.edge import app, conversation, keys
 from roundtable.edge.limits import MAX_BODY
-from roundtable.host import Receipt
+from roundtable.host import Host, Receipt
 from tests.readers import delta
 from tests.server_process import serving
 from tests.serving import JSON, TABLES, Client, Connect, convene, problem, serve, tell
+from tests.tables import until
 from tests.wires import CLOSED, PATH, House, RawSocket, WebSocket, housed, masked, told
 
 
@@ -168,33 +174,51 @@ async def test_so_many_commands_are_under_way_and_no_more(
         assert done == {f"k{number}" for number in range(conversation.MAX_UNDER_WAY)}
 
 
-async def test_a_command_that_takes_too_long_is_given_up(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+@asynccontextmanager
+async def production(data: Path) -> AsyncIterator[tuple[Host, RawSocket, str]]:
+    """The whole server as it runs - aiohttp's own for tests ends a handler when its client leaves - with a table and a
+    client."""
+    built = app.build(Config(data=data))
+    runner = web.AppRunner(built)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port, host = runner.addresses[0][1], built[keys.HOST]
+        table, _ = await host.convene(Convene("Why?", [AskedSeat("Ben", "scripted:ben")]))
+        yield host, await RawSocket.open(port, f"{TABLES}/{table}/ws?after=now"), table
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_command_goes_on_when_its_client_has_hung_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    began, go, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
     async def submit(*_: object) -> Receipt:
-        await asyncio.Event().wait()
-        raise AssertionError
+        began.set()
+        await go.wait()
+        done.set()
+        return Receipt(1, None)
 
-    monkeypatch.setattr(conversation, "ANSWER_WITHIN", 0.0)
-    monkeypatch.setattr(client.server.app[keys.HOST], "submit", submit)  # type: ignore[attr-defined]
-    async with client.ws_connect(f"{TABLES}/{await convene(client)}/ws") as socket:
-        await socket.send_json({"type": "pause", "key": "k"})
-        error = await told(socket, "error")
-        assert (error["key"], error["code"], error["retryable"]) == ("k", "timeout", True)
+    async with production(tmp_path) as (host, raw, _):
+        monkeypatch.setattr(host, "submit", submit)
+        await raw.send(masked(0x81, b'{"type":"pause","key":"k"}') + masked(0x88))
+        await began.wait()
+        assert await raw.closed() == 1000
+        go.set()
+        await asyncio.wait_for(done.wait(), 20)
 
 
-async def test_a_command_of_a_client_that_hung_up_is_done_once(client: Client) -> None:
-    table = await convene(client)
+async def test_a_command_of_a_client_that_vanished_is_done_once(tmp_path: Path) -> None:
     say = {"type": "say", "text": "Last words.", "key": "k"}
-    raw = await RawSocket.open(client.port or 0, f"{TABLES}/{table}/ws?after=now")
-    await raw.send(masked(0x81, json.dumps(say).encode()))
-    raw.close()
-    async with client.ws_connect(f"{TABLES}/{table}/ws") as socket:
-        await told(socket, "message.posted")
-        await socket.send_json(say)
-        assert (await told(socket, "outcome"))["outcome"] == "done"
-    transcript = (await (await client.get(f"{TABLES}/{table}")).json())["transcript"]
-    assert [message["text"] for message in transcript["messages"]] == ["Last words."]
+    async with production(tmp_path) as (host, raw, table):
+        await raw.send(masked(0x81, json.dumps(say).encode()))
+        raw.close()
+        await until(host._log, f"table/{table}", lambda transcript: transcript.messages)
+        again = await host.submit(table, "k", Say(text="Last words."))
+        assert again.entry
+        assert [message.text for message in (await host.transcript(table)).messages] == ["Last words."]
 
 
 # Too much
@@ -298,8 +322,6 @@ async def test_a_full_house_is_told_before_the_handshake(tmp_path: Path, aiohttp
         response = await client.get(path, headers=HANDSHAKE)
         assert 5 <= int(response.headers["Retry-After"]) <= 15
         assert await problem(response) == (503, "too_many_streams", "")
-    while client.server.app[keys.BROADCAST].spectators(path):  # type: ignore[attr-defined]  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
 
 
 async def test_nothing_is_compressed(house: House) -> None:
@@ -361,6 +383,19 @@ async def test_who_breaks_the_protocol_is_told_the_code_and_nobody_else_is_touch
     assert (await other).ids() == house.ids()
 
 
+async def test_who_is_refused_while_still_sending_gets_to_read_why(house: House) -> None:
+    raw = await RawSocket.open(house.port)
+    await raw.send(masked(0x81, size=64 * MAX_BODY))
+    while (frame := await raw.frame()) and frame[0] != 0x88:
+        pass
+    assert frame
+    assert int.from_bytes(frame[1][:2]) == 1009
+    for _ in range(20):  # a connection that was closed on us would be reset by the first of these
+        await raw.send(b"x" * 65_536)
+        await asyncio.sleep(0)
+    raw.close()
+
+
 async def test_random_bytes_end_one_connection_at_the_most(house: House) -> None:
     dice = random.Random(7)
     other = asyncio.create_task(WebSocket().read(f"{house.url}/ws"))
@@ -394,6 +429,43 @@ async def test_a_message_in_many_fragments_with_a_ping_between_is_one(house: Hou
     raw.close()
     assert kinds[0] == (0x8A, b"here?")
     assert json.loads(kinds[1][1])["code"] == "malformed_json"
+
+
+@pytest.mark.parametrize(
+    ("left", "code", "names"),
+    [
+        ("broken", 1013, ["retry"]),
+        ("draining", 1001, ["retry"]),
+        ("ended", 1000, ["end"]),
+        ("deleted", 4404, []),
+    ],
+)
+async def test_the_close_code_says_why_and_whether_to_come_back(
+    house: House, monkeypatch: pytest.MonkeyPatch, left: str, code: int, names: list[str]
+) -> None:
+    async def follow(*_: object) -> str:
+        return left
+
+    monkeypatch.setattr(Channel, "follow", follow)
+    raw = await RawSocket.open(house.port)
+    assert [json.loads((await raw.frame() or (0, b""))[1])["type"] for _ in names] == names
+    assert await raw.closed() == code
+
+
+async def test_a_bug_ends_one_connection_and_shows_an_incident(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def follow(*_: object) -> str:
+        raise ZeroDivisionError("secret insides")
+
+    monkeypatch.setattr(Channel, "follow", follow)
+    raw = await RawSocket.open(house.port)
+    frame = await raw.frame()
+    assert frame
+    assert (frame[0], int.from_bytes(frame[1][:2])) == (0x88, 1011)
+    assert b"insides" not in frame[1]
+    assert frame[1][-9:-1].decode() in caplog.text
+    raw.close()
 
 
 async def test_who_says_nothing_is_let_go(tmp_path: Path) -> None:

@@ -126,12 +126,13 @@ class Conversation:
 
     async def settle(self) -> None:
         """Until what was asked is done: it was received, whoever may have left since."""
-        try:
-            if self._under_way:
-                await asyncio.wait(self._under_way)  # each has its deadline
-        finally:
-            for task in self._under_way:
-                task.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way)  # each has its deadline
+
+    def drop(self) -> None:
+        """Give up what is under way."""
+        for task in self._under_way:
+            task.cancel()
 
     async def _hear(self) -> WSMessage:
         """The next message, of any kind. Raises `TimeoutError` when the client is silent and takes nothing either."""
@@ -181,6 +182,7 @@ class Conversation:
             told = _trouble(Refused("This took too long.", code="timeout", retryable=True), data)
         except Exception as error:  # noqa: BLE001 - one command's failure is its own
             told = _trouble(error, data)
+        del data  # a megabyte perhaps, and the client may be slow to take the answer
         with contextlib.suppress(ConnectionError):
             await self._outlet.tell(websocket.text(told))
 

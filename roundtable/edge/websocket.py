@@ -4,13 +4,16 @@ The entries are bytes that the channel made once for every socket, written strai
 the messages and the close codes.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
 
 from protocol import codec
+from protocol.cursor import Cursor
 from protocol.errors import Invalid
 from roundtable.channel import Channel, LeadIn, Left
 from roundtable.edge import keys
@@ -57,28 +60,24 @@ class Sockets:
     async def serve(self, request: web.Request, begin: Begin) -> web.StreamResponse:
         """A conversation about the table in the request's path. Raises as `table` does, before the handshake only."""
         socket, start = _handshake(request), asked(request)
-        name = f"table/{request.match_info['id']}"
-        async with request.app[keys.BROADCAST].channel(name, FULL, _MESSAGES) as channel:
-            cursor, first = await channel.resume(start)
-            writer = await socket.prepare(request)
-            if request.transport is None:
-                return socket
-            outlet = Outlet(request.transport, writer.drain)
-            answer, lead_in = begin(channel)
-            admit = partial(self._limits.command, request)
-            conversation = Conversation(socket, outlet, answer, admit, silence=self._silence)
-            try:
-                await outlet.send(first)
-                ending = await race(conversation.listen(), channel.follow(outlet, cursor, lead_in))
-                farewell, close = _farewell(channel, ending) if isinstance(ending, str) else (b"", ending)
-            except ConnectionError:
-                farewell, close = b"", None
-            except Exception as error:  # noqa: BLE001 - HTTP is over here: nobody else can tell the client
-                farewell, close = b"", Close(1011, describe(error, "a WebSocket").detail)
-        if close:
-            await conversation.close(farewell, close)
-        outlet.transport.close()
-        await conversation.settle()
+        with contextlib.ExitStack() as finally_:
+            name = f"table/{request.match_info['id']}"
+            async with request.app[keys.BROADCAST].channel(name, FULL, _MESSAGES) as channel:
+                cursor, first = await channel.resume(start)
+                writer = await socket.prepare(request)
+                if request.transport is None:
+                    return socket
+                outlet = Outlet(request.transport, writer.drain)
+                answer, lead_in = begin(channel)
+                admit = partial(self._limits.command, request)
+                conversation = Conversation(socket, outlet, answer, admit, silence=self._silence)
+                finally_.callback(conversation.drop)
+                showing = _show(channel, outlet, first, cursor, lead_in)
+                farewell, close = await _hold(channel, conversation, showing)
+            if close:
+                await conversation.close(farewell, close)
+            outlet.transport.close()
+            await conversation.settle()
         return socket
 
 
@@ -99,6 +98,26 @@ def _handshake(request: web.Request) -> Socket:
     if not socket.can_prepare(request).ok:
         raise Invalid("The WebSocket handshake is malformed.", code="bad_handshake")
     return socket
+
+
+async def _show(
+    channel: Channel, outlet: Outlet, first: bytes, cursor: Cursor, lead_in: LeadIn | None
+) -> Left:
+    await outlet.send(first)
+    return await channel.follow(outlet, cursor, lead_in)
+
+
+async def _hold(
+    channel: Channel, conversation: Conversation, showing: Coroutine[Any, Any, Left]
+) -> tuple[bytes, Close | None]:
+    """Show and listen until one of them ends; what to say then. Raises nothing: HTTP, and its answers, are over."""
+    try:
+        ending = await race(conversation.listen(), showing)
+        return _farewell(channel, ending) if isinstance(ending, str) else (b"", ending)
+    except ConnectionError:
+        return b"", None
+    except Exception as error:  # noqa: BLE001 - nobody above could tell the client
+        return b"", Close(1011, describe(error, "a WebSocket").detail)
 
 
 def _farewell(channel: Channel, left: Left) -> tuple[bytes, Close | None]:

@@ -142,7 +142,8 @@ class Channel:
             if not (asked.part and asked.seq):
                 return whole, b""
             (record,) = await self._log.read(self.stream, asked.seq - 1, limit=1)
-            if rest := pieces(self.view, self.framing, record)[asked.part :]:
+            frames = self.view.parts or self.view.frames
+            if rest := pieces(frames, self.framing, record)[asked.part :]:
                 return whole, b"".join(rest)
         told = {"type": "reset", "reason": "unknown_cursor", "cursor": str(self.head)}
         return self.head, self.framing.notice(b"reset", codec.encode(told)) + self.framing.mark(self.head)

@@ -140,14 +140,14 @@ def encode(view: View, framing: Framing, records: Sequence[Record]) -> bytes:
     """All frames of the records; `b""` if the view shows nothing of them."""
     if view is FULL:
         return framing.entries(records)
-    return b"".join(piece for record in records for piece in pieces(view, framing, record))
+    return b"".join(piece for record in records for piece in pieces(view.frames, framing, record))
 
 
-def pieces(view: View, framing: Framing, record: Record) -> list[bytes]:
-    """One record's frames, or parts, apart: number k of n moves the reader to `term-seq.k`, the last to `term-seq`."""
-    frames = (view.parts or view.frames)(record)
+def pieces(frames: Frames, framing: Framing, record: Record) -> list[bytes]:
+    """One record's frames apart: frame k of n moves the reader to `term-seq.k`, the last one to `term-seq`."""
+    shown = frames(record)
     at = record.cursor
     return [
-        framing.frame(Cursor(at.term, at.seq, part % len(frames)), event, data)
-        for part, (event, data) in enumerate(frames, 1)
+        framing.frame(Cursor(at.term, at.seq, part % len(shown)), event, data)
+        for part, (event, data) in enumerate(shown, 1)
     ]

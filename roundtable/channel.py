@@ -7,14 +7,14 @@ it stands at the head, and is live again. A subscriber is a cursor and a transpo
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 import msgspec
 
 from protocol import codec
 from protocol.cursor import Cursor
-from protocol.errors import LogError
+from protocol.errors import LogError, NotFound
 from roundtable.blocks import RUN_BYTES, Blocks, Dialect, Run
 from roundtable.framing import FULL, encode, pieces
 from roundtable.log.base import EventLog, Record
@@ -32,6 +32,9 @@ SLICE = 256
 BRIEF = 0.0005
 # A change in the number of spectators is told at most this often. Seconds.
 NEWS = 1.0
+
+LeadIn = Callable[[Outlet, Cursor], Awaitable[Cursor]]
+"""Brings a reader on from a cursor in a way of its own, and says where it stands then."""
 
 _logger = logging.getLogger("roundtable.channel")
 
@@ -81,6 +84,8 @@ class Channel:
         self.head = head
         self.readers = 0  # counted by whoever hands the channel out
         self.reason: str | None = None
+        self.heartbeat = pace.heartbeat
+        self.dismissed = asyncio.get_running_loop().create_future()
         self._log, self._blocks, self._tasks, self._pace = log, blocks, tasks, pace
         self._spectators = spectators
         self._ring = Ring(head)
@@ -110,6 +115,8 @@ class Channel:
     def dismiss(self, left: Left) -> None:
         """Send everyone away, now and from now on."""
         self._over = left
+        if not self.dismissed.done():
+            self.dismissed.set_result(None)
         for subscriber in [*self._live, *self._early]:
             self._leave(subscriber, left)
 
@@ -131,17 +138,21 @@ class Channel:
         if asked is None:
             return self.head, b""
         whole = Cursor(asked.term, asked.seq)
-        if not await self._log.has(self.stream, whole):
-            told = {"type": "reset", "reason": "unknown_cursor", "cursor": str(self.head)}
-            return self.head, self.framing.notice(b"reset", codec.encode(told)) + self.framing.mark(self.head)
-        if not (asked.part and asked.seq):
-            return whole, b""
-        (record,) = await self._log.read(self.stream, asked.seq - 1, limit=1)
-        return whole, b"".join(pieces(self.view, self.framing, record)[asked.part :])
+        if await self._log.has(self.stream, whole):
+            if not (asked.part and asked.seq):
+                return whole, b""
+            (record,) = await self._log.read(self.stream, asked.seq - 1, limit=1)
+            frames = self.view.parts or self.view.frames
+            if rest := pieces(frames, self.framing, record)[asked.part :]:
+                return whole, b"".join(rest)
+        told = {"type": "reset", "reason": "unknown_cursor", "cursor": str(self.head)}
+        return self.head, self.framing.notice(b"reset", codec.encode(told)) + self.framing.mark(self.head)
 
-    async def follow(self, outlet: Outlet, cursor: Cursor) -> Left:
+    async def follow(self, outlet: Outlet, cursor: Cursor, lead_in: LeadIn | None = None) -> Left:
         """Give the reader at `cursor` everything that follows, as long as there is something and it reads."""
         try:
+            if lead_in:
+                cursor = await lead_in(outlet, cursor)
             while True:
                 cursor = await self._catch_up(outlet, cursor)
                 if self._over or self.ended(cursor):
@@ -154,6 +165,8 @@ class Channel:
             return "stalled"
         except ConnectionError:
             return "closed"
+        except NotFound:
+            return "deleted"
         except LogError:
             _logger.exception("%s cannot be read after %s", self.stream, cursor)
             return "broken"
@@ -166,6 +179,11 @@ class Channel:
         frames, last = recent
         return Run(self.framing.wrap(frames) if frames else b"", last, sealed=False)
 
+    def beat(self) -> bytes:
+        """A heartbeat, for whoever has heard nothing for a while."""
+        told = {"type": "hb", "head": str(self.head), "spectators": self._spectators()}
+        return self.framing.notice(b"hb", codec.encode(told))
+
     def farewell(self) -> bytes:
         """The last frames of a reader that has all."""
         tip = self._ring.tip
@@ -177,6 +195,9 @@ class Channel:
             run = await self.after(cursor)
             if self._over is not None:
                 break  # and what was just read may belong to another stream of that name
+            if run is None and await self._log.last(self.stream) is None:
+                self.close("deleted")  # and the tail is about to say so
+                raise NotFound(f"{self.stream} was deleted.")
             if run is None:
                 raise LogError(f"{self.stream} holds nothing after {cursor}, but had {self.head}.")
             if run.wire:
@@ -265,9 +286,7 @@ class Channel:
 
     async def _beat(self, now: float) -> None:
         self._beat_at, self._told = now, self._spectators()
-        told = {"type": "hb", "head": str(self.head), "spectators": self._told}
-        frames = self.framing.notice(b"hb", codec.encode(told)) + self._mark(self.head)
-        await self._write(self.framing.wrap(frames), self.head)
+        await self._write(self.framing.wrap(self.beat() + self._mark(self.head)), self.head)
 
     def _mark(self, cursor: Cursor) -> bytes:
         """In a view that leaves entries out, how far a reader has come without seeing them."""

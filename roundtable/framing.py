@@ -7,23 +7,37 @@ already the data of its frame, so the full view decodes and encodes nothing.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from protocol import codec, sse
+from protocol import codec, sse, websocket
 from protocol.cursor import Cursor
+from protocol.parts import parts
 from roundtable.log.base import Record
 
 # Where `codec.body_type` begins. Its expression is repeated below, as a call per entry would double the cost.
 _TYPE = len(b'{"type":"')
 
 
+Frames = Callable[[Record], Sequence[tuple[bytes, bytes]]]
+"""An entry's `(event, data)` pairs: none, one or several."""
+
+
 class View(NamedTuple):
-    """What is shown: `frames` gives an entry's `(event, data)` pairs - none, one or several - and keeps no state."""
+    """What is shown: `frames` of an entry, without any state.
+
+    `parts`, where it is given, tells the same in more frames: so does a replay, and who left one within an entry
+    goes on with them.
+    """
 
     name: str
-    frames: Callable[[Record], Sequence[tuple[bytes, bytes]]]
+    frames: Frames
+    parts: Frames | None = None
 
 
-FULL = View("full", lambda record: [(codec.body_type(record.body), record.body)])
-"""Every entry, one frame each, as logged."""
+FULL = View(
+    "full",
+    lambda record: [(codec.body_type(record.body), record.body)],
+    lambda record: [(codec.body_type(part.body), part.body) for part in parts(record.body)],
+)
+"""Every entry, one frame each, as logged; its parts are those it was made of."""
 
 
 class Framing(Protocol):
@@ -91,18 +105,49 @@ class ChunkedEventStream(EventStream):
         return b"%x\r\n%b\r\n" % (len(frames), frames)
 
 
+class MessageStream:
+    """JSON text messages on a WebSocket: the data with `id` put first, so it must be an object that names its `type`.
+
+    Every message with an `id` moves the reader, and no other.
+    """
+
+    name = "ws"
+
+    def entries(self, records: Sequence[Record]) -> bytes:
+        """As `Framing.entries`."""
+        return b"".join(
+            [websocket.text(b'{"id":"%d-%d",%b' % (at.term, at.seq, body[1:])) for at, body in records]
+        )
+
+    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+        """As `Framing.frame`."""
+        return websocket.text(b'{"id":"%b",%b' % (str(cursor).encode(), data[1:]))
+
+    def notice(self, event: bytes, data: bytes) -> bytes:
+        """As `Framing.notice`. A heartbeat goes with a ping, which asks for a sign of life: one piece for all."""
+        return (websocket.ping() if event == b"hb" else b"") + websocket.text(data)
+
+    def mark(self, cursor: Cursor) -> bytes:
+        """As `Framing.mark`."""
+        return self.frame(cursor, b"mark", b'{"type":"mark"}')
+
+    def wrap(self, frames: bytes) -> bytes:
+        """As `Framing.wrap`."""
+        return frames
+
+
 def encode(view: View, framing: Framing, records: Sequence[Record]) -> bytes:
     """All frames of the records; `b""` if the view shows nothing of them."""
     if view is FULL:
         return framing.entries(records)
-    return b"".join(piece for record in records for piece in pieces(view, framing, record))
+    return b"".join(piece for record in records for piece in pieces(view.frames, framing, record))
 
 
-def pieces(view: View, framing: Framing, record: Record) -> list[bytes]:
+def pieces(frames: Frames, framing: Framing, record: Record) -> list[bytes]:
     """One record's frames apart: frame k of n moves the reader to `term-seq.k`, the last one to `term-seq`."""
-    frames = view.frames(record)
+    shown = frames(record)
     at = record.cursor
     return [
-        framing.frame(Cursor(at.term, at.seq, part % len(frames)), event, data)
-        for part, (event, data) in enumerate(frames, 1)
+        framing.frame(Cursor(at.term, at.seq, part % len(shown)), event, data)
+        for part, (event, data) in enumerate(shown, 1)
     ]

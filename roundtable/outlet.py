@@ -20,32 +20,66 @@ UNACKNOWLEDGED = 60_000
 
 
 class Outlet:
-    """Sends in order and keeps nothing. The transport is shared with the channel's pump, never at the same time."""
+    """Sends in order and keeps nothing. Three may write to the transport, and nobody into the middle of a frame:
+
+    - `send`, for whoever brings the reader on: piece by piece, with waits between;
+    - `tell`, for whoever answers the reader at any time: in one call, after the `send` that is under way;
+    - the channel's pump: in one call, and only while nobody sends.
+
+    `taken_at` is when the reader last took something that was sent here, on the loop's clock.
+    """
 
     def __init__(
         self, transport: asyncio.Transport, drain: Callable[[], Awaitable[None]], patience: float = PATIENCE
     ) -> None:
         self.transport = transport
+        self._clock = asyncio.get_running_loop().time
+        self.taken_at = self._clock()
         self._drain = drain
         self._patience = patience
         self._burst = 0
+        self._turn = asyncio.Lock()  # waiting for the drain goes by turns too: its waiters share one future
+        self._finished = False
         transport.set_write_buffer_limits(high=0)  # `drain` waits until all is in the kernel's hands
         _bound_kernel(transport.get_extra_info("socket"))
 
     async def send(self, wire: bytes) -> None:
         """Write and wait until it is taken. Raises `ConnectionAbortedError` when that lasts too long - the
-        transport is gone then, as half of `wire` may have been sent - and `ConnectionError` when the reader left."""
+        transport is gone then, as half of `wire` may have been sent - and `ConnectionError` when the reader left.
+        Cancelled half-way it takes the transport with it, too."""
         view = memoryview(wire)  # as asyncio would copy the unsent rest twice
-        for start in range(0, len(view), PIECE):
-            if self.transport.is_closing():
-                raise ConnectionResetError("the reader has left")
-            piece = view[start : start + PIECE]
-            self.transport.write(piece)
-            self._burst += len(piece)
-            await self.flush()
+        sent = 0
+        async with self._turn:
+            try:
+                for start in range(0, len(view), PIECE):
+                    sent += self._write(view[start : start + PIECE])
+                    await self._taken()
+            finally:
+                if 0 < sent < len(view):
+                    self.transport.abort()  # nothing may ever follow half a frame
+
+    async def tell(self, wire: bytes, *, last: bool = False) -> None:
+        """Write whole frames in one call, however long they are, and wait until they are taken; raises like `send`.
+        After the `last` there is nothing more to be said, and saying it raises `ConnectionResetError`."""
+        async with self._turn:
+            await self._taken()  # so that what waits is never more than this and one piece of the pump's
+            self._write(wire)
+            self._finished = last
+            await self._taken()
 
     async def flush(self) -> None:
         """Wait until nothing is left to write; raises like `send`."""
+        async with self._turn:
+            await self._taken()
+
+    def _write(self, wire: bytes | memoryview) -> int:
+        if self._finished or self.transport.is_closing():
+            raise ConnectionResetError("the reader has left")
+        self.transport.write(wire)
+        self._burst += len(wire)
+        return len(wire)
+
+    async def _taken(self) -> None:
         if self.transport.get_write_buffer_size():
             self._burst = 0
             try:
@@ -57,6 +91,7 @@ class Outlet:
         elif self._burst > BURST:
             self._burst = 0
             await asyncio.sleep(0)
+        self.taken_at = self._clock()
 
 
 def _bound_kernel(sock: socket.socket | None) -> None:

@@ -161,6 +161,17 @@ async def test_a_page_of_another_site_changes_nothing(start: Start, origin: str)
     assert (await client.get("/v1/roundtables", headers=headers)).status == 200
 
 
+@pytest.mark.parametrize("upgrade", ["websocket", "WebSocket", "x, websocket"])
+async def test_a_page_of_another_site_opens_no_socket(start: Start, upgrade: str) -> None:
+    client = await start(Config(secret=SECRET))
+    cookie = (await client.post("/v1/session", json={"secret": SECRET})).cookies[COOKIE].value
+    headers = {"Origin": "http://evil.example", "Host": "localhost:80", "Cookie": f"{COOKIE}={cookie}"}
+    headers |= {"Upgrade": upgrade, "Connection": "Upgrade"}
+    assert await code(await client.get("/v1/roundtables", headers=headers)) == (403, "foreign_origin")
+    headers["Origin"] = "http://localhost:80"
+    assert (await client.get("/v1/roundtables", headers=headers)).status == 200
+
+
 @pytest.mark.parametrize("origin", ["http://localhost:80", "https://LOCALHOST:80", "https://friend.example"])
 async def test_our_page_and_friends_may(start: Start, origin: str) -> None:
     client = await start(Config(allowed_origins=("https://friend.example/",)))

@@ -21,7 +21,9 @@ from roundtable.edge import keys, limits, models, page, problems, sse
 from roundtable.edge.auth import Door
 from roundtable.edge.health import Health
 from roundtable.edge.limits import Limits
+from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
+from roundtable.edge.websocket import Sockets
 from roundtable.host import Host
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
@@ -53,6 +55,7 @@ def build(config: Config) -> web.Application:
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
+    sockets = Sockets(bounds)
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [
@@ -65,6 +68,8 @@ def build(config: Config) -> web.Application:
             web.get(table, tables.read),
             web.delete(table, tables.delete),
             web.get(f"{table}/events", bounds.stream(sse.events), allow_head=False),
+            web.get(f"{table}/ws", bounds.stream(sockets.table), allow_head=False),
+            web.get(f"{table}/replay", bounds.stream(Replays(sockets).replay), allow_head=False),
             web.post(f"{table}/commands", tables.command),
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),

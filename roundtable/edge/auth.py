@@ -7,7 +7,6 @@ cookie that `POST /v1/session` gives for it. Nothing here allows another origin 
 import hashlib
 import hmac
 import ipaddress
-import math
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -62,7 +61,8 @@ class Door:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse a request under a strange name, from a strange page, or without the secret."""
         self._check_host(request)
-        if request.method not in _SAFE:
+        # A WebSocket is a GET, and a browser lets any page open one: without asking first, and with our cookie.
+        if request.method not in _SAFE or hdrs.UPGRADE in request.headers:
             self._check_origin(request)
         resource = request.match_info.route.resource
         if self._secret and (resource is None or resource.canonical not in PUBLIC):
@@ -114,8 +114,7 @@ class Door:
             raise Refused(
                 f"Too many wrong secrets from this address; try again in {wait:.0f} s.",
                 code="too_many_requests",
-                retryable=True,
-                headers={hdrs.RETRY_AFTER: str(math.ceil(wait))},
+                retry_after=wait,
             )
         if not hmac.compare_digest(given.encode(errors="surrogateescape"), self._secret):
             self._guesses.take(address)

@@ -6,14 +6,13 @@ Nothing here waits, except for a body, and that has a deadline.
 import asyncio
 import contextlib
 import ipaddress
-import math
 import random
 import resource
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from protocol import sse
 from protocol.errors import Invalid
@@ -85,6 +84,10 @@ class Limits:
                 raise _too_large()
         return await handler(request)
 
+    def command(self, request: web.Request) -> None:
+        """Count a message on a socket as the POST it stands for; raises `Refused` when it comes too soon."""
+        _check(self._posts.take(address(request)), "requests")
+
     def table(self, request: web.Request) -> None:
         """Count a new table; raises `Refused` when this address opened too many."""
         _check(self._tables.take(address(request)), "new tables")
@@ -94,7 +97,7 @@ class Limits:
 
         async def bounded(request: web.Request) -> web.StreamResponse:
             if self.streams >= self.max_streams:
-                return _come_back()
+                return _come_back(request)
             self.streams += 1
             try:
                 return await handler(request)
@@ -139,8 +142,7 @@ def _check(seconds: float, what: str) -> None:
         raise Refused(
             f"Too many {what} from this address; try again in {seconds:.1f} s.",
             code="too_many_requests",
-            retryable=True,
-            headers={"Retry-After": str(math.ceil(seconds))},
+            retry_after=seconds,
         )
 
 
@@ -148,10 +150,16 @@ def _too_large() -> Refused:
     return Refused(f"The body is larger than {MAX_BODY} bytes (1 MiB), the most we read.", code="too_large")
 
 
-def _come_back() -> web.Response:
-    # Any status but 200 ends an EventSource for good, so a full house says when to come again. Seconds are
-    # spread, or all who were turned away come back at once.
-    wait = random.randint(5_000, 15_000)
+def _come_back(request: web.Request) -> web.Response:
+    # Seconds are spread, or all who were turned away come back at once.
+    wait = random.uniform(5, 15)
+    if hdrs.UPGRADE in request.headers:
+        raise Refused(
+            "As many people watch here as this server serves.", code="too_many_streams", retry_after=wait
+        )
+    # Any status but 200 ends an EventSource for good, so a full house says when to come again.
     return web.Response(
-        body=sse.encode(retry=wait), content_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        body=sse.encode(retry=int(wait * 1000)),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-store"},
     )

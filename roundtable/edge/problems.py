@@ -4,6 +4,7 @@ What we did not foresee is logged under an incident id, and the caller is told t
 """
 
 import logging
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -45,7 +46,9 @@ _EDGE_STATUS = {
     "too_large": 413,
     "unsupported_media_type": 415,
     "misdirected": 421,
+    "upgrade_required": 426,
     "too_many_requests": 429,
+    "too_many_streams": 503,
 }
 # What aiohttp refuses before a handler sees it.
 _AIOHTTP = {
@@ -57,13 +60,23 @@ _AIOHTTP = {
 
 
 class Refused(CallerError):
-    """The edge turns the request away before the host hears of it. `headers` go with the answer."""
+    """The edge turns the request away before the host hears of it. `headers` go with the answer; so does `retry_after`
+    (seconds), and then a retry can help."""
 
     def __init__(
-        self, detail: str, *, code: str, retryable: bool = False, headers: Mapping[str, str] | None = None
+        self,
+        detail: str,
+        *,
+        code: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail, code=code, retryable=retryable)
-        self.headers = headers or {}
+        super().__init__(detail, code=code, retryable=retryable or retry_after is not None)
+        self.retry_after = retry_after
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(math.ceil(retry_after))
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,29 +97,26 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     """Answer every error below with a problem document."""
     try:
         return await handler(request)
-    except RoundtableError as error:
-        return _known(error)
     except web.HTTPException as error:
         return _from_aiohttp(error)
     except ConnectionError:
         raise  # the caller has gone; nobody is left to be told
     except Exception as error:  # noqa: BLE001 - the outermost: behind it is aiohttp, which would tell less
-        return _unforeseen(request, error)
+        problem = describe(error, f"{request.method} {request.path}")
+        return _answer(problem, getattr(error, "headers", None))
 
 
-def _known(error: RoundtableError) -> web.Response:
+def describe(error: Exception, where: str) -> Problem:
+    """The document for an error met at `where`. What is not the caller's fault is logged."""
+    if not isinstance(error, RoundtableError):
+        return _unforeseen(error, where)
     status = _status(error)
     if error.fault != "caller":
         _logger.error("%s: %s", error.code, error.detail, exc_info=error)
-    return _answer(
-        status,
-        error.code,
-        # A caller cannot mend what is ours, and the words may tell of the inside.
-        error.detail if status != 500 else "Something failed on our side.",
-        retryable=error.retryable,
-        field=getattr(error, "field", "") or msgspec.UNSET,
-        headers=getattr(error, "headers", None),
-    )
+    # A caller cannot mend what is ours, and the words may tell of the inside.
+    detail = error.detail if status != 500 else "Something failed on our side."
+    field = getattr(error, "field", "") or msgspec.UNSET
+    return _problem(status, error.code, detail, retryable=error.retryable, field=field)
 
 
 def _status(error: RoundtableError) -> int:
@@ -120,17 +130,17 @@ def _from_aiohttp(error: web.HTTPException) -> web.Response:
         raise error
     code, detail = _AIOHTTP.get(error.status, ("bad_request", error.reason + "."))
     allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-    return _answer(error.status, code, detail, headers=allow)
+    return _answer(_problem(error.status, code, detail), allow)
 
 
-def _unforeseen(request: web.Request, error: Exception) -> web.Response:
+def _unforeseen(error: Exception, where: str) -> Problem:
     incident = secrets.token_hex(4)
-    _logger.error("incident %s at %s %s", incident, request.method, request.path, exc_info=error)
+    _logger.error("incident %s at %s", incident, where, exc_info=error)
     detail = f"Something failed on our side; the server's log has it as incident {incident}."
-    return _answer(500, "internal", detail, incident=incident)
+    return _problem(500, "internal", detail, incident=incident)
 
 
-def _answer(
+def _problem(
     status: int,
     code: str,
     detail: str,
@@ -138,9 +148,8 @@ def _answer(
     retryable: bool = False,
     field: str | msgspec.UnsetType = msgspec.UNSET,
     incident: str | msgspec.UnsetType = msgspec.UNSET,
-    headers: Mapping[str, str] | None = None,
-) -> web.Response:
-    problem = Problem(
+) -> Problem:
+    return Problem(
         type=f"urn:roundtable:problem:{code}",
         title=code.replace("_", " ").capitalize(),
         status=status,
@@ -150,8 +159,11 @@ def _answer(
         field=field,
         incident=incident,
     )
+
+
+def _answer(problem: Problem, headers: Mapping[str, str] | None) -> web.Response:
     return web.Response(
-        status=status,
+        status=problem.status,
         body=codec.encode(problem),
         content_type="application/problem+json",
         headers={"Cache-Control": "no-store", **(headers or {})},

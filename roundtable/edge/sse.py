@@ -5,12 +5,13 @@ nothing may be left in aiohttp's hands.
 """
 
 import random
+from collections.abc import Callable
 
 from aiohttp import HttpVersion11, web
 
 from protocol import sse
 from protocol.cursor import ZERO, Cursor
-from roundtable.channel import Channel
+from roundtable.channel import Channel, LeadIn
 from roundtable.edge.keys import BROADCAST
 from roundtable.framing import FULL, ChunkedEventStream, EventStream
 from roundtable.outlet import Outlet
@@ -20,18 +21,23 @@ HEADERS = {
     "Cache-Control": "no-cache, no-transform",  # a proxy that compresses would hold frames back
     "X-Accel-Buffering": "no",  # nginx's word for: do not buffer
 }
-# When to come back, spread so that not all come at once. Milliseconds.
-EARLIEST, LATEST = 1_000, 5_000
+# Long enough for a server to start again, and nobody waits longer than for a page. Seconds.
+EARLIEST, LATEST = 1.0, 5.0
 
 _CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
-    asked = _asked(request)
+    return await serve(request)
+
+
+async def serve(request: web.Request, begin: Callable[[Channel], LeadIn] | None = None) -> web.StreamResponse:
+    """The stream that was asked for; `begin` makes what comes before it. Raises as `events` does."""
+    start = asked(request)
     framing = _CHUNKED if request.version >= HttpVersion11 else _PLAIN  # HTTP/1.0 knows no chunks
     async with request.app[BROADCAST].channel(f"table/{request.match_info['id']}", FULL, framing) as channel:
-        cursor, first = await channel.resume(asked)
+        cursor, first = await channel.resume(start)
         if channel.ended(cursor) and not first:
             return web.Response(status=204)  # tells an EventSource not to come back
         response = web.StreamResponse(headers=HEADERS)
@@ -41,28 +47,40 @@ async def events(request: web.Request) -> web.StreamResponse:
         except ConnectionError:
             return response  # gone before we began
         if request.transport is not None and writer is not None:
-            await _serve(channel, Outlet(request.transport, writer.drain), cursor, sse.comment() + first)
+            outlet = Outlet(request.transport, writer.drain)
+            await _serve(channel, outlet, cursor, sse.comment() + first, begin and begin(channel))
         return response
 
 
-def _asked(request: web.Request) -> Cursor | None:
+def asked(request: web.Request) -> Cursor | None:
     """The cursor asked for; None is the tail. An EventSource repeats a stale URL, so the header wins."""
     if header := request.headers.get("Last-Event-ID"):
         return Cursor.parse(header, field="Last-Event-ID")
-    after = request.query.get("after", "")
-    if after == "now":
+    return after(request.query.get("after", ""))
+
+
+def after(text: str) -> Cursor | None:
+    """What `after` means: nothing is the start, `now` the tail (None). Raises `Invalid`."""
+    if text == "now":
         return None
-    return Cursor.parse(after) if after else ZERO
+    return Cursor.parse(text) if text else ZERO
 
 
-async def _serve(channel: Channel, outlet: Outlet, cursor: Cursor, first: bytes) -> None:
+def come_back() -> float:
+    """When a reader should come back whom we send away; spread, so that not all come at once. Seconds."""
+    return random.uniform(EARLIEST, LATEST)
+
+
+async def _serve(
+    channel: Channel, outlet: Outlet, cursor: Cursor, first: bytes, lead_in: LeadIn | None
+) -> None:
     wrap = channel.framing.wrap
     try:
         await outlet.send(wrap(first))
-        left = await channel.follow(outlet, cursor)
+        left = await channel.follow(outlet, cursor, lead_in)
         if left in {"ended", "deleted"}:
             await outlet.send(wrap(channel.farewell()))
         elif left in {"draining", "broken"}:
-            await outlet.send(wrap(sse.encode(retry=random.randint(EARLIEST, LATEST))))
+            await outlet.send(wrap(sse.encode(retry=int(come_back() * 1000))))
     except ConnectionError:
         pass

@@ -4,7 +4,7 @@ Reading a table as it happens is `sse.events`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,6 @@ from aiohttp import hdrs, web
 
 from protocol import codec
 from protocol.errors import Invalid
-from protocol.events import Entry
 from roundtable.convening import Convene
 from roundtable.edge import keys
 from roundtable.edge.limits import Limits, body
@@ -20,7 +19,9 @@ from roundtable.host import Receipt, stream
 
 # One page of the list; a person sees some twenty at a time.
 MAX_LIMIT = 100
-_KEY = re.compile(r"[\x20-\x7e]{1,200}", re.ASCII)
+# Characters of an idempotency key: a UUID is 36.
+MAX_KEY = 200
+_KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY}}}", re.ASCII)
 _convene_decoder = msgspec.json.Decoder(Convene)
 
 
@@ -36,7 +37,8 @@ class Tables:
         self._limits.table(request)
         table, cursor = await request.app[keys.HOST].convene(ask)
         own = f"/v1/roundtables/{table}"
-        links = {"self": own, "events": f"{own}/events", "commands": f"{own}/commands", "page": f"/t/{table}"}
+        links = {"self": own, "page": f"/t/{table}"}
+        links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay")}
         answer = {"id": table, "cursor": str(cursor), "links": links}
         return json(answer, status=201, headers={hdrs.LOCATION: own})
 
@@ -68,13 +70,29 @@ class Tables:
 
     async def command(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables/{id}/commands`: 200 and its effect, or 202 when that is still to come."""
-        key = _idempotency_key(request)
+        key = idempotency_key(request.headers.getall("Idempotency-Key", []), "Idempotency-Key")
         command = codec.decode_command(await body(request))
         receipt: Receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)
-        if receipt.entry is None:
-            return json({"outcome": "accepted", "position": receipt.position}, status=202)
-        cursor = str(receipt.entry.cursor)
-        return json({"outcome": "done", "cursor": cursor, "event": _event(receipt.entry)})
+        return json(outcome(receipt), status=202 if receipt.entry is None else 200)
+
+
+def outcome(receipt: Receipt) -> dict[str, Any]:
+    """What a command came to: `done` with its effect, or `accepted` with its place in the inbox."""
+    if receipt.entry is None:
+        return {"outcome": "accepted", "position": receipt.position}
+    cursor, event = receipt.entry.cursor, codec.encode_body(receipt.entry.event, receipt.entry.at)
+    return {"outcome": "done", "cursor": str(cursor), "event": msgspec.Raw(event)}
+
+
+def idempotency_key(given: Sequence[str], field: str) -> str:
+    """The one key in `given`; raises `Invalid`, naming `field`."""
+    if len(given) != 1 or not _KEY.fullmatch(given[0]):
+        raise Invalid(
+            f"A command needs one {field} of 1 to {MAX_KEY} printable ASCII characters: send the same one when you "
+            "repeat the command, a new one otherwise.",
+            field=field,
+        )
+    return given[0]
 
 
 def json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -91,18 +109,3 @@ def _limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
         raise Invalid(f"limit is a number from 1 to {MAX_LIMIT}.", field="limit")
     return int(text)
-
-
-def _idempotency_key(request: web.Request) -> str:
-    given = request.headers.getall("Idempotency-Key", [])
-    if len(given) != 1 or not _KEY.fullmatch(given[0]):
-        raise Invalid(
-            "A command needs one Idempotency-Key header of 1 to 200 printable ASCII characters: send the same one "
-            "when you repeat the command, a new one otherwise.",
-            field="Idempotency-Key",
-        )
-    return given[0]
-
-
-def _event(entry: Entry) -> msgspec.Raw:
-    return msgspec.Raw(codec.encode_body(entry.event, entry.at))

@@ -1,0 +1,102 @@
+"""`GET /v1/roundtables/{id}/replay`: a table as it happened, at another pace; over a WebSocket it can be steered.
+
+When the replay has come to the table's present it goes on live, as `events` and `ws` do, with the same ids throughout.
+"""
+
+import asyncio
+import re
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from protocol import codec
+from protocol.errors import Invalid
+from roundtable.channel import Channel, LeadIn
+from roundtable.edge import keys, sse
+from roundtable.edge.conversation import Answer
+from roundtable.edge.tables import MAX_KEY
+from roundtable.edge.websocket import Sockets, upgrades
+from roundtable.pacing import FASTEST, LONGEST_GAP, SLOWEST, Score, Tempo
+from roundtable.playback import Playback
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+
+
+class Steer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+    """What a viewer may ask for; `key` comes back with the outcome."""
+
+    key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] = ""
+
+
+class Seek(Steer, frozen=True, tag="seek"):
+    """Go on from elsewhere, as if one had come anew with this `after`."""
+
+    after: str
+
+
+class Speed(Steer, frozen=True, tag="speed"):
+    """Go on at another speed."""
+
+    speed: Annotated[float, msgspec.Meta(ge=SLOWEST, le=FASTEST)]
+
+
+class Pause(Steer, frozen=True, tag="pause"):
+    """Stand still: the replay, not the table."""
+
+
+class Play(Steer, frozen=True, tag="play"):
+    """Go on after a pause."""
+
+
+_steer_decoder = msgspec.json.Decoder(Seek | Speed | Pause | Play)
+
+
+class Replays:
+    """The handler; sockets are served as `Sockets` serves them."""
+
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+
+    async def replay(self, request: web.Request) -> web.StreamResponse:
+        """Raises `Invalid` naming `speed` or `max_gap`, and like `sse.events`."""
+        tempo = Tempo(
+            speed=_number(request, "speed", 1.0, SLOWEST, FASTEST),
+            max_gap=_number(request, "max_gap", 5.0, 0.0, LONGEST_GAP),
+        )
+
+        def begin(channel: Channel) -> tuple[Answer, LeadIn]:
+            playback = Playback(request.app[keys.LOG], channel, Score(tempo, _now()))
+            return partial(_steer, channel, playback), playback.play
+
+        if upgrades(request):
+            return await self._sockets.serve(request, begin)
+        return await sse.serve(request, lambda channel: begin(channel)[1])
+
+
+async def _steer(channel: Channel, playback: Playback, data: bytes) -> bytes:
+    asked: Seek | Speed | Pause | Play = codec.decode_json(data, _steer_decoder)
+    match asked:
+        case Seek():
+            playback.seek(*await channel.resume(sse.after(asked.after)))
+        case Speed():
+            playback.change(speed=asked.speed)
+        case Pause():
+            playback.change(paused=True)
+        case Play():
+            playback.change(paused=False)
+    return codec.encode({"type": "outcome", "key": asked.key, "outcome": "done"})
+
+
+def _number(request: web.Request, name: str, default: float, least: float, most: float) -> float:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
+        raise Invalid(f"{name} is a number from {least:g} to {most:g}.", field=name)
+    return float(text)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -4,7 +4,6 @@ What models and people say is taken apart into prose and code, and into nothing 
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -42,6 +41,9 @@ Line = Round | Speech
 
 # The opening of a code block, however deep in a list; CommonMark 0.31, section 4.5.
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t]*([^`\n]*)")
+# Unicode's line ends beside the line feed; then what is left of its categories Cc and Cs.
+_LINE_END = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LANGUAGE = re.compile(r"[A-Za-z0-9+#.-]{1,20}", re.ASCII)
 
 
@@ -74,8 +76,7 @@ def _speech(t: Transcript, turn: Turn, seat: int | None) -> Speech:
 
 def plain(text: str) -> str:
     """Without control characters, each kind of line end as a line feed."""
-    text = re.sub(r"\r\n?|[\v\f\x85\u2028\u2029]", "\n", text)
-    return "".join(each for each in text if each in "\n\t" or unicodedata.category(each) not in ("Cc", "Cs"))
+    return _CONTROLS.sub("", _LINE_END.sub("\n", text))
 
 
 def blocks(text: str) -> Iterator[Block]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from protocol import codec
 from protocol.errors import Invalid
+from roundtable import exporting
 from roundtable.cli import arguments, console
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _ask(args: argparse.Namespace) -> int:
 
     def show(record: "Record") -> None:
         if args.json:
-            print(console.line(record), flush=True)
+            print(exporting.line(record).decode(), flush=True)
         else:
             terminal.show(codec.decode_body(*record).event)
 

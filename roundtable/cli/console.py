@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 
-from roundtable.log.base import Record
 from roundtable.terminal import Terminal
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -22,8 +21,3 @@ def terminal() -> Terminal:
     out = sys.stdout
     width = shutil.get_terminal_size().columns if out.isatty() else None
     return Terminal(out, width=width, colour=out.isatty() and not os.environ.get("NO_COLOR"))
-
-
-def line(record: Record) -> str:
-    """An entry for programs, as everywhere on the wire: the logged body, with its cursor as `id` in front."""
-    return f'{{"id":"{record.cursor}",{record.body.decode()[1:]}'

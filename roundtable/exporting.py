@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from urllib.parse import quote
 
 from protocol import codec
@@ -56,7 +56,7 @@ def lines(records: Sequence[Record]) -> bytes:
     return b"".join(line(record) + b"\n" for record in records)
 
 
-async def pages(log: EventLog, stream: str) -> AsyncIterator[list[Record]]:
+async def pages(log: EventLog, stream: str) -> AsyncGenerator[list[Record]]:
     """What the stream holds now, a page at a time; what is written meanwhile is left out."""
     last = await log.last(stream)
     seq, end = 0, last.cursor.seq if last else 0

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -74,7 +74,7 @@ async def test_what_cannot_be_exported(client: Client) -> None:
 async def test_a_log_that_fails_midway_leaves_no_whole_file(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def pages(_: object, __: str) -> AsyncIterator[list[Record]]:
+    async def pages(_: object, __: str) -> AsyncGenerator[list[Record]]:
         yield [Record(Cursor(7, 1), b'{"type":"x","at":1}')]
         raise LogUnavailable("The disk is gone.")
 
@@ -86,20 +86,37 @@ async def test_a_log_that_fails_midway_leaves_no_whole_file(
 
 
 async def test_who_does_not_read_is_cut_off(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "PAGE_WITHIN", 0.0)
-    table = await convene(client)
-    assert not (await raw(client, f"{TABLES}/{table}/export?format=jsonl")).endswith(b"0\r\n\r\n")
+    left = asyncio.Event()
+
+    async def pages(_: object, __: str) -> AsyncGenerator[list[Record]]:
+        try:
+            while True:
+                yield [Record(Cursor(7, 1), b"{" + b" " * 1_000_000)]
+        finally:
+            left.set()
+
+    monkeypatch.setattr(export, "PAGE_WITHIN", 0.1)
+    monkeypatch.setattr(exporting, "pages", pages)
+    wire = await raw(client, f"{TABLES}/{await convene(client)}/export?format=jsonl", when=left)
+    assert not wire.endswith(b"0\r\n\r\n")
 
 
-async def raw(client: Client, path: str) -> bytes:
-    """Everything on the wire."""
+async def raw(client: Client, path: str, when: asyncio.Event | None = None) -> bytes:
+    """Everything on the wire, read from the moment `when`, as far as it came."""
     address = urlsplit(str(client.make_url("")))
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    wire = b""
     try:
-        return await reader.read()
+        if when:
+            await when.wait()
+        while piece := await reader.read(1 << 20):
+            wire += piece
+    except ConnectionError:  # aborted, not ended
+        pass
     finally:
         writer.close()
+    return wire
 
 
 @given(st.text(max_size=200))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import aclosing
 
 import msgspec
 from aiohttp import hdrs, web
@@ -47,9 +48,10 @@ async def _entries(request: web.Request, name: str, headers: dict[str, str]) -> 
     response = web.StreamResponse(headers=headers)
     try:
         await response.prepare(request)
-        async for page in exporting.pages(request.app[keys.LOG], name):
-            async with asyncio.timeout(PAGE_WITHIN):
-                await response.write(exporting.lines(page))
+        async with aclosing(exporting.pages(request.app[keys.LOG], name)) as pages:
+            async for page in pages:
+                async with asyncio.timeout(PAGE_WITHIN):
+                    await response.write(exporting.lines(page))
     except (TimeoutError, ConnectionError, LogError) as error:
         if isinstance(error, LogError):
             _logger.exception("%s cannot be exported", name)

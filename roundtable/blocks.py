@@ -57,6 +57,7 @@ class Blocks:
         self._max_bytes = max_bytes
         self._runs: dict[Place, Run] = {}
         self.size = 0
+        self._forgotten = 0  # how often anything was: what was being read then may be of the past
         self._loading: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
 
     async def after(self, dialect: Dialect, seq: int, head: int) -> Run | None:
@@ -71,14 +72,17 @@ class Blocks:
 
     def forget(self, stream: str) -> None:
         """Drop all runs of a stream whose past is no longer what it was."""
+        self._forgotten += 1
         for place in [place for place in self._runs if place[0] == stream]:
             self.size -= _size(self._runs.pop(place))
 
     async def _load(self, dialect: Dialect, seq: int, head: int) -> Run | None:
+        forgotten = self._forgotten
         records = await self._log.read(dialect.stream, seq, limit=READ_ENTRIES)
         first = None
         for run in cut(dialect, records, head):
-            self._keep((dialect.stream, dialect.view.name, dialect.framing.name, seq), run)
+            if forgotten == self._forgotten:
+                self._keep((dialect.stream, dialect.view.name, dialect.framing.name, seq), run)
             first = first or run
             seq = run.last.seq
         return first

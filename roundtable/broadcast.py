@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from protocol import codec
 from protocol.cursor import Cursor
-from protocol.errors import LogError, NotFound
+from protocol.errors import Invalid, LogError, NotFound
 from protocol.events import TableClosed
 from roundtable.blocks import MAX_BYTES, Blocks, Dialect
 from roundtable.channel import Channel, Left, Pace
@@ -26,11 +26,12 @@ _logger = logging.getLogger("roundtable.broadcast")
 
 
 class _Stream:
-    """A stream this node follows: where its tail stands, why it closed if it has, and who reads it."""
+    """A stream this node follows: where its tail stands, why it ended if it has, and who reads it."""
 
     def __init__(self, tip: Cursor, reason: str | None) -> None:
         self.tip = tip
         self.reason = reason
+        self.deleted = False
         self.channels: dict[tuple[str, str], Channel] = {}
 
     def spectators(self) -> int:
@@ -50,6 +51,12 @@ class _Stream:
             channel.offer(records)
             if self.reason is not None:
                 channel.close(self.reason)
+
+    def delete(self) -> None:
+        self.deleted = True
+        for channel in self.channels.values():
+            channel.close("deleted")
+            channel.dismiss("deleted")
 
     def dismiss(self, left: Left) -> None:
         for channel in self.channels.values():
@@ -126,17 +133,23 @@ class Broadcast:
                 return stream
             last = await self._log.last(name)
             if last is None:
-                raise NotFound(f"There is no table {name.partition('/')[2][:40]!r}.")
+                raise _missing(name)
             recent = await self._log.read(name, max(0, last.cursor.seq - LOOK_BACK), limit=LOOK_BACK)
+            if not recent:
+                raise _missing(name)
             tip = recent[-1].cursor
             stream = self._opening[name] = _Stream(tip, _reason(recent))
             try:
                 await self._tail.add(name, tip)
+            except Invalid:
+                raise _missing(name) from None  # it was deleted, perhaps begun anew, since we looked
             except BaseException:
                 self._tail.remove(name)  # cancelled, perhaps after it was added
                 raise
             finally:
                 del self._opening[name]
+            if stream.deleted:
+                raise _missing(name)
             self._streams[name] = stream
             return stream
 
@@ -204,6 +217,9 @@ class Broadcast:
                     self._tail.remove(name)
 
     def _deliver(self, name: str, records: list[Record]) -> None:
+        if not records:
+            self._delete(name)
+            return
         stream = self._streams.get(name) or self._opening.get(name)
         fresh = [record for record in records if stream and record.cursor > stream.tip]
         if not stream or not fresh:
@@ -215,11 +231,23 @@ class Broadcast:
         ):  # the log lost entries that we have shown, and their numbers were given again
             self._break(name)
 
+    def _delete(self, name: str) -> None:
+        """End the readers of a stream that is gone; the next to ask is told so, or reads a new one of that name."""
+        self._blocks.forget(name)
+        if opening := self._opening.get(name):
+            opening.delete()
+        elif stream := self._streams.pop(name, None):
+            stream.delete()
+
     def _break(self, name: str) -> None:
         """Send the readers of `name` away: they come back, and are told `reset` if what they have is gone."""
         _logger.error("%s no longer holds what it held", name)
         self._blocks.forget(name)
         self._drop(name).dismiss("broken")
+
+
+def _missing(name: str) -> NotFound:
+    return NotFound(f"There is no table {name.partition('/')[2][:40]!r}.")
 
 
 def _reason(records: Sequence[Record]) -> str | None:

@@ -21,10 +21,10 @@ from roundtable.log.base import EventLog, Record
 from roundtable.outlet import Outlet
 from roundtable.ring import Ring
 
-Left = Literal["lagged", "ended", "closed", "stalled", "draining", "broken"]
+Left = Literal["lagged", "ended", "closed", "stalled", "draining", "broken", "deleted"]
 """Why a subscriber is no longer live: it has not taken the last piece; the table closed and it has all; it left; it
 did not read; this node is going down; the stream cannot be read on (the reader comes back, and is told `reset` if need
-be). All but `lagged` are final."""
+be); the stream was deleted (the reader is told the end, if it has read so far). All but `lagged` are final."""
 
 # A pass over many subscribers lets the loop turn this often: about 1.5 ms of system calls. Subscribers.
 SLICE = 256
@@ -103,7 +103,7 @@ class Channel:
         self._wake.set()
 
     def close(self, reason: str) -> None:
-        """The table is closed: what was offered is all there will be."""
+        """The table is closed, or deleted: what was offered is all there will be."""
         self.reason = reason
         self._wake.set()
 
@@ -173,8 +173,10 @@ class Channel:
         return self._mark(tip) + self.framing.notice(b"end", codec.encode(told))
 
     async def _catch_up(self, outlet: Outlet, cursor: Cursor) -> Cursor:
-        while cursor.seq < self.head.seq and not self._over:
+        while cursor.seq < self.head.seq:
             run = await self.after(cursor)
+            if self._over is not None:
+                break  # and what was just read may belong to another stream of that name
             if run is None:
                 raise LogError(f"{self.stream} holds nothing after {cursor}, but had {self.head}.")
             if run.wire:

@@ -14,6 +14,7 @@ from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from providers.demo import language_of
 from roundtable import budget
+from roundtable.log.split import OFF_RECORD
 
 MAX_TOPIC = 20_000
 """Characters: some ten pages, more than a question needs and less than any model's window."""
@@ -48,12 +49,15 @@ class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: AskedLimits = AskedLimits()
     then: Then = "close"
     seed: int | None = None
+    record: bool = True
 
 
-def new_id(now: float) -> str:
-    """Sixteen characters that order by time and cannot be guessed: 45 bits of milliseconds, 35 of chance."""
+def new_id(now: float, *, record: bool = True) -> str:
+    """Sixteen characters that order by time and cannot be guessed: 45 bits of milliseconds, 35 of chance. The id of a
+    table off the record says so at its end."""
     number = int(now * 1000) << 35 | secrets.randbits(35)
-    return "".join(_BASE32[number >> shift & 31] for shift in range(75, -1, -5))
+    letters = "".join(_BASE32[number >> shift & 31] for shift in range(75, -1, -5))
+    return letters if record else letters + OFF_RECORD
 
 
 async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
@@ -73,6 +77,7 @@ async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
         limits=_limits(ask.limits),
         then=ask.then,
         seed=secrets.randbits(32) if ask.seed is None else ask.seed,
+        record=ask.record,
     )
 
 

@@ -22,7 +22,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, IllegalMove, LogDamaged, LogError, NotFound, WrongState
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
-from roundtable import convening, inbox, policies
+from roundtable import convening, inbox, off_record, policies
 from roundtable.convening import Convene
 from roundtable.inbox import Inbox
 from roundtable.log.base import EventLog, Record, Tail
@@ -116,7 +116,8 @@ class Host:
     async def convene(self, ask: Convene) -> Opened:
         """Open a table and let it begin. Raises `Invalid`, and then nothing was created."""
         policy = policies.find(ask.policy)
-        table = convening.new_id(self._clock())
+        await off_record.admit(self._log, record=ask.record)
+        table = convening.new_id(self._clock(), record=ask.record)
         opening = await convening.opening(table, ask, self._catalog)
         owner = self._orchestrator(table, policy)
         cursor = await owner.begin(opening)

@@ -8,11 +8,12 @@ from typing import Any
 from protocol import codec, sse
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
-from protocol.errors import LogUnavailable
+from protocol.errors import Invalid, LogUnavailable
 from roundtable.broadcast import Broadcast
 from roundtable.channel import Channel, Left
 from roundtable.framing import FULL, EventStream, View
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, Outcome, Record
+from roundtable.log.leases import LocalLeases
 from roundtable.outlet import Outlet
 from tests.tables import AT, TERM
 
@@ -38,27 +39,39 @@ class MemoryTail:
     def __init__(self, log: "MemoryLog") -> None:
         self.log = log
         self.places: dict[str, int] = {}
+        self.deleted: set[str] = set()
 
     async def add(self, stream: str, after: Cursor) -> None:
         await self.log.pass_time()
         assert stream not in self.places, "adding twice is an error"
+        if after.seq > len(self.log.streams_.get(stream, ())):
+            raise Invalid("There is no such record.")
         self.places[stream] = after.seq
         self.log.written.set()
         await asyncio.sleep(0)  # a store may take its time to say so
 
     def remove(self, stream: str) -> None:
         self.places.pop(stream, None)
+        self.deleted.discard(stream)
 
     async def __aiter__(self) -> AsyncIterator[tuple[str, list[Record]]]:
         while not self.log.closed:
             for stream, seq in list(self.places.items()):
+                if stream in self.deleted and not self.log.held:
+                    self.deleted.discard(stream)
+                    self.remove(stream)
+                    yield stream, []
+                    continue
                 fresh = [] if self.log.held else self.log.streams_[stream][seq:]
                 if fresh:
                     self.places[stream] = seq + len(fresh)
                     yield stream, fresh
             self.log.written.clear()
             if (
-                not any(len(self.log.streams_[name]) > seq for name, seq in self.places.items())
+                not any(
+                    len(self.log.streams_[name]) > seq or name in self.deleted
+                    for name, seq in self.places.items()
+                )
                 or self.log.held
             ):
                 await self.log.written.wait()
@@ -72,6 +85,7 @@ class MemoryLog:
     """As `EventLog`, for as much of it as the fan-out uses."""
 
     def __init__(self) -> None:
+        self.leases = LocalLeases()
         self.streams_: dict[str, list[Record]] = {TABLE: []}
         self.written = asyncio.Event()
         self.tails: list[MemoryTail] = []
@@ -125,7 +139,10 @@ class MemoryLog:
         raise NotImplementedError
 
     async def delete(self, stream: str) -> None:
-        raise NotImplementedError
+        self.streams_[stream] = []
+        for tail in self.tails:
+            tail.deleted |= {stream} & set(tail.places)
+        self.written.set()
 
     async def save_checkpoint(self, stream: str, checkpoint: Checkpoint) -> None:
         raise NotImplementedError
@@ -218,7 +235,7 @@ class Reader:
         if first:
             await outlet.send(first)
         self.left = await channel.follow(outlet, cursor)
-        if self.left == "ended":
+        if self.left in {"ended", "deleted"}:
             await outlet.send(channel.farewell())
 
     def frames(self) -> list[sse.Frame]:

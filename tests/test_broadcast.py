@@ -25,6 +25,7 @@ from roundtable.outlet import PATIENCE, Outlet
 from roundtable.ring import OVERHEAD, Ring
 from tests.fake_time import run
 from tests.readers import FRAMING, TABLE, MemoryLog, Pipe, Reader, Scene, delta, play, records, settle
+from tests.tables import TERM
 
 CLOSED = e.TableClosed(reason="max_turns")
 WORDS = View("words", lambda record: [(b"word", bytes([c])) for c in record.body[-12:-9]])
@@ -387,6 +388,55 @@ def test_a_node_without_readers_closes_at_once() -> None:
         began = now()
         await broadcast.close()
         assert now() - began < 0.1
+
+    perform(scene)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_deleted_table_ends_its_readers_and_is_gone(closed: bool, tiny: None) -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        live, even, slow = Reader(broadcast), Reader(broadcast, view=EVEN), Reader(broadcast)
+        await settle()
+        slow.pipe.stall()
+        log.say(30)
+        if closed:
+            log.write(CLOSED)
+        await settle()
+        last = log.cursor(len(log.streams_[TABLE]))
+        await log.delete(TABLE)
+        await settle()
+        for reader in () if closed else (live, even):
+            assert await reader.done() == "deleted"
+            assert reader.told("end") == [{"type": "end", "cursor": str(last), "reason": "deleted"}]
+            assert reader.last_id() == last
+        slow.pipe.read()
+        assert await slow.done() == "deleted"
+        assert slow.frames()[-1].event == "end"
+        with pytest.raises(NotFound):
+            await Reader(broadcast).done()
+        assert broadcast.spectators(TABLE) == 0
+
+    perform(scene)
+
+
+@pytest.mark.parametrize("turns", range(24))
+@pytest.mark.parametrize("after", [ZERO, None], ids=["from the start", "from now"])
+def test_a_table_may_be_deleted_at_any_point_of_a_beginning(turns: int, after: Cursor | None) -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        log.say(700)  # more than one run
+        reader = Reader(broadcast, after)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await log.delete(TABLE)
+        for step in range(turns % 3):
+            await asyncio.sleep(step)
+        log.write(*[e.TermBegan(owner="new")] * 9, term=TERM + 5)
+        await settle()
+        again = Reader(broadcast)
+        await settle()
+        assert again.ids() == expected(log)
+        assert len({Cursor.parse(id).term for id in reader.ids()}) <= 1  # never of one, and then of the other
+        await reader.leave()
 
     perform(scene)
 

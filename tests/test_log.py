@@ -5,6 +5,7 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,10 +15,26 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, Invalid, LogError
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, EventLog, Outcome, Record, Tail
 from roundtable.log.batch import MAX_RECORD_BYTES
+from roundtable.log.memory import MemoryLog
+from roundtable.log.split import SplitLog
 from roundtable.log.sqlite import SqliteLog
+
+
+async def _memory(_: Path) -> EventLog:
+    return MemoryLog()
+
+
+async def _split(directory: Path) -> EventLog:
+    """Names of either store in any order; `tests/test_log_memory.py` has those of the product."""
+    return SplitLog(
+        await SqliteLog.open(directory), MemoryLog(), lambda stream: bool(crc32(stream.encode()) & 1)
+    )
+
 
 STORES: dict[str, Callable[[Path], Awaitable[EventLog]]] = {
     "sqlite": SqliteLog.open,
+    "memory": _memory,
+    "split": _split,
 }
 TABLE = "table/one"
 names = (f"table/{number}" for number in itertools.count())
@@ -340,6 +357,38 @@ async def test_a_removed_stream_is_silent_and_the_others_are_not(log: EventLog, 
     await write(log, TABLE, 3, first[-1].cursor)
     two = await write(log, "table/two", 1)
     assert await take(tail, 1) == [("table/two", two[0])]
+
+
+@pytest.mark.parametrize("live", [False, True])
+async def test_every_tail_says_that_a_stream_was_deleted_and_follows_it_no_longer(
+    log: EventLog, live: bool
+) -> None:
+    tails = [await log.tail(), await log.tail()]
+    written = await write(log, TABLE, 3)
+    for tail in tails:
+        await tail.add(TABLE, ZERO if live else written[-1].cursor)
+        await take(tail, 3 if live else 0)
+    await log.delete(TABLE)
+    again = await write(log, TABLE, 5)
+    for tail in tails:
+        async with asyncio.timeout(30):
+            assert await anext(aiter(tail)) == (TABLE, [])
+        await tail.add(TABLE, again[2].cursor)
+        assert await take(tail, 2) == [(TABLE, record) for record in again[3:]]
+        await tail.close()
+
+
+async def test_a_stream_that_is_not_followed_any_more_is_deleted_in_silence(
+    log: EventLog, tail: Tail
+) -> None:
+    await write(log, TABLE, 3)
+    await tail.add(TABLE, ZERO)
+    await take(tail, 3)
+    await tail.add("table/other", ZERO)
+    tail.remove(TABLE)
+    await log.delete(TABLE)
+    other = await write(log, "table/other", 1)
+    assert await take(tail, 1) == [("table/other", other[0])]
 
 
 async def test_a_tail_that_overflows_reads_again_from_the_store(log: EventLog, tail: Tail) -> None:

@@ -14,8 +14,9 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, LogDamaged, LogUnavailable
 from roundtable.log import sqlite_writer
 from roundtable.log.base import Checkpoint, Record
+from roundtable.log.local_tail import MAX_BUFFER, LocalTail
 from roundtable.log.sqlite import SqliteLog
-from roundtable.log.sqlite_tail import MAX_BUFFER, SqliteTail
+from roundtable.log.sqlite_format import FORMAT
 
 TABLE = "table/one"
 
@@ -76,7 +77,7 @@ async def test_a_path_that_is_no_directory_is_named(tmp_path: Path) -> None:
 async def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
     await (await SqliteLog.open(tmp_path)).close()
     database = sqlite3.connect(tmp_path / "roundtable.db")
-    database.execute("PRAGMA user_version = 2")
+    database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     database.close()
     for _ in range(2):  # the first refusal has let go of the lock
         with pytest.raises(LogUnavailable, match="newer roundtable") as refusal:
@@ -216,7 +217,7 @@ async def test_deleted_text_is_on_no_disk(log: SqliteLog, tmp_path: Path) -> Non
 
 
 async def test_what_the_store_showed_first_is_not_delivered_again_when_published(log: SqliteLog) -> None:
-    tail = SqliteTail(log, set())  # no member of the log's audience: it hears what we tell it
+    tail = LocalTail(log, set())  # no member of the log's audience: it hears what we tell it
     records = [Record(Cursor(1, seq), b"x") for seq in range(1, 5)]
     last = await write(log, ZERO, b"x", b"x")
     await tail.add(TABLE, ZERO)
@@ -230,7 +231,7 @@ async def test_what_the_store_showed_first_is_not_delivered_again_when_published
 
 
 async def test_what_a_tail_holds_is_bounded(log: SqliteLog) -> None:
-    tail = SqliteTail(log, set())
+    tail = LocalTail(log, set())
     await tail.add(TABLE, ZERO)
     tail.publish(TABLE, [Record(Cursor(1, 1), b"")])
     await write(log, ZERO, b"")
@@ -244,14 +245,18 @@ async def test_what_a_tail_holds_is_bounded(log: SqliteLog) -> None:
     assert tail._held == 0
 
 
-async def test_a_tail_leaves_a_deleted_stream(log: SqliteLog) -> None:
+async def test_a_stream_deleted_by_a_commit_of_unclear_outcome_ends_for_its_tails(
+    log: SqliteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tail = await log.tail()
-    await write(log, ZERO, b"a")
     await tail.add(TABLE, ZERO)
-    await log.delete(TABLE)
-    await write(log, ZERO, b"again")
-    await tail.add(TABLE, ZERO)
-    assert await anext(aiter(tail)) == (TABLE, [Record(Cursor(1, 1), b"again")])
+    await write(log, ZERO, b"x" * MAX_BUFFER, b"y")  # too much to be held: it is read from the store
+    with monkeypatch.context() as failing:
+        failing.setattr(log._writer, "_connection", Unclear(log._connection))
+        with pytest.raises(LogUnavailable):
+            await log.delete(TABLE)
+    async with asyncio.timeout(10):
+        assert await anext(aiter(tail)) == (TABLE, [])
 
 
 async def test_forgotten_ends_are_read_again(log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> None:

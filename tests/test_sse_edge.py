@@ -110,6 +110,21 @@ async def test_a_closed_table_is_replayed_to_its_end(house: House) -> None:
     assert answer.names()[-2:] == ["table.closed", "end"]
 
 
+async def test_a_deleted_table_is_told_its_end_and_is_not_found_again(house: House) -> None:
+    await house.say(3)
+    reading = asyncio.create_task(get(house.url))
+    await house.until(spectators=1)
+    await house.log.delete(TABLE)
+    answer = await reading
+    assert answer.ids() == house.ids()[: len(answer.ids())]
+    assert answer.names()[-1] == "end"
+    assert '"reason":"deleted"' in answer.frames[-1].data
+    assert (await get(house.url)).status == 404
+    house.last = ZERO
+    await house.write(e.TermBegan(owner="again"), CLOSED)
+    assert (await get(house.url)).ids() == house.ids()
+
+
 async def test_entries_come_as_they_are_written(house: House) -> None:
     reading = asyncio.create_task(get(house.url, until=21))
     for _ in range(10):

@@ -60,7 +60,7 @@ async def _serve(channel: Channel, outlet: Outlet, cursor: Cursor, first: bytes)
     try:
         await outlet.send(wrap(first))
         left = await channel.follow(outlet, cursor)
-        if left == "ended":
+        if left in {"ended", "deleted"}:
             await outlet.send(wrap(channel.farewell()))
         elif left in {"draining", "broken"}:
             await outlet.send(wrap(sse.encode(retry=random.randint(EARLIEST, LATEST))))

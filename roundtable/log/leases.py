@@ -1,7 +1,8 @@
 """Leases of a store that one process holds: in memory, for nobody else could have any."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -10,6 +11,10 @@ class Lease(NamedTuple):
 
     holder: str
     until: float
+
+
+# Nobody's, and so anybody's: its owner was a process that is dead.
+ABANDONED = Lease("", float("-inf"))
 
 
 class LocalLeases:
@@ -28,14 +33,25 @@ class LocalLeases:
 
     async def release(self, stream: str, holder: str) -> None:
         """As `Leases.release`."""
-        lease = self._leases.get(stream)
-        if lease is not None and lease.holder == holder:
-            del self._leases[stream]
+        self.take(stream, holder)
 
     async def abandoned(self, limit: int = 100) -> list[str]:
         """As `Leases.abandoned`."""
         now = self._clock()
-        return [stream for stream, lease in self._leases.items() if lease.until <= now][:limit]
+        return list(islice((stream for stream, lease in self._leases.items() if lease.until <= now), limit))
+
+    def abandon(self, streams: Iterable[str]) -> None:
+        """Streams that need an owner and have none."""
+        self._leases.update(dict.fromkeys(streams, ABANDONED))
+
+    def take(self, stream: str, holder: str) -> Lease | None:
+        """Release and return the lease; None when it is another's, or nobody's."""
+        lease = self._leases.get(stream)
+        return self._leases.pop(stream) if lease is not None and lease.holder == holder else None
+
+    def put_back(self, stream: str, lease: Lease) -> None:
+        """The release could not be kept; whoever has claimed the stream meanwhile has it."""
+        self._leases.setdefault(stream, lease)
 
     def forget(self, stream: str) -> None:
         """Drop the lease of a stream that was deleted, whoever holds it."""

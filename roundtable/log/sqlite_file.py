@@ -11,32 +11,20 @@ from pathlib import Path
 from typing import Literal
 
 from protocol.errors import LogDamaged, LogError, LogUnavailable
+from roundtable.log.sqlite_format import upgrade
 
 Sync = Literal["normal", "full"]
 
-# PRAGMA user_version. Raise it when an older program could misread the file.
-FORMAT = 1
+# The table that a backup has beside those of the format: a digest of all it holds.
+SEAL = "seal"
 # Only a person with an SQLite shell can make us wait: the lock keeps our own processes out. Milliseconds.
 BUSY_TIMEOUT = 5000
 # After a burst the write-ahead log shrinks back to this. Bytes.
 WAL_LIMIT = 16 * 1024 * 1024
 # Primary result codes that blame the file itself: no retry will help.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-# Entries of one stream lie side by side, in order: a page of a replay is one range scan.
-_SCHEMA = f"""
-BEGIN;
-CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE entries (
-    stream_id INTEGER NOT NULL, seq INTEGER NOT NULL, term INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (stream_id, seq)
-) WITHOUT ROWID;
-CREATE TABLE checkpoints (
-    stream_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, term INTEGER NOT NULL, body BLOB NOT NULL
-);
-PRAGMA user_version = {FORMAT};
-COMMIT;
-"""
+# Those that mean, where we write: we may not. SQLite needs to write beside the file too.
+_REFUSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 
 
 def lock(directory: Path) -> int:
@@ -81,23 +69,43 @@ def connect(path: Path, sync: Sync) -> sqlite3.Connection:
     return connection
 
 
+def look(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing in the file, which another process may be writing. SQLite needs `-wal` and
+    `-shm` beside a file that is, or may be, in use, and makes them empty if it can."""
+    uri = path.resolve().as_uri()
+    try:
+        return _look(f"{uri}?mode=ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_DIRECTORY:
+            raise
+        # No `-wal` is there, so the file is in nobody's hands, and all that was written is in it.
+        return _look(f"{uri}?immutable=1")
+
+
+def _look(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+        connection.execute("PRAGMA user_version")  # the first to touch the file
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 def prepare(path: Path, sync: Sync) -> sqlite3.Connection:
-    """Open the database for writing, made (0600) if it is new. Raises `LogUnavailable`, `LogDamaged`."""
+    """Open the database for writing, made (0600) if it is new, upgraded if it is old.
+
+    Raises `LogUnavailable` and `LogDamaged`.
+    """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same mode
         connection = connect(path, sync)
     except (OSError, sqlite3.Error) as error:
         raise translate(error, path) from error
     try:
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found > FORMAT:
-            raise LogUnavailable(
-                f"{path} was written by a newer roundtable (format {found}; this one reads {FORMAT}). "
-                "Upgrade, or choose another --data.",
-                retryable=False,
-            )
-        if not found:
-            connection.executescript(_SCHEMA)
+        upgrade(connection, path)
+        connection.execute(f"DROP TABLE IF EXISTS {SEAL}")  # what is written on is no backup any more
     except sqlite3.Error as error:
         connection.close()
         raise translate(error, path) from error
@@ -109,9 +117,13 @@ def prepare(path: Path, sync: Sync) -> sqlite3.Connection:
 
 def translate(error: OSError | sqlite3.Error, path: Path) -> LogError:
     """SQLite's error as ours, naming the file and the cause."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:  # the high bits only refine the cause
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the high bits only refine the cause
+    if code in _DAMAGE:
         return damaged(path, str(error))
-    return LogUnavailable(f"The log {path} cannot be used: {error}.")
+    cause = (isinstance(error, OSError) and error.strerror) or str(error)
+    if code in _REFUSED:
+        cause += f"; {path.parent} and the files in it must be writable"
+    return LogUnavailable(f"The log {path} cannot be used: {cause}.")
 
 
 def damaged(path: Path, found: str) -> LogDamaged:

@@ -14,10 +14,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from protocol.cursor import Cursor
+from protocol.cursor import ZERO, Cursor
 from protocol.errors import LogUnavailable
-from roundtable.log.base import Checkpoint, Record
-from roundtable.log.sqlite_file import Sync, connect, translate
+from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, Record
+from roundtable.log.sqlite_file import damaged, translate
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,18 +90,27 @@ def checkpoint(connection: sqlite3.Connection, stream: str) -> Checkpoint | None
     return row and Checkpoint(Cursor(row[0], row[1]), row[2])
 
 
+def leased(connection: sqlite3.Connection) -> list[str]:
+    """The streams that need an owner."""
+    return [name for (name,) in connection.execute("SELECT name FROM leases")]
+
+
 class Readers:
     """A pool of reading connections. Errors come out as `LogUnavailable` or `LogDamaged`."""
 
-    def __init__(self, path: Path, sync: Sync) -> None:
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
         self._path = path
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(READERS, "log-reader")
         self._closed = False
-        for _ in range(READERS):
-            connection = connect(path, sync)
-            connection.execute("PRAGMA query_only = ON")
-            self._idle.put(connection)
+        try:
+            for _ in range(READERS):
+                connection = connect()
+                self._idle.put(connection)
+                connection.execute("PRAGMA query_only = ON")
+        except sqlite3.Error as error:
+            self._release()
+            raise translate(error, path) from error
 
     async def run(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -128,5 +137,37 @@ class Readers:
         """Answer what was asked, then release the connections."""
         self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
+        self._release()
+
+    def _release(self) -> None:
         while not self._idle.empty():
             self._idle.get().close()
+
+
+class Reading:
+    """The half of an `EventLog` that only reads."""
+
+    def __init__(self, path: Path, readers: Readers) -> None:
+        self._path = path
+        self._readers = readers
+
+    async def last(self, stream: str) -> Record | None:
+        return await self._readers.run(last, stream)
+
+    async def has(self, stream: str, cursor: Cursor) -> bool:
+        return cursor == ZERO or await self._readers.run(has, stream, cursor)
+
+    async def read(
+        self, stream: str, after_seq: int, *, limit: int = 1000, max_bytes: int = MAX_BATCH_BYTES
+    ) -> list[Record]:
+        """As `EventLog.read`; a gap raises `LogDamaged`."""
+        records = await self._readers.run(page, stream, after_seq, limit, max_bytes)
+        if records is None:
+            raise damaged(self._path, f"{stream} has a gap after {after_seq}")
+        return records
+
+    async def streams(self, kind: str, *, before: str = "", limit: int = 100) -> list[str]:
+        return await self._readers.run(streams, kind, before, limit)
+
+    async def checkpoint(self, stream: str) -> Checkpoint | None:
+        return await self._readers.run(checkpoint, stream)

@@ -27,6 +27,8 @@ SELECT id, ?2, ?3, ?4 FROM streams WHERE name = ?1
 ON CONFLICT (stream_id) DO UPDATE SET seq = excluded.seq, term = excluded.term, body = excluded.body
 WHERE (excluded.term, excluded.seq) >= (term, seq)"""
 
+_LEASE = "INSERT OR IGNORE INTO leases SELECT value FROM json_each(?)"
+
 
 class Head(NamedTuple):
     """Where a stream ends."""
@@ -65,7 +67,8 @@ class Transaction:
         return "appended"
 
     def delete(self, stream: str) -> None:
-        """Remove the stream, its entries and its checkpoint."""
+        """Remove the stream, its entries, its checkpoint and its lease."""
+        self.release(stream)
         head = self._head(stream)
         if head is None:
             return
@@ -80,6 +83,14 @@ class Transaction:
         """Keep it unless a newer one is there, or the stream is gone."""
         at = checkpoint.cursor
         self._connection.execute(_KEEP_NEWEST, (stream, at.seq, at.term, checkpoint.body))
+
+    def lease(self, streams: Sequence[str]) -> None:
+        """Note that these streams need an owner, also those that do not exist yet."""
+        self._connection.execute(_LEASE, (msgspec.json.encode(streams).decode(),))
+
+    def release(self, stream: str) -> None:
+        """Note that the stream needs no owner."""
+        self._connection.execute("DELETE FROM leases WHERE name = ?", (stream,))
 
     def flush(self) -> None:
         """Hand the gathered entries to SQLite."""

@@ -19,6 +19,8 @@ T = TypeVar("T")
 MAX_GROUP = 4 * 1024 * 1024
 # What may wait to be written. Past it `submit` waits for room, and so do the tables that write. Bytes.
 MAX_WAITING = 32 * 1024 * 1024
+# What a change costs in memory beside the bodies it carries, so that many small ones are bounded too. Bytes.
+OVERHEAD = 256
 # Ends of streams kept in memory; past it all are forgotten, and read again when needed.
 MAX_HEADS = 10_000
 
@@ -35,8 +37,10 @@ class _Change(Generic[T]):
         size: int,
         committed: Callable[[T], None],
         done: asyncio.Future[T],
+        last: bool,
     ) -> None:
         self.size = size
+        self.last = last
         self._apply = apply
         self._committed = committed
         self._done = done
@@ -78,11 +82,17 @@ class Writer:
         self._thread.start()
 
     async def submit(
-        self, apply: Callable[[Transaction], T], size: int, committed: Callable[[T], None] = lambda _: None
+        self,
+        apply: Callable[[Transaction], T],
+        size: int,
+        committed: Callable[[T], None] = lambda _: None,
+        *,
+        last: bool = False,
     ) -> T:
         """Apply a change of `size` bytes and return its result once it is committed.
 
-        `committed` is called on the loop, in the order of commits, even if the caller was cancelled meanwhile.
+        `committed` is called on the loop, in the order of commits, even if the caller was cancelled meanwhile. After
+        a `last` change it is called before anyone can read what was submitted later.
         """
         while self._waiting > MAX_WAITING and not self._closed:
             self._room.clear()
@@ -91,7 +101,7 @@ class Writer:
             raise LogUnavailable(f"The log {self._path} is closed.")
         done: asyncio.Future[T] = self._loop.create_future()
         self._waiting += size
-        self._queue.put(_Change(apply, size, committed, done))
+        self._queue.put(_Change(apply, size, committed, done, last))
         return await done
 
     async def close(self) -> None:
@@ -111,7 +121,7 @@ class Writer:
     def _gather(self, first: _Change[Any]) -> list[_Change[Any]]:
         group, size = [first], first.size
         with contextlib.suppress(queue.Empty):
-            while size < MAX_GROUP:
+            while size < MAX_GROUP and not group[-1].last:
                 change = self._queue.get_nowait()
                 if change is None:
                     self._queue.put(None)  # nothing can follow it, so it stays last

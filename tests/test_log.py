@@ -18,6 +18,7 @@ from roundtable.log.batch import MAX_RECORD_BYTES
 from roundtable.log.memory import MemoryLog
 from roundtable.log.split import SplitLog
 from roundtable.log.sqlite import SqliteLog
+from tests import redis_server
 
 
 async def _memory(_: Path) -> EventLog:
@@ -33,6 +34,7 @@ async def _split(directory: Path) -> EventLog:
 
 STORES: dict[str, Callable[[Path], Awaitable[EventLog]]] = {
     "sqlite": SqliteLog.open,
+    "redis": redis_server.open_fresh,
     "memory": _memory,
     "split": _split,
 }

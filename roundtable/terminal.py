@@ -55,6 +55,11 @@ class Terminal:
                 pass  # the rest is for machines
         self._out.flush()
 
+    def end(self) -> None:
+        """Finish the line that is open, so that something else may be said."""
+        self._leave()
+        self._out.flush()
+
     def spent(self, spent: Spent) -> None:
         """The last line: what it took."""
         self._leave()

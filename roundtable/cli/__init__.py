@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from protocol.errors import CallerError, RoundtableError
 from roundtable import __version__
-from roundtable.cli import ask, models, serve
+from roundtable.cli import ask, export, models, replay, serve, watch
 from roundtable.cli.console import FAILED, INTERRUPTED, PIPE_CLOSED, USAGE, tell
 
-_COMMANDS = (serve, ask, models)
+_COMMANDS = (serve, ask, watch, replay, export, models)
 _MAIN = """\
 Language models talking at one table: everything said is kept, and can be watched, resumed and replayed.
 

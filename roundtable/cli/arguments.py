@@ -49,6 +49,16 @@ def add_redis(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--redis", metavar="URL", help="tables are there: redis://, rediss:// or unix://")
 
 
+def add_volatile(parser: argparse.ArgumentParser) -> None:
+    """`--redis-volatile`, for those who write there."""
+    parser.add_argument(
+        "--redis-volatile",
+        action="store_true",
+        default=None,
+        help="accept a Redis that may lose what it is given",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser, summary: str) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help=summary)

@@ -18,13 +18,14 @@ from roundtable.cli.console import FAILED, INTERRUPTED, PIPE_CLOSED, USAGE, tell
 
 _COMMANDS = (serve, ask, watch, replay, export, models, doctor, backup, restore, copy)
 _MAIN = """\
-Language models talking at one table: everything said is kept, and can be watched, resumed and replayed.
+Language models talking at one table: everything said is kept, and can be
+watched, resumed and replayed.
 
   roundtable serve --open     the tables in a browser
   roundtable ask "QUESTION"   one table in this terminal
   roundtable watch URL        a table on a server, as it happens
   roundtable export ID        a table as a file
-  roundtable models           who can speak here, and what is missing for the others
+  roundtable models           who can speak here, and what others lack
   roundtable doctor           whether everything is as it should be
 
 `roundtable COMMAND --help` has examples of each.

@@ -21,12 +21,13 @@ ROUNDS = 2
 _EXAMPLES = """\
 examples:
   roundtable ask "Is a hot dog a sandwich?"
-  roundtable ask --panel anthropic:claude-sonnet-5,ollama:llama3.2 "Tabs or spaces?"
-  roundtable ask --seat Ada=openai:gpt-5.4 --seat Ben=scripted:sceptic --rounds 3 "Why sleep?"
+  roundtable ask --panel openai:gpt-5.4,ollama:llama3.2 "Tabs or spaces?"
+  roundtable ask --seat Ada=openai:gpt-5.4 --seat Ben=scripted:sceptic "Why?"
   roundtable ask --off-record "Should I take the offer?"
   cat draft.md | roundtable ask --max-dollars 0.10 - >opinions.txt
 
-Without --panel and --seat the panel is made of what `roundtable models` calls usable.
+Without --panel and --seat the panel is made of what `roundtable models` calls
+usable.
 """
 
 

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  roundtable backup tables.db                        of --data, also while a server uses it
+  roundtable backup tables.db              of --data, also while it is in use
   roundtable backup --redis redis://localhost nightly.db --force
-  roundtable restore tables.db --data /srv/tables    the way back
+  roundtable restore tables.db --data /srv/tables         the way back
 
-The file is there whole or not at all, and only its owner may read it. It holds every table but those off the record.
+The file is there whole or not at all, and only its owner may read it. It holds
+every table but those off the record. A table is two streams: what happened at
+it, and what was asked of it.
 """
 
 

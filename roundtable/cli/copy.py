@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  roundtable copy ~/.local/share/roundtable redis://localhost    move to many nodes
-  roundtable copy redis://localhost /srv/tables                  and back
-  roundtable copy redis://localhost tables.db                    as `backup` does
+  roundtable copy ~/.local/share/roundtable redis://localhost
+  roundtable copy redis://localhost /srv/tables             and back
+  roundtable copy redis://localhost tables.db               as `backup` does
 
-A place is a data directory, a Redis URL, or a file whose name ends in .db. FROM may be in use, and is not changed. What
-is in TO stays as it is; a copy that was interrupted is continued by the same command.
+A place is a data directory, a Redis URL, or a file whose name ends in .db. FROM
+may be in use, and is not changed. What is in TO stays as it is; a copy that was
+interrupted is continued by the same command.
 """
 
 

@@ -24,7 +24,8 @@ examples:
   roundtable doctor --config roundtable.toml --redis redis://localhost
   roundtable doctor --json | jq '.[] | select(.state != "ok")'
 
-Exit code 1 when something must be mended; a warning is none. No secret is shown, and no vendor is called.
+Exit code 1 when something must be mended; a warning is none. No secret is
+shown, and no vendor is called.
 """
 _COLOURS = {"ok": "32", "warning": "33", "wrong": "1;31"}
 _MARKS = {"ok": "ok", "warning": "warn", "wrong": "WRONG"}

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  roundtable export 01jabcdefghjkmnp --out talk.html       to read, send and print
-  roundtable export 01jabcdefghjkmnp | less                as Markdown
-  roundtable export http://127.0.0.1:8420/t/01jabcdefghjkmnp --format jsonl --out talk.jsonl
+  roundtable export ID --out talk.html           to read, send and print
+  roundtable export ID | less                    as Markdown
+  roundtable export http://127.0.0.1:8420/t/ID --out talk.jsonl
 
-  md     for people: a play script              html   the same as one page that needs nothing else
-  json   for programs: the transcript           jsonl  every entry with its time; can be replayed
+  md      a play script, for people
+  html    the same as one page that needs nothing else
+  json    the transcript, for programs
+  jsonl   every entry with its time, which can be replayed
 
-An id is looked up in --data (or --redis), also while a server is at work there; an address is asked.
-Without --format the name of --out decides.
+An ID is looked up in --data (or --redis), also while a server is at work there;
+an address is asked. Without --format the name of --out decides.
 """
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  roundtable replay http://127.0.0.1:8420/t/01jabcdefghjkmnp --speed 4
-  roundtable replay talk.jsonl --max-gap 1            no silence longer than a second
+  roundtable replay http://127.0.0.1:8420/t/ID --speed 4
+  roundtable replay talk.jsonl --max-gap 1     no silence longer than a second
   roundtable replay talk.jsonl --after 1763675000123-42
   roundtable export ID --format jsonl | roundtable replay -
 

@@ -15,8 +15,9 @@ examples:
   roundtable restore tables.db --data /srv/tables
   roundtable restore tables.db --redis redis://localhost --merge
 
-A damaged file is refused before anything is written. Tables that are there already stay as they are, so restoring twice
-does no harm; stop a server that uses --data first. Tables that were open go on with the next start.
+A damaged file is refused before anything is written. Tables that are there
+already stay as they are, so restoring twice does no harm; stop a server that
+uses --data first. Tables that were open go on with the next start.
 """
 
 

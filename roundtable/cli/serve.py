@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  roundtable serve --open                        on this machine, and show the lobby
-  roundtable serve --port 0 --data /srv/tables   a free port; keep the tables there
-  ROUNDTABLE_SECRET=... roundtable serve --host 0.0.0.0    for others, who need the secret
+  roundtable serve --open            on this machine, and show the lobby
+  roundtable serve --port 0 --data /srv/tables
+                                     a free port; keep the tables there
+  ROUNDTABLE_SECRET=... roundtable serve --host 0.0.0.0
+                                     for others, who need the secret
 """
 
 

@@ -107,7 +107,11 @@ def _database(file: Path) -> Iterator[Finding]:
             (tables,) = connection.execute(
                 "SELECT count(*) FROM streams WHERE name GLOB 'table/*'"
             ).fetchone()
-            yield Finding("tables", "ok", f"{tables:,} tables, {console.size(file.stat().st_size)}{old}")
+            yield Finding(
+                "tables",
+                "ok",
+                f"{tables:,} table{'s' * (tables != 1)}, {console.size(file.stat().st_size)}{old}",
+            )
             yield _integrity(connection, file)
             yield from _clock(connection)
         finally:

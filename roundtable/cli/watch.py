@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  roundtable watch http://127.0.0.1:8420/t/01jabcdefghjkmnp    the page's address
-  roundtable watch 01jabcdefghjkmnp --after now                what comes from here on
-  ROUNDTABLE_SECRET=... roundtable watch https://example.org/t/01jabcdefghjkmnp
-  roundtable watch URL --json | jq -r 'select(.type=="turn.completed").text'
+  roundtable watch http://127.0.0.1:8420/t/ID    the page's address
+  roundtable watch ID --after now                what comes from here on
+  ROUNDTABLE_SECRET=... roundtable watch https://example.org/t/ID
+  roundtable watch ID --json | jq -r 'select(.type=="turn.completed").text'
 
-A lost connection is made again, and goes on where it was. Ctrl-C leaves; the table goes on.
+A lost connection is made again, and goes on where it was. Ctrl-C leaves; the
+table goes on.
 """
 
 

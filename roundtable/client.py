@@ -147,7 +147,8 @@ class Client:
         """Where the table stands now."""
         # Not HEAD, whose refusals have no words; the transcript is left unread.
         async with self._request("GET", f"{_TABLES}/{_segment(table)}") as response:
-            return Cursor.parse(response.headers.get("ETag", "").strip('"'), field="ETag")
+            tag = response.headers.get("ETag", "").removeprefix("W/")  # weak behind a proxy that compresses
+            return Cursor.parse(tag.strip('"'), field="ETag")
 
     # -- what can be asked -------------------------------------------------------------------------------------
 
@@ -157,14 +158,12 @@ class Client:
 
     async def tables(self) -> AsyncIterator[Summary]:
         """All tables, newest first, a page at a time."""
-        before = ""
+        before: str | None = ""
         while before is not None:
             path = f"{_TABLES}?limit={_PAGE}&before={quote(before, safe='')}"
             page = _decode(await self._answer("GET", path), _Page)
             for summary in page.roundtables:
                 yield summary
-            if page.next is None:
-                return
             before = page.next
 
     async def convene(
@@ -176,13 +175,15 @@ class Client:
         limits: Limits | None = None,
         then: Then = "close",
         seed: int | None = None,
+        record: bool = True,
     ) -> Convened:
         """Open a table; without a panel it is the server's default one. Raises `Invalid` naming the field.
 
         Sent once: where no answer comes, a table may have been opened.
         """
-        ask = {"topic": topic, "panel": panel, "policy": policy, "limits": limits, "then": then, "seed": seed}
-        body = {name: value for name, value in ask.items() if value is not None}
+        chosen = {"panel": panel, "limits": limits, "seed": seed, "record": None if record else False}
+        body: dict[str, Any] = {"topic": topic, "policy": policy, "then": then}
+        body |= {name: value for name, value in chosen.items() if value is not None}
         made = _decode(await self._answer("POST", _TABLES, body), _Made)
         return Convened(made.id, Cursor.parse(made.cursor, field="cursor"))
 

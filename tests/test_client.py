@@ -102,6 +102,12 @@ async def test_a_command_and_its_effect(client: Client) -> None:
         await client.command(table, commands.Pause())
 
 
+async def test_a_table_off_the_record(client: Client) -> None:
+    table, _ = await client.convene("Why?", [QUICK], limits=ONCE, record=False)
+    assert [entry async for entry in client.events(table)]
+    assert (await client.transcript(table)).record is False
+
+
 async def test_all_tables_over_several_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sdk, "_PAGE", 2)
     made = [(await client.convene(f"Why {number}?", [SLOW])).id for number in range(5)]

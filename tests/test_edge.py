@@ -12,7 +12,7 @@ from protocol.errors import Invalid
 from roundtable.config import Config
 from roundtable.edge import app, keys
 from roundtable.host import Receipt
-from roundtable.log.sqlite import SqliteLog
+from roundtable.log.split import SplitLog
 from tests.serving import JSON, QUICK, TABLES, Client, Connect, convene, frames, problem, serve, tell
 
 
@@ -264,14 +264,14 @@ async def test_not_ready_when_the_log_takes_no_writes(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = client.server.app[keys.LOG]  # type: ignore[attr-defined]
-    assert isinstance(log, SqliteLog)
+    assert isinstance(log, SplitLog)
     never = asyncio.Event()
 
     async def stuck(*_: object) -> None:
         await never.wait()
 
     monkeypatch.setattr("roundtable.edge.health.WRITE_WITHIN", 0.0)
-    monkeypatch.setattr(log, "append", stuck)
+    monkeypatch.setattr(log.durable, "append", stuck)
     assert await problem(await client.get("/readyz")) == (503, "log_unavailable", "")
     assert (await client.get("/healthz")).status == 200
 

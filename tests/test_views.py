@@ -145,8 +145,11 @@ def test_nothing_said_acts_on_the_markdown(text: str) -> None:
     assert not kinds & {"html_block", "html_inline", "link_open", "image"}
     assert [token.tag for token in tokens if token.type == "heading_open"] == ["h1", "h2", "h2"]
     assert sum(token.type == "hr" for token in tokens) == 1
-    last = [(token.type, token.content) for token in tokens if token.type in {"hr", "inline"}][-2:]
-    assert last == [("hr", ""), ("inline", "Table x, up to entry 1763675000000-12.")]  # and inside of nothing
+    last = [(token.type, token.level, token.content) for token in tokens if token.type in {"hr", "inline"}][
+        -2:
+    ]
+    # Inside of nothing that was opened above: level 1 is that of a paragraph's text.
+    assert last == [("hr", 0, ""), ("inline", 1, "Table x, up to entry 1763675000000-12.")]
 
 
 class Structure(HTMLParser):
@@ -203,6 +206,7 @@ def test_a_long_topic_has_a_short_title() -> None:
     assert len(text.splitlines()[0]) < 130
     assert f"> {topic.strip()}" in text
     assert words.title("a\n b") == "a b"
+    assert words.title("\u306a" * 200) == "\u306a" * 120 + " \u2026"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ def title(topic: str) -> str:
     line = " ".join(topic.split())
     if len(line) <= _LONGEST_TITLE:
         return line
-    return line[:_LONGEST_TITLE].rpartition(" ")[0] + " \u2026"
+    cut = line[:_LONGEST_TITLE]
+    return f"{cut.rpartition(' ')[0] or cut} \u2026"  # not every script has blanks
 
 
 def status(t: Transcript) -> str:
@@ -73,10 +74,8 @@ def offset(seconds: float) -> str:
 
 def end_of(turn: Turn) -> str:
     """How a turn ended, where that is not its own full stop; empty otherwise."""
-    who, kept = (
-        turn.panelist,
-        " What was said stays on record; the others are not shown it." if turn.text else "",
-    )
+    who = turn.panelist
+    kept = " What was said stays on record; the others are not shown it." if turn.text else ""
     match turn.status:
         case "failed" if turn.error is not None:
             return f"{who} failed: {turn.error.detail or turn.error.code}{kept}"

@@ -79,8 +79,10 @@ def _replay(args: argparse.Namespace) -> int:
 
     with _opened(args.source) as file:
         records = _after(recording.read(file), args.after)
-        play(records, Tempo(args.speed, args.max_gap), _lines() if args.json else words)
-    terminal.end()
+        try:
+            play(records, Tempo(args.speed, args.max_gap), _lines() if args.json else words)
+        finally:
+            terminal.end()
     return 0
 
 

@@ -23,7 +23,7 @@ from roundtable.edge.health import Health
 from roundtable.edge.limits import Limits
 from roundtable.edge.tables import Tables
 from roundtable.host import Host
-from roundtable.log.sqlite import SqliteLog
+from roundtable.log.opening import open_log
 from roundtable.signals import stop_on
 
 # Seconds the loop may hold the interpreter before the log's thread gets it. With Python's 5 ms a busy loop made an
@@ -119,7 +119,8 @@ def _url(host: str, port: int) -> str:
 
 
 async def _log(app: web.Application) -> AsyncIterator[None]:
-    log = app[keys.LOG] = await SqliteLog.open(app[keys.CONFIG].data)
+    config = app[keys.CONFIG]
+    log = app[keys.LOG] = await open_log(config.data, config.redis, volatile=config.redis_volatile)
     yield
     await log.close()
 

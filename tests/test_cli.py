@@ -202,6 +202,14 @@ def test_a_question_from_a_pipe_and_the_log_as_json(run: Run) -> None:
     assert entries[-1]["type"] == "table.closed"
 
 
+def test_off_the_record_nothing_is_kept(run: Run, tmp_path: Path) -> None:
+    done = run("ask", "Why?", "--panel", QUICK, "--rounds", "1", "--off-record")
+    assert done.returncode == 0
+    assert "This is scripted:x" in done.stdout
+    assert done.stderr == "roundtable: the table was off the record: nothing of it is kept\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_question_that_is_no_text(run: Run) -> None:
     done = run("ask", "-", stdin=b"\xff\xfe")
     assert done.returncode == 2

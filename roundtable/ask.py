@@ -23,7 +23,9 @@ from roundtable.config import Config
 from roundtable.convening import AskedLimits, AskedSeat, Convene
 from roundtable.host import Host, stream
 from roundtable.log.base import EventLog, Record
+from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
+from roundtable.log.split import SplitLog
 from roundtable.signals import stop_on
 
 # Seconds for a table to close when asked: whoever speaks is cut at once, then two appends.
@@ -39,6 +41,7 @@ class Question(NamedTuple):
     seats: Sequence[tuple[str, str]]
     max_rounds: int
     max_dollars: float | None
+    record: bool = True
 
 
 class Held(NamedTuple):
@@ -56,7 +59,7 @@ async def hold(config: Config, question: Question, show: Show) -> Held:
     """
     stop = stop_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     async with AsyncExitStack() as stack:
-        log = await open_log(config.data)
+        log = await open_log(config.data) if question.record else _nowhere()
         stack.push_async_callback(log.close)
         catalog = Catalog(os.environ, config.providers, model_folders=config.model_folders)
         stack.push_async_callback(catalog.close)
@@ -79,10 +82,15 @@ async def hold(config: Config, question: Question, show: Show) -> Held:
         return Held(table, transcript, stop.is_set())
 
 
+def _nowhere() -> EventLog:
+    """Off the record no directory is needed, so none is locked: a server may be using it."""
+    return SplitLog(MemoryLog(), MemoryLog())
+
+
 def _convene(question: Question) -> Convene:
     limits = AskedLimits(max_rounds=question.max_rounds, max_dollars=question.max_dollars)
     panel = [AskedSeat(name, model) for name, model in question.seats]
-    return Convene(question.topic, panel or msgspec.UNSET, limits=limits)
+    return Convene(question.topic, panel or msgspec.UNSET, limits=limits, record=question.record)
 
 
 async def _read(log: EventLog, table: str, transcript: Transcript, show: Show) -> None:

@@ -6,6 +6,7 @@ from typing import TextIO
 from protocol import events as e
 from protocol.messages import Panelist
 from protocol.transcript import Spent
+from protocol.views import words
 
 INDENT = "  "
 # A line longer than this is hard to read, however wide the screen (Bringhurst: 66 characters, 75 at most).
@@ -13,22 +14,6 @@ MEASURE = 76
 # ANSI colours for seats; red is kept for failures, white and black are somebody's background.
 _SEATS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
 _BOLD, _DIM, _RED = 1, 2, 31
-
-_STOPPED = {
-    "length": "cut off at the token limit",
-    "refusal": "the model refused to go on",
-    "content_filter": "cut off by the provider's content filter",
-    "tool_calls": "wanted to call a tool, and there is none",
-}
-_REASONS = {
-    "command": "ended on request",
-    "max_turns": "the limit on turns is reached",
-    "max_rounds": "the last round is over",
-    "max_tokens": "the limit on tokens is reached",
-    "max_seconds": "the time is up",
-    "max_dollars": "the money is spent",
-    "no_panelists": "nobody is left to speak",
-}
 
 
 class Terminal:
@@ -63,17 +48,22 @@ class Terminal:
                 self._name(event.author or "Someone", _BOLD)
                 self._paragraph(event.text)
             case e.TableClosed():
-                self._note(f"The table is closed: {_REASONS.get(event.reason, event.reason)}. {event.detail}")
+                self._note(
+                    f"The table is closed: {words.REASONS.get(event.reason, event.reason)}. {event.detail}"
+                )
             case _:
                 pass  # the rest is for machines
+        self._out.flush()
+
+    def end(self) -> None:
+        """Finish the line that is open, so that something else may be said."""
+        self._leave()
         self._out.flush()
 
     def spent(self, spent: Spent) -> None:
         """The last line: what it took."""
         self._leave()
-        turns = f"{spent.turns} turn{'' if spent.turns == 1 else 's'}"
-        tokens = f"{spent.tokens_in:,} tokens read, {spent.tokens_out:,} written"
-        self._note(f"{turns}, {tokens}, {_price(spent)}.")
+        self._note(words.spent(spent))
         self._out.flush()
 
     def _opened(self, topic: str, panel: list[Panelist]) -> None:
@@ -92,8 +82,8 @@ class Terminal:
                 self._note(f"{event.panelist} was cut short.")
             case e.TurnCompleted(text=""):
                 self._note(f"{event.panelist} said nothing.")
-            case e.TurnCompleted(stop_reason=reason) if reason in _STOPPED:
-                self._note(f"{event.panelist}: {_STOPPED[reason]}.")
+            case e.TurnCompleted(stop_reason=reason) if reason in words.STOPPED:
+                self._note(f"{event.panelist}: {words.STOPPED[reason]}.")
             case _:
                 self._leave()
 
@@ -198,10 +188,3 @@ def _cells(letter: str) -> int:
 
 def _plain(text: str) -> str:
     return "".join(letter for letter in text if unicodedata.category(letter) != "Cc")
-
-
-def _price(spent: Spent) -> str:
-    if spent.unpriced and not spent.dollars:
-        return "price unknown"
-    digits = 4 if 0 < spent.dollars < 0.1 else 2
-    return f"{'at least ' if spent.unpriced else ''}${spent.dollars:.{digits}f}"

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from roundtable import cli
+
 ROOT = Path(__file__).parent.parent
 # A voice without a script says one short line; one of the demo speaks for ten seconds and more.
 QUICK, SLOW = "scripted:x", "scripted:pragmatist"
@@ -85,12 +87,35 @@ def post(url: str, **body: object) -> bytes:
 
 def test_it_says_what_it_can_do(run: Run) -> None:
     assert run("--version").stdout == "roundtable 0.1.0\n"
-    for command in ("serve", "ask", "models"):
-        assert command in run("--help").stdout
-        assert run(command, "--help").returncode == 0
+    everything = run("--help").stdout
+    for command in (
+        "serve",
+        "ask",
+        "watch",
+        "replay",
+        "export",
+        "models",
+        "doctor",
+        "backup",
+        "restore",
+        "copy",
+    ):
+        assert f"\n    {command} " in everything
     nothing = run()
     assert (nothing.returncode, nothing.stdout) == (2, "")
     assert "roundtable ask" in nothing.stderr
+
+
+@pytest.mark.parametrize("command", [module.__name__.rpartition(".")[2] for module in cli._COMMANDS])
+def test_each_command_has_examples_in_eighty_columns(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([command, "--help"])
+    told = capsys.readouterr().out
+    assert f"  roundtable {command}" in told
+    assert max(map(len, told.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -175,6 +200,14 @@ def test_a_question_from_a_pipe_and_the_log_as_json(run: Run) -> None:
     assert entries[1]["type"] == "table.opened"
     assert entries[1]["topic"] == "Warum? \u2028 🦆"
     assert entries[-1]["type"] == "table.closed"
+
+
+def test_off_the_record_nothing_is_kept(run: Run, tmp_path: Path) -> None:
+    done = run("ask", "Why?", "--panel", QUICK, "--rounds", "1", "--off-record")
+    assert done.returncode == 0
+    assert "This is scripted:x" in done.stdout
+    assert done.stderr == "roundtable: the table was off the record: nothing of it is kept\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_question_that_is_no_text(run: Run) -> None:

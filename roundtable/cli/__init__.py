@@ -13,16 +13,22 @@ from collections.abc import Sequence
 
 from protocol.errors import CallerError, RoundtableError
 from roundtable import __version__
-from roundtable.cli import ask, models, serve
+from roundtable.cli import ask, backup, copy, doctor, export, models, replay, restore, serve, watch
 from roundtable.cli.console import FAILED, INTERRUPTED, PIPE_CLOSED, USAGE, tell
 
-_COMMANDS = (serve, ask, models)
+_COMMANDS = (serve, ask, watch, replay, export, models, doctor, backup, restore, copy)
 _MAIN = """\
-Language models talking at one table: everything said is kept, and can be watched, resumed and replayed.
+Language models talking at one table: everything said is kept, and can be
+watched, resumed and replayed.
 
   roundtable serve --open     the tables in a browser
   roundtable ask "QUESTION"   one table in this terminal
-  roundtable models           who can speak here, and what is missing for the others
+  roundtable watch URL        a table on a server, as it happens
+  roundtable export ID        a table as a file
+  roundtable models           who can speak here, and what others lack
+  roundtable doctor           whether everything is as it should be
+
+`roundtable COMMAND --help` has examples of each.
 """
 
 

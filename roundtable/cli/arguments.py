@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from protocol.cursor import Cursor
+from protocol.errors import Invalid
 from roundtable.config import Config, load
 
 if TYPE_CHECKING:
@@ -42,6 +44,29 @@ def settings(args: argparse.Namespace, **flags: Any) -> Config:
     return load(args.config, {"data": args.data, **flags}, os.environ)
 
 
+def add_redis(parser: argparse.ArgumentParser) -> None:
+    """`--redis`, for `settings`."""
+    parser.add_argument("--redis", metavar="URL", help="tables are there: redis://, rediss:// or unix://")
+
+
+def add_volatile(parser: argparse.ArgumentParser) -> None:
+    """`--redis-volatile`, for those who write there."""
+    parser.add_argument(
+        "--redis-volatile",
+        action="store_true",
+        default=None,
+        help="accept a Redis that may lose what it is given",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser, summary: str) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help=summary)
+
+
+def cursor(text: str) -> Cursor:
+    """The type of an argument that is a cursor."""
+    try:
+        return Cursor.parse(text)
+    except Invalid as error:
+        raise argparse.ArgumentTypeError(error.detail) from error

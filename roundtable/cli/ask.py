@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from protocol import codec
 from protocol.errors import Invalid
+from roundtable import exporting
 from roundtable.cli import arguments, console
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ ROUNDS = 2
 _EXAMPLES = """\
 examples:
   roundtable ask "Is a hot dog a sandwich?"
-  roundtable ask --panel anthropic:claude-sonnet-5,ollama:llama3.2 "Tabs or spaces?"
-  roundtable ask --seat Ada=openai:gpt-5.4 --seat Ben=scripted:sceptic --rounds 3 "Why sleep?"
+  roundtable ask --panel openai:gpt-5.4,ollama:llama3.2 "Tabs or spaces?"
+  roundtable ask --seat Ada=openai:gpt-5.4 --seat Ben=scripted:sceptic "Why?"
+  roundtable ask --off-record "Should I take the offer?"
   cat draft.md | roundtable ask --max-dollars 0.10 - >opinions.txt
 
-Without --panel and --seat the panel is made of what `roundtable models` calls usable.
+Without --panel and --seat the panel is made of what `roundtable models` calls
+usable.
 """
 
 
@@ -48,6 +51,7 @@ def add(commands: "Commands") -> None:
     parser.add_argument(
         "--max-dollars", metavar="X", type=float, help="end the table when it has cost so much"
     )
+    parser.add_argument("--off-record", action="store_true", help="keep nothing of it on this machine")
     arguments.add_json(parser, "the entries of the log, one JSON object a line")
 
 
@@ -56,12 +60,12 @@ def _ask(args: argparse.Namespace) -> int:
 
     config = arguments.settings(args)
     seats = [*args.seat, *_seats(args.panel)]
-    question = ask.Question(_topic(args.question), seats, args.rounds, args.max_dollars)
+    question = ask.Question(_topic(args.question), seats, args.rounds, args.max_dollars, not args.off_record)
     terminal = console.terminal()
 
     def show(record: "Record") -> None:
         if args.json:
-            print(console.line(record), flush=True)
+            print(exporting.line(record).decode(), flush=True)
         else:
             terminal.show(codec.decode_body(*record).event)
 
@@ -72,9 +76,11 @@ def _ask(args: argparse.Namespace) -> int:
         console.tell(
             "these were scripted voices, for no model can be used here; `roundtable models` says why"
         )
-    console.tell(
-        f"the table is kept: `roundtable serve --data {shlex.quote(str(config.data))}` has it at /t/{held.table}"
-    )
+    if args.off_record:
+        console.tell("the table was off the record: nothing of it is kept")
+    else:
+        data = shlex.quote(str(config.data))
+        console.tell(f"the table is kept: `roundtable serve --data {data}` has it at /t/{held.table}")
     if held.interrupted:
         return console.INTERRUPTED
     return 0 if any(turn.status == "completed" for turn in held.transcript.turns) else console.FAILED

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from providers.survey import ProviderStatus
     from roundtable.cli.arguments import Commands
 
+_EXAMPLES = """\
+examples:
+  roundtable models
+  roundtable models --json | jq -r '.[] | select(.usable).name'
+"""
+
 
 def add(commands: "Commands") -> None:
     """Its arguments."""
     summary = "show who can speak here, and what is missing for the others"
-    parser = arguments.command(commands, "models", _models, summary)
+    parser = arguments.command(commands, "models", _models, summary, _EXAMPLES)
     arguments.add_settings(parser)
     arguments.add_json(parser, "for programs")
 

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  roundtable serve --open                        on this machine, and show the lobby
-  roundtable serve --port 0 --data /srv/tables   a free port; keep the tables there
-  ROUNDTABLE_SECRET=... roundtable serve --host 0.0.0.0    for others, who need the secret
-  roundtable serve --redis unix:///run/redis.sock --workers 4   many processes, here or on other machines
+  roundtable serve --open            on this machine, and show the lobby
+  roundtable serve --port 0 --data /srv/tables
+                                     a free port; keep the tables there
+  ROUNDTABLE_SECRET=... roundtable serve --host 0.0.0.0
+                                     for others, who need the secret
+  roundtable serve --redis unix:///run/redis.sock --workers 4
+                                     many processes, here or elsewhere
 
-With --redis the tables are kept there, any node serves any of them, and when one dies another goes on. A URL with a
-password is better set as ROUNDTABLE_REDIS, where no list of processes shows it.
+With --redis the tables are kept there, any node serves any of them, and when
+one dies another goes on. A URL with a password is better set as
+ROUNDTABLE_REDIS, where no list of processes shows it.
 """
 
 

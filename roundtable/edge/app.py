@@ -17,7 +17,7 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.broadcast import Broadcast
 from roundtable.config import Config
-from roundtable.edge import keys, limits, models, page, problems, sse
+from roundtable.edge import export, keys, limits, models, page, problems, sse
 from roundtable.edge.auth import Door
 from roundtable.edge.health import Health
 from roundtable.edge.limits import Limits
@@ -70,6 +70,7 @@ def build(config: Config) -> web.Application:
             web.get(f"{table}/events", bounds.stream(sse.events), allow_head=False),
             web.get(f"{table}/ws", bounds.stream(sockets.table), allow_head=False),
             web.get(f"{table}/replay", bounds.stream(Replays(sockets).replay), allow_head=False),
+            web.get(f"{table}/export", export.export, allow_head=False),
             web.post(f"{table}/commands", tables.command),
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),

@@ -1,0 +1,88 @@
+"""A Transcript as Markdown, set like a play.
+
+What was said is untrusted, so nothing of it acts on the document: it stands in block quotes, code in fences that we
+make, and in prose the signs that begin HTML, links, images, headings and rules are escaped. Emphasis and lists stay.
+"""
+
+import re
+
+from protocol.transcript import Transcript
+from protocol.views import words
+from protocol.views.play import Block, Round, Speech, blocks, plain, play
+
+_CODE = re.compile(r"(?<!`)(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")
+# Inside a line: what begins an escape, code, a link or image, HTML or an autolink, a character reference.
+_ACTIVE = re.compile(r"[\\`\[\]]|<(?=[A-Za-z/!?])|&(?=#?[A-Za-z0-9]+;)")
+# At its start, be it in a list: a heading; a fence; a rule, or the underline that makes a heading of the line above.
+_OPENING = re.compile(
+    r"^((?:[ \t>]|[-+*][ \t]|[0-9]{1,9}[.)][ \t])*)(#|~{3}|[-=*_][ \t\-=*_]*$)", re.MULTILINE
+)
+_ALL = re.compile(r"[\\`*_\[\]<>&#|~!]")
+_REFERENCES = {"<": "&lt;", "&": "&amp;", ">": "&gt;"}
+
+
+def markdown(t: Transcript) -> str:
+    """The document. It ends with a line feed."""
+    parts = [f"# {_inline(words.title(t.topic))}"]
+    if words.title(t.topic) != t.topic.strip():
+        parts.append(_quote(t.topic))
+    parts += [_facts(t), "## Panel", "\n".join(_seats(t))]
+    for line in play(t):
+        match line:
+            case Round():
+                parts.append(f"## Round {line.number}")
+            case Speech():
+                parts += _speech(line)
+    parts += ["---", f"Table {_inline(t.table)}, up to entry {t.cursor}."]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(t: Transcript) -> str:
+    return f"{words.moment(t.opened_at)}. {_inline(words.status(t))} {words.spent(t.spent)}"
+
+
+def _seats(t: Transcript) -> list[str]:
+    return [
+        f"- **{_inline(each.name)}**, {_inline(each.model)}"
+        + (f". {_inline(each.persona)}" if each.persona else "")
+        for each in t.panel
+    ]
+
+
+def _speech(speech: Speech) -> list[str]:
+    aside = f", {_inline(speech.aside)}" if speech.aside and speech.seat is None else ""
+    head = f"**{_inline(speech.name)}**{aside} ({speech.offset})"
+    said = [_quote(speech.text)] if speech.text.strip() else []
+    return [head, *said, *([f"*{_inline(speech.note)}*"] if speech.note else [])]
+
+
+def _inline(text: str) -> str:
+    """Text on one line, with no sign left that means anything."""
+    return _ALL.sub(lambda sign: _REFERENCES.get(sign[0], f"\\{sign[0]}"), " ".join(plain(text).split()))
+
+
+def _quote(text: str) -> str:
+    quoted = "\n\n".join(
+        _code(block) if block.language is not None else _prose(block.text) for block in blocks(text)
+    )
+    return "\n".join(f"> {line}" if line else ">" for line in quoted.split("\n"))
+
+
+def _code(block: Block) -> str:
+    longest = max(map(len, re.findall(r"`+", block.text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{block.language}\n{block.text}\n{fence}"
+
+
+def _prose(text: str) -> str:
+    """Prose with the code in its lines kept as code: we make its marks, so they cannot be read otherwise."""
+    parts, end = [], 0
+    for match in _CODE.finditer(text):
+        parts += [_escaped(text[end : match.start()]), match[0]]
+        end = match.end()
+    parts.append(_escaped(text[end:]))
+    return _OPENING.sub(lambda sign: f"{sign[1]}\\{sign[2]}", "".join(parts))
+
+
+def _escaped(text: str) -> str:
+    return _ACTIVE.sub(lambda sign: _REFERENCES.get(sign[0], f"\\{sign[0]}"), text)

@@ -1,0 +1,50 @@
+"""Commands that talk to a server: its address, the secret, and what to do when it asks for one."""
+
+import argparse
+import os
+import shlex
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from protocol.errors import CallerError
+from roundtable import addresses
+from roundtable.cli import console
+
+if TYPE_CHECKING:
+    from roundtable.client import Client
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def add_server(parser: argparse.ArgumentParser) -> None:
+    """`--server`, for those who name a table by its id."""
+    parser.add_argument(
+        "--server", metavar="URL", default=addresses.HERE, help=f"(default: {addresses.HERE})"
+    )
+
+
+@asynccontextmanager
+async def client(server: str, link: Callable[[str], None] = lambda _: None) -> "AsyncIterator[Client]":
+    """A client with the secret of ROUNDTABLE_SECRET: an argument would stand in the list of processes."""
+    from roundtable.client import Client  # noqa: PLC0415 - aiohttp takes a while
+
+    secret = os.environ.get("ROUNDTABLE_SECRET", "")
+    host = urlsplit(server).hostname or ""
+    if secret and server.startswith("http:") and host not in _LOOPBACK:
+        console.tell(f"the secret goes to {host} unencrypted; use https:// where the server has it")
+    try:
+        async with Client(server, secret=secret, patience=None, link=link) as made:
+            yield made
+    except CallerError as error:
+        if error.code == "unauthorized" and not secret:
+            raise CallerError(
+                "This server asks for its secret: set ROUNDTABLE_SECRET.", code=error.code
+            ) from error
+        raise
+
+
+def again(*words: str) -> str:
+    """A command to be typed."""
+    return f"`roundtable {shlex.join(words)}`"

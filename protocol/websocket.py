@@ -3,12 +3,8 @@
 Source: RFC 6455, section 5. What clients send is read by aiohttp, in the edge.
 """
 
-_TEXT, _CLOSE, _PING, _PONG = (
-    0x81,
-    0x88,
-    0x89,
-    0x8A,
-)  # with the bit that says: this frame is the whole message
+# With the bit that says: this frame is the whole message.
+_TEXT, _CLOSE, _PING, _PONG = 0x81, 0x88, 0x89, 0x8A
 # A control frame carries at most this much (section 5.5); a close frame spends two of it on its code. Bytes.
 MAX_CONTROL = 125
 

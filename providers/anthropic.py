@@ -12,8 +12,8 @@ import httpx2
 
 from providers.base import Request
 from providers.connection import TIMEOUT, settings
-from providers.messages_api import Reply
-from providers.options import read_messages
+from providers.messages_api import MessagesAnswer
+from providers.messages_options import read_messages
 from providers.presets import Preset
 from providers.server import Errors, ModelServer
 
@@ -36,7 +36,7 @@ class _Foreign(anthropic.AsyncAnthropic):
 class AnthropicProvider(ModelServer[anthropic.AsyncAnthropic]):
     """One server of this dialect."""
 
-    reader = Reply
+    reader = MessagesAnswer
 
     def __init__(self, preset: Preset, key: str = "", *, now: Callable[[], float] = time.time) -> None:
         client = (anthropic.AsyncAnthropic if preset.name == "anthropic" else _Foreign)(

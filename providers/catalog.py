@@ -25,7 +25,7 @@ from providers.openai_client import OpenAIServer
 from providers.placement import Custom, find_key, place
 from providers.presets import Dialect, Preset
 from providers.responses import ResponsesProvider
-from providers.scripted import ScriptedProvider, check_options
+from providers.scripted import ScriptedProvider
 from providers.survey import ProviderStatus
 
 ENTRY_POINTS = "roundtable.providers"
@@ -49,9 +49,8 @@ class Checks(Protocol):
 class Catalog:
     """All providers by name, each constructed once, when first asked for.
 
-    `ready` are constructed already; others come from the presets, from `custom`, and from the entry points of other
-    packages, whose factories take the environment. `llama` finds its files in `model_folders`. `clock` (seconds) ages
-    the survey.
+    They come from the presets, from `custom`, and from the entry points of other packages, whose factories take the
+    environment. `llama` finds its files in `model_folders`. `clock` (seconds) ages the survey.
     """
 
     def __init__(
@@ -60,7 +59,6 @@ class Catalog:
         custom: Mapping[str, Custom] | None = None,
         *,
         model_folders: Sequence[Path] = (),
-        ready: Mapping[str, Provider] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._environ = environ
@@ -72,11 +70,9 @@ class Catalog:
         self._installed: dict[str, EntryPoint] = {
             found.name: found for found in entry_points(group=ENTRY_POINTS) if found.name not in self._presets
         }
-        self._llama = LlamaProvider(model_folders, environ)
         self._providers: dict[str, Provider] = {
-            "llama": self._llama,
+            "llama": LlamaProvider(model_folders, environ),
             "scripted": ScriptedProvider(),
-            **(ready or {}),
         }
         self._lock = asyncio.Lock()
         self._surveyed: tuple[float, list[ProviderStatus]] | None = None
@@ -99,9 +95,7 @@ class Catalog:
     def check(self, panelist: Panelist) -> None:
         """Raises `Invalid`, naming the field, when it is known beforehand that a panelist cannot speak."""
         provider, _ = self.resolve(panelist.model)
-        if isinstance(provider, ScriptedProvider):
-            check_options(panelist.options)
-        elif isinstance(provider, Checks):
+        if isinstance(provider, Checks):
             provider.check(panelist.options)
 
     async def survey(self) -> list[ProviderStatus]:
@@ -110,13 +104,8 @@ class Catalog:
             now = self._clock()
             if self._surveyed is None or now - self._surveyed[0] >= SURVEY_KEEPS:
                 found = await asyncio.gather(*map(self._status, self._presets))
-                others = map(self._status_of_other, [*sorted(self._installed), "scripted"])
-                files = (
-                    [survey.files(llama)]
-                    if isinstance(llama := self._providers["llama"], LlamaProvider)
-                    else []
-                )
-                self._surveyed = now, [*found, *files, *others]
+                others = map(self._status_of_other, ["llama", *sorted(self._installed), "scripted"])
+                self._surveyed = now, [*found, *others]
             return self._surveyed[1]
 
     def default_panel(self, surveyed: Sequence[ProviderStatus], language: str = "en") -> list[Panelist]:
@@ -186,6 +175,8 @@ class Catalog:
             provider = self._provider(name)
         except Invalid as error:
             return ProviderStatus(name, name, False, False, "", error.detail)
+        if isinstance(provider, LlamaProvider):
+            return survey.files(provider)
         return ProviderStatus(name, name.title(), True, provider.local, provider.destination, "Installed")
 
 

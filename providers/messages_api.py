@@ -76,7 +76,7 @@ _STOPS: dict[str, StopReason] = {
 }
 
 
-class Reply(Answer):
+class MessagesAnswer(Answer):
     """One answer. It is over with `message_stop`."""
 
     def __init__(self, failures: Failures, model: str) -> None:

@@ -1,19 +1,20 @@
-"""The Chat Completions dialect: the request. What comes back is read by `chat.py`."""
+"""The Chat Completions dialect: the request. What comes back is read by `chat_api.py`."""
 
 from typing import Any
 
 import httpx2
 
 from providers.base import Request
-from providers.chat import Completion
+from providers.chat_api import ChatAnswer
 from providers.openai_client import OpenAIServer
-from providers.options import read_chat
+from providers.openai_options import read_chat
+from providers.options import least
 
 
 class OpenAIProvider(OpenAIServer):
     """One server of this dialect: OpenAI's own, or one of the many compatible ones."""
 
-    reader = Completion
+    reader = ChatAnswer
 
     def check(self, options: dict[str, Any]) -> None:
         read_chat(options)
@@ -27,9 +28,9 @@ class OpenAIProvider(OpenAIServer):
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = read_chat(request.options).body()
-        limits = [limit for limit in (request.max_tokens, body.pop("max_tokens", None)) if limit is not None]
-        if limits:
-            body[self._preset.limit] = min(limits)
+        limit = least(request.max_tokens, body.pop("max_tokens", None))
+        if limit is not None:
+            body[self._preset.limit] = limit
         if "seed" in body:
             body[self._preset.seed] = body.pop("seed")
         if self._preset.stream_options:

@@ -6,8 +6,9 @@ import httpx2
 
 from providers.base import Request
 from providers.openai_client import OpenAIServer
-from providers.options import read_responses
-from providers.responses_api import ResponseEvents
+from providers.openai_options import read_responses
+from providers.options import least
+from providers.responses_api import ResponsesAnswer
 
 # The API refuses a lower limit: "integer below minimum value". A few tokens more do less harm than no turn.
 LEAST_TOKENS = 16
@@ -16,7 +17,7 @@ LEAST_TOKENS = 16
 class ResponsesProvider(OpenAIServer):
     """One server of this dialect. Nothing is stored there: whoever runs the table keeps the conversation."""
 
-    reader = ResponseEvents
+    reader = ResponsesAnswer
 
     def check(self, options: dict[str, Any]) -> None:
         read_responses(options)
@@ -31,9 +32,9 @@ class ResponsesProvider(OpenAIServer):
 
 def _body(request: Request) -> dict[str, Any]:
     body = read_responses(request.options).body()
-    limits = [limit for limit in (request.max_tokens, body.pop("max_tokens", None)) if limit is not None]
-    if limits:
-        body["max_output_tokens"] = max(LEAST_TOKENS, min(limits))
+    limit = least(request.max_tokens, body.pop("max_tokens", None))
+    if limit is not None:
+        body["max_output_tokens"] = max(LEAST_TOKENS, limit)
     if request.system:
         body["instructions"] = request.system
     said = [{"role": message.role, "content": message.text} for message in request.messages]

@@ -84,7 +84,7 @@ _KNOWN = {*_WORDS, _ARGUMENTS, *_ITEMS, *_LAST}
 _INCOMPLETE: dict[str | None, StopReason] = {"content_filter": "content_filter"}
 
 
-class ResponseEvents(Answer):
+class ResponsesAnswer(Answer):
     """One answer. It is over with `response.completed`, `response.incomplete` or `response.failed`; nothing else ends
     it well."""
 
@@ -161,10 +161,8 @@ class ResponseEvents(Answer):
 
 def _count(usage: _Usage) -> Usage:
     asked, answered = usage.input_tokens or 0, usage.output_tokens or 0
-    read, thought = (
-        usage.input_tokens_details or _InputDetails(),
-        usage.output_tokens_details or _OutputDetails(),
-    )
+    read = usage.input_tokens_details or _InputDetails()
+    thought = usage.output_tokens_details or _OutputDetails()
     return Usage(
         asked,
         answered,

@@ -17,7 +17,8 @@ from protocol.errors import Invalid, ProviderError
 from protocol.messages import StopReason, Usage
 from providers import demo
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
-from providers.options import read
+from providers.failures import RETRYABLE
+from providers.options import least, read
 
 PLAIN_RATE = 20.0  # tokens per second of an ordinary script: about what a mid-sized hosted model does
 DEMO_RATE = 10.0  # words per second: quick reading, slow enough to watch the light pass from seat to seat
@@ -35,7 +36,6 @@ Code = Literal[
     "auth", "model_not_found", "rate_limited", "quota", "unavailable", "bad_request", "context_overflow",
     "content_filter", "timeout", "connection", "malformed", "not_configured",
 ]  # fmt: skip
-_RETRYABLE = ("rate_limited", "unavailable", "timeout", "connection")
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -114,6 +114,10 @@ class ScriptedProvider:
         self._clock = clock or LoopClock()
         self._closed = asyncio.Event()
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raises `Invalid`, naming the option, when it is unknown or wrong."""
+        read_options(options)
+
     async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
         """Play one turn. Deadlines are absolute, so a slow reader shifts no later word."""
         options = _asked(request)
@@ -155,7 +159,7 @@ class ScriptedProvider:
             await self._closed.wait()
             await self._wait(0)
         code = options.error or "unavailable"
-        retryable = code in _RETRYABLE if options.retryable is None else options.retryable
+        retryable = code in RETRYABLE if options.retryable is None else options.retryable
         return ProviderError(
             f"The script fails here, as it was told to: {code} after {at} tokens.",
             code=code,
@@ -164,8 +168,8 @@ class ScriptedProvider:
         )
 
 
-def check_options(options: Mapping[str, Any]) -> Options:
-    """Read a panelist's options; raises `Invalid` naming the one that is unknown or wrong."""
+def read_options(options: Mapping[str, Any]) -> Options:
+    """The options; raises `Invalid` naming the one that is unknown or wrong."""
     asked = read(dict(options), Options)
     if asked.text is not None and asked.lines is not None:
         raise Invalid("A script has either `text` or `lines`, not both.", field="options.lines")
@@ -174,7 +178,7 @@ def check_options(options: Mapping[str, Any]) -> Options:
 
 def _asked(request: Request) -> Options:
     try:
-        return check_options(request.options)
+        return read_options(request.options)
     except Invalid as error:
         raise ProviderError(f"{error.field}: {error.detail}", code="bad_request", retryable=False) from error
 
@@ -192,9 +196,9 @@ def _spoken(request: Request, options: Options, turn: int) -> tuple[list[str], S
     else:
         text = f"This is scripted:{request.model[:60]}, a voice without a script. No model is running."
     tokens: list[str] = _TOKEN.findall(text)
-    limits = [limit for limit in (request.max_tokens, options.max_tokens) if limit is not None]
-    if limits and min(limits) < len(tokens):
-        return tokens[: min(limits)], "length"
+    limit = least(request.max_tokens, options.max_tokens)
+    if limit is not None and limit < len(tokens):
+        return tokens[:limit], "length"
     return tokens, options.stop_reason or ("tool_calls" if options.tool else "end")
 
 

@@ -13,7 +13,7 @@ LONGEST_TOLD = 60.0
 
 
 class Backoff:
-    """The waits of one reader. `random` is for tests."""
+    """The waits of one reader; `chance` is what they are drawn from."""
 
     def __init__(self, chance: random.Random | None = None) -> None:
         self._chance = chance or random.Random()

@@ -22,9 +22,7 @@ class SpeakerGuard:
         self._plain = [f"{name}:" for name in others]
         self._held = ""
         self._line_start = True
-        self._after_label = (
-            True  # white space here is left out: at the very start, and behind a stripped label
-        )
+        self._after_label = True  # white space is left out there, and at the very start
         self.cut = False
 
     def feed(self, text: str) -> str:

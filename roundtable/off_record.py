@@ -12,8 +12,6 @@ from roundtable.log.split import SplitLog
 
 # A table begins only while this part of the memory is free, so that it, and those under way, find room to go on.
 FREE = 0.5
-# After `table.closed` an owner may still refuse the commands it finds in the inbox. Entries.
-LOOK_BACK = 64
 
 
 async def admit(log: EventLog, *, record: bool) -> None:
@@ -54,5 +52,4 @@ async def _oldest_first(log: MemoryLog) -> list[str]:
 
 async def _closed(log: MemoryLog, stream: str) -> bool:
     last = await log.last(stream)
-    recent = await log.read(stream, max(0, last.cursor.seq - LOOK_BACK)) if last else []
-    return any(codec.body_type(body) == b"table.closed" for _, body in recent)
+    return last is not None and codec.body_type(last.body) == b"table.closed"

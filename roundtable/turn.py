@@ -106,10 +106,8 @@ class TurnRun:
                 failure, wait = Failure(error.code, error.detail, error.retryable), error.retry_after
             except Exception as error:  # a provider's bug must not end the table
                 log.exception("turn %s: %s broke", self._speaker.turn, self._speaker.provider.name)
-                failure, wait = (
-                    Failure("internal", f"The provider's adapter broke: {type(error).__name__}."),
-                    None,
-                )
+                failure = Failure("internal", f"The provider's adapter broke: {type(error).__name__}.")
+                wait = None
             if self._deadline.passed:
                 raise TimeoutError  # it was closed by us, and what it made of that is no news
             wait = self._patience(failure, wait)

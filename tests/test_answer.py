@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from protocol.errors import ProviderError
 from providers.answer import Answer
 from providers.base import Stop, Text, Thinking, ToolCall
-from providers.chat import Completion
+from providers.chat_api import ChatAnswer
 from providers.failures import Failures
-from providers.messages_api import Reply
-from providers.responses_api import ResponseEvents
+from providers.messages_api import MessagesAnswer
+from providers.responses_api import ResponsesAnswer
 from tests.misbehaving import frame
 
 FAILURES = Failures("Server", "http://host", local=False, key_env="KEY", secret="")
@@ -45,7 +45,7 @@ events = st.builds(
 )
 
 
-@pytest.mark.parametrize("reader", [Completion, Reply, ResponseEvents])
+@pytest.mark.parametrize("reader", [ChatAnswer, MessagesAnswer, ResponsesAnswer])
 @given(pieces=st.lists(events | st.binary(max_size=30), max_size=8))
 def test_nothing_else_comes_out(reader: type[Answer], pieces: list[bytes]) -> None:
     answer = reader(FAILURES, "m")
@@ -57,7 +57,7 @@ def test_nothing_else_comes_out(reader: type[Answer], pieces: list[bytes]) -> No
         assert isinstance(answer.end(), Stop)
 
 
-@pytest.mark.parametrize("reader", [Completion, ResponseEvents])
+@pytest.mark.parametrize("reader", [ChatAnswer, ResponsesAnswer])
 @pytest.mark.parametrize("code", ["9" * 5000, 10**30, ["503"], None])
 def test_a_code_that_is_none(reader: type[Answer], code: Any) -> None:
     with pytest.raises(ProviderError) as failure:

@@ -15,7 +15,7 @@ from protocol.errors import Invalid, ProviderError
 from protocol.messages import Message, Usage
 from providers.anthropic import AnthropicProvider
 from providers.base import Request, Stop, Text
-from providers.options import MOST_TOKENS
+from providers.messages_options import MOST_TOKENS
 from providers.presets import PRESETS
 from tests.misbehaving import END, HEAD, Act, MisbehavingServer, Step, answer, chunk, stream
 from tests.misbehaving_messages import COUNTED, START, WIRE, delta, failed, over, refusal, text

@@ -6,7 +6,7 @@ from protocol.errors import ProviderError
 from protocol.messages import Usage
 from providers.base import Chunk, Stop, Text, Thinking, ToolCall
 from providers.failures import Failures
-from providers.messages_api import Reply
+from providers.messages_api import MessagesAnswer
 from tests.misbehaving_messages import (
     AND_THEN,
     COUNTED,
@@ -26,7 +26,7 @@ FAILURES = Failures("Server", "http://host", local=False, key_env="KEY", secret=
 
 
 def read(*pieces: bytes) -> list[Chunk]:
-    reply = Reply(FAILURES, "m")
+    reply = MessagesAnswer(FAILURES, "m")
     return [*(chunk for piece in pieces for chunk in reply.feed(piece)), reply.end()]
 
 

@@ -111,8 +111,7 @@ async def test_a_log_that_keeps_everything_refuses_it(tmp_path: Path) -> None:
 async def put(log: MemoryLog, name: str, size: int, *, closed: bool) -> None:
     events: list[e.Event] = [e.TermBegan(owner="x" * size)]
     if closed:
-        refused = e.CommandRefused(code="wrong_state", detail="The table is closed.")
-        events += [e.TableClosed(reason="command"), refused]
+        events.append(e.TableClosed(reason="command"))
     await log.append(f"table/{name}", ZERO, records(events))
     await log.append(f"inbox/{name}", ZERO, records(events[:1]))
 

@@ -8,7 +8,7 @@ from protocol.errors import ProviderError
 from protocol.messages import Usage
 from providers.base import Chunk, Stop, Text, Thinking, ToolCall
 from providers.failures import Failures
-from providers.responses_api import ResponseEvents
+from providers.responses_api import ResponsesAnswer
 from tests.misbehaving import DONE as DONE_MARK
 from tests.misbehaving import frame
 from tests.misbehaving_responses import (
@@ -32,7 +32,7 @@ FAILURES = Failures("Server", "http://host", local=False, key_env="KEY", secret=
 
 
 def read(*pieces: bytes) -> list[Chunk]:
-    answer = ResponseEvents(FAILURES, "m")
+    answer = ResponsesAnswer(FAILURES, "m")
     return [*(chunk for piece in pieces for chunk in answer.feed(piece)), answer.end()]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from protocol.errors import Invalid, ProviderError
 from protocol.messages import Message, Usage
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
-from providers.scripted import BURST, DEMO_RATE, LoopClock, ScriptedProvider, check_options
+from providers.scripted import BURST, DEMO_RATE, LoopClock, ScriptedProvider, read_options
 
 
 class FakeClock:
@@ -298,7 +298,7 @@ async def test_aclose_waits_for_nothing() -> None:
 )
 async def test_a_wrong_option_is_refused_by_name(options: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as caught:
-        check_options(options)
+        read_options(options)
     assert caught.value.field == field
     _, error = await until_failure(request(**options))
     assert (error.code, error.retryable) == ("bad_request", False)
@@ -306,5 +306,5 @@ async def test_a_wrong_option_is_refused_by_name(options: dict[str, Any], field:
 
 
 def test_right_options_pass() -> None:
-    check_options({})
-    check_options({"text": "a", "rate": 0, "ttft": 0.5, "fail_after": 3, "error": "auth", "seed": -1})
+    read_options({})
+    read_options({"text": "a", "rate": 0, "ttft": 0.5, "fail_after": 3, "error": "auth", "seed": -1})

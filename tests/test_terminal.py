@@ -9,7 +9,7 @@ import pytest
 from protocol import events as e
 from protocol.messages import Failure
 from protocol.transcript import Spent
-from roundtable.terminal import INDENT, Terminal, Wrap
+from roundtable.cli.terminal import INDENT, Terminal, Wrap
 from tests.tables import ADA, BEN, opened, turn
 
 T1: dict[str, Any] = {"turn": "t1", "panelist": "Ada"}

@@ -221,9 +221,7 @@ class Child:
                 self._ready = True
                 log.info("llama.cpp is ready: model=%s context=%d", self.file.name, message.context)
             elif isinstance(message, wire.Unloadable):
-                self._reason = self._reason or endings.unloadable(
-                    self.file.name, message.detail, self._last_words
-                )
+                self._refusal = message.detail
                 return
             elif not isinstance(message, wire.Pulse):
                 self._deliver(message)

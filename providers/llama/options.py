@@ -68,6 +68,5 @@ def read_options(options: Mapping[str, Any]) -> Options:
 
 def usual_threads() -> int:
     """One less than the processors we may use. With one for each, all wait for whichever is disturbed: README.md."""
-    return max(
-        1, (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) - 1
-    )
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (usable or 1) - 1)

@@ -17,6 +17,7 @@ from providers.llama.child import Patience
 from providers.llama.children import LOADED, Children
 from providers.llama.files import ModelFile, ModelFiles
 from providers.llama.options import Options, read_options
+from providers.options import least
 
 INSTALL = "pip install 'roundtable[local]' (or make local)"
 
@@ -60,9 +61,7 @@ class LlamaProvider:
             messages=tuple((message.role, message.text) for message in request.messages),
             sampling=options.sampling,
             stop=options.stops,
-            max_tokens=min(
-                (n for n in (request.max_tokens, options.max_tokens) if n is not None), default=None
-            ),
+            max_tokens=least(request.max_tokens, options.max_tokens),
         )
         child = await self.children.obtain(file, options.loading)
         async with aclosing(child.answer(ask)) as chunks:

@@ -55,7 +55,7 @@ def add_volatile(parser: argparse.ArgumentParser) -> None:
         "--redis-volatile",
         action="store_true",
         default=None,
-        help="accept a Redis that may lose what it is given",
+        help="accept a Redis that may lose what it is given (appendonly no)",
     )
 
 

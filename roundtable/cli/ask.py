@@ -56,11 +56,13 @@ def add(commands: "Commands") -> None:
 
 
 def _ask(args: argparse.Namespace) -> int:
-    from roundtable import ask  # noqa: PLC0415 - vendors' SDKs take a while
+    from roundtable.cli import holding  # noqa: PLC0415 - vendors' SDKs take a while
 
     config = arguments.settings(args)
     seats = [*args.seat, *_seats(args.panel)]
-    question = ask.Question(_topic(args.question), seats, args.rounds, args.max_dollars, not args.off_record)
+    question = holding.Question(
+        _topic(args.question), seats, args.rounds, args.max_dollars, not args.off_record
+    )
     terminal = console.terminal()
 
     def show(record: "Record") -> None:
@@ -69,7 +71,7 @@ def _ask(args: argparse.Namespace) -> int:
         else:
             terminal.show(codec.decode_body(*record).event)
 
-    held = asyncio.run(ask.hold(config, question, show))
+    held = asyncio.run(holding.hold(config, question, show))
     if not args.json:
         terminal.spent(held.transcript.spent)
     if not seats and all(panelist.model.startswith("scripted:") for panelist in held.transcript.panel):

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Self
 
-from roundtable.terminal import Terminal
+from roundtable.cli.terminal import Terminal
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 # 128 + SIGPIPE, as a shell reports a program whose reader has gone.

@@ -12,8 +12,8 @@ from protocol import codec
 from protocol.errors import Invalid
 from roundtable.cli import arguments, console
 from roundtable.cli.finding import Finding
+from roundtable.cli.terminal import MEASURE
 from roundtable.config import Config
-from roundtable.terminal import MEASURE
 
 if TYPE_CHECKING:
     from roundtable.cli.arguments import Commands

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from protocol.errors import CallerError
+from providers.presets import is_loopback
 from roundtable import addresses
 from roundtable.cli import console
 
 if TYPE_CHECKING:
     from roundtable.client import Client
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def add_server(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +30,8 @@ async def client(server: str, link: Callable[[str], None] = lambda _: None) -> "
     from roundtable.client import Client  # noqa: PLC0415 - aiohttp takes a while
 
     secret = os.environ.get("ROUNDTABLE_SECRET", "")
-    host = urlsplit(server).hostname or ""
-    if secret and server.startswith("http:") and host not in _LOOPBACK:
+    if secret and server.startswith("http:") and not is_loopback(server):
+        host = urlsplit(server).hostname
         console.tell(f"the secret goes to {host} unencrypted; use https:// where the server has it")
     try:
         async with Client(server, secret=secret, patience=None, link=link) as made:

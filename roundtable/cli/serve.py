@@ -42,13 +42,8 @@ def add(commands: "Commands") -> None:
     arguments.add_settings(parser)
     parser.add_argument("--host", help="address to listen on; others than loopback need ROUNDTABLE_SECRET")
     parser.add_argument("--port", type=int, help="0 picks a free one (default: 8420)")
-    parser.add_argument("--redis", metavar="URL", help="keep tables there: redis://, rediss:// or unix://")
-    parser.add_argument(
-        "--redis-volatile",
-        action="store_true",
-        default=None,
-        help="accept a Redis that forgets tables when it stops (appendonly no)",
-    )
+    arguments.add_redis(parser)
+    arguments.add_volatile(parser)
     parser.add_argument(
         "--workers",
         metavar="N",
@@ -95,9 +90,7 @@ def _serve_by_workers(args: argparse.Namespace, config: Config, listening: Calla
                 command += [f"--{flag}", str(getattr(args, flag))]
         if config.redis_volatile:
             command.append("--redis-volatile")
-        os.environ["ROUNDTABLE_REDIS"] = (
-            config.redis
-        )  # not as an argument, which everyone on the machine may read
+        os.environ["ROUNDTABLE_REDIS"] = config.redis  # an argument could be read by everyone on the machine
         try:
             asyncio.run(Workers(command, args.workers).run(listening))
         except CannotStart as error:

@@ -13,7 +13,7 @@ from protocol import codec
 from protocol.cursor import ZERO
 from protocol.errors import LogError, RoundtableError
 from roundtable.cli import console, logs
-from roundtable.cli.finding import Finding
+from roundtable.cli.finding import Finding, State
 from roundtable.config import Config
 
 # Bytes. Below the first there is no room for an evening of tables, below the second for a write-ahead log.
@@ -90,9 +90,9 @@ def _holder(path: Path) -> str:
 
 def _space(path: Path) -> Finding:
     free = shutil.disk_usage(path).free
-    state = "wrong" if free < NOTHING else "warning" if free < LITTLE else "ok"
+    state: State = "wrong" if free < NOTHING else "warning" if free < LITTLE else "ok"
     hint = "" if state == "ok" else "Free some, or choose another --data."
-    return Finding("space", state, f"{console.size(free)} free", hint)  # type: ignore[arg-type]
+    return Finding("space", state, f"{console.size(free)} free", hint)
 
 
 def _database(file: Path) -> Iterator[Finding]:

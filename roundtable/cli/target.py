@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from protocol.errors import Invalid
 
@@ -44,8 +44,8 @@ def _beside(path: Path) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
-def _opened(path: Path, mode: str) -> BinaryIO:
+def _opened(path: Path, mode: Literal["wb", "xb"]) -> BinaryIO:
     try:
-        return path.open(mode)  # type: ignore[return-value]  # binary, both modes
+        return path.open(mode)
     except OSError as error:
         raise Invalid(f"{path.parent if mode == 'xb' else path}: {error.strerror}.", field="out") from error

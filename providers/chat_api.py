@@ -103,7 +103,7 @@ _STOPS: dict[str, StopReason] = {
 _BROKEN = {"error", "abort", "insufficient_system_resource"}
 
 
-class Completion(Answer):
+class ChatAnswer(Answer):
     """One answer. It is over with the server's `[DONE]`."""
 
     def __init__(self, failures: Failures, model: str) -> None:

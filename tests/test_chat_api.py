@@ -7,7 +7,7 @@ import pytest
 from protocol.errors import ProviderError
 from protocol.messages import Usage
 from providers.base import Chunk, Stop, Text, Thinking, ToolCall
-from providers.chat import Completion
+from providers.chat_api import ChatAnswer
 from providers.failures import Failures
 from tests.misbehaving import DONE, frame
 from tests.test_providers import AND_THEN, STOP, USAGE, delta, tool
@@ -16,7 +16,7 @@ FAILURES = Failures("Server", "http://host", local=False, key_env="KEY", secret=
 
 
 def read(*pieces: bytes) -> list[Chunk]:
-    completion = Completion(FAILURES, "m")
+    completion = ChatAnswer(FAILURES, "m")
     return [*(chunk for piece in pieces for chunk in completion.feed(piece)), completion.end()]
 
 

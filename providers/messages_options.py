@@ -1,0 +1,70 @@
+"""The options of the Messages dialect, which is Claude's."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from protocol.errors import Invalid
+from providers.options import read
+
+# The Messages API wants a limit in every request. A contribution has some hundred tokens; this leaves room to think.
+DEFAULT_MAX_TOKENS = 4096
+# What every current Claude model can write. More is refused by some, and a table's own limit is often more.
+MOST_TOKENS = 64_000
+_GONE = ("temperature", "top_p", "top_k")
+
+
+class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Thinking of at most so many tokens; they count towards `max_tokens`."""
+
+    budget_tokens: Annotated[int, Meta(ge=1024)]
+
+
+class MessagesOptions(msgspec.Struct, frozen=True):
+    """Options of the Messages dialect. Which efforts and ways of thinking there are depends on the model."""
+
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | UnsetType = UNSET
+    thinking: Literal["adaptive", "disabled"] | Budget | UnsetType = UNSET
+    max_tokens: Annotated[int, Meta(ge=1)] = DEFAULT_MAX_TOKENS
+    stop_sequences: list[str] | UnsetType = UNSET
+
+    def body(self) -> dict[str, Any]:
+        """The members of a request, as JSON values."""
+        body: dict[str, Any] = {"max_tokens": self.max_tokens}
+        if self.effort is not UNSET:
+            body["output_config"] = {"effort": self.effort}
+        if self.stop_sequences is not UNSET:
+            body["stop_sequences"] = self.stop_sequences
+        match self.thinking:
+            case Budget(tokens):
+                body["thinking"] = {"type": "enabled", "budget_tokens": tokens}
+            case "adaptive":
+                # Newer models keep their thoughts to themselves unless asked.
+                body["thinking"] = {"type": "adaptive", "display": "summarized"}
+            case "disabled":
+                body["thinking"] = {"type": "disabled"}
+            case _:
+                pass  # what the model does of itself
+        return body
+
+
+def read_messages(options: dict[str, Any], room: int | None = None) -> MessagesOptions:
+    """Options of the Messages dialect; raises `Invalid`.
+
+    `room` is the turn's own limit, in tokens: the smaller one holds, and a budget that exceeds it is left out.
+    """
+    for name in _GONE:
+        if name in options:
+            raise Invalid(
+                f"The Messages API has no {name!r} any more; it has 'effort'.", field=f"options.{name}"
+            )
+    found = read(options, MessagesOptions)
+    limit = found.max_tokens if room is None else min(room, options.get("max_tokens", room))
+    found = msgspec.structs.replace(found, max_tokens=min(limit, MOST_TOKENS))
+    if isinstance(found.thinking, Budget) and found.thinking.budget_tokens >= found.max_tokens:
+        if room is None:
+            detail = f"Thinking counts towards max_tokens, so its budget must be below {found.max_tokens}."
+            raise Invalid(detail, field="options.thinking.budget_tokens")
+        found = msgspec.structs.replace(found, thinking=UNSET)
+    return found

@@ -266,6 +266,20 @@ async def test_damaged_files_fail_their_requests_with_a_reason(folder: Path, tmp
     assert str(tmp_path) not in failure.value.detail
 
 
+async def test_the_reason_may_come_after_the_refusal(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """llama.cpp's log and our messages take two pipes, which are read in either order."""
+    worker = tmp_path / "python"
+    refusal = "".join(f"\\{byte:03o}" for byte in wire.frame(wire.Unloadable("")))
+    worker.write_text(f"#!/bin/sh\nprintf '{refusal}'\necho 'error loading model: torn' >&2\n")
+    worker.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(worker))
+    async with speaking(folder) as llama:
+        with pytest.raises(ProviderError, match=r"cannot be loaded: error loading model: torn\."):
+            await anext(llama.stream(ask("tiny")))
+
+
 async def test_a_file_that_keeps_failing_is_left_alone_for_longer_each_time(
     folder: Path, tmp_path: Path
 ) -> None:

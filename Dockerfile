@@ -1,5 +1,5 @@
 # The server with its web bundle, from locked packages only. Tables are kept in /data:
-#   docker build -t roundtable . && docker run -p 8000:8000 -v roundtable:/data roundtable
+#   docker build -t roundtable . && docker run -e ROUNDTABLE_SECRET=... -p 8420:8420 -v roundtable:/data roundtable
 FROM python:3.13-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
@@ -19,6 +19,6 @@ RUN pip install --no-cache-dir --no-deps dist/*.whl && rm -r dist \
     && useradd --create-home roundtable && install -d -o roundtable /data
 USER roundtable
 VOLUME /data
-EXPOSE 8000
+EXPOSE 8420
 ENTRYPOINT ["roundtable"]
-CMD ["serve", "--host", "0.0.0.0", "--port", "8000", "--data", "/data"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8420", "--data", "/data"]

@@ -25,6 +25,8 @@ examples:
   roundtable serve --open            on this machine, and show the lobby
   roundtable serve --port 0 --data /srv/tables
                                      a free port; keep the tables there
+  roundtable serve --config roundtable.toml
+                                     with settings; the README lists them
   ROUNDTABLE_SECRET=... roundtable serve --host 0.0.0.0
                                      for others, who need the secret
   roundtable serve --redis unix:///run/redis.sock --workers 4

@@ -21,7 +21,9 @@ MAX_TOPIC = 20_000
 MAX_TEXT = 20_000
 """Characters a person may say at once."""
 MAX_PERSONA = 4_000
+"""Characters: two pages, which every prompt of hers carries."""
 MAX_NAME = 40
+"""Characters: what fits beside a speech, in a label and in a list."""
 MAX_DEPTH = 32
 """Levels of JSON in options: what a tool's schema may need, and far from any decoder's limit."""
 MAX_SEATS = 12

@@ -16,6 +16,7 @@ from roundtable.cli import console, doctor, store_checks
 from roundtable.cli.finding import Finding
 from roundtable.config import Config
 from roundtable.edge import app
+from roundtable.log import sqlite_inspection
 from roundtable.log.sqlite import SqliteLog
 from tests import redis_server
 from tests.command_line import SCENE, Said, call, keep
@@ -125,7 +126,7 @@ def test_what_is_only_odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     keep(tmp_path / "d", "x", scene=entries([e.TermBegan(owner="x")], at=2e10))
     (tmp_path / "d").chmod(0o755)
     monkeypatch.setattr(store_checks, "CHECK_WITHIN", -1.0)
-    monkeypatch.setattr(store_checks, "_STEPS", 1)
+    monkeypatch.setattr(sqlite_inspection, "_STEPS", 1)
     monkeypatch.setattr(store_checks, "LITTLE", 1 << 60)
     code, found = examined("--data", tmp_path / "d")
     assert code == 0

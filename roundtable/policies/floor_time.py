@@ -22,12 +22,9 @@ class FloorTime:
 
     def plan(self, transcript: Transcript) -> Plan:
         """Implements `TurnPolicy.plan`."""
-        if first := order.first_of_all(transcript):
-            return first
-        if transcript.of("started"):
-            return order.WAIT
-        if queued := transcript.of("queued"):
-            return Plan(run=(order.next_in_line(queued).turn,))
+        plan = order.one_at_a_time(transcript)
+        if plan is not None:
+            return plan
         held = sum(turn.round == transcript.round and turn.reason != order.ASKED for turn in transcript.turns)
         over = transcript.round == 0 or held >= len(transcript.present())
         return Plan(round=transcript.round + 1 if over else None, queue=(_least_heard(transcript),))

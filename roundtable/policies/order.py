@@ -19,8 +19,17 @@ def first_of_all(transcript: Transcript) -> Plan:
     return WAIT if message is None else Plan(queue=(Seat(message.to, reason=ASKED),))
 
 
-def next_in_line(queued: list[Turn]) -> Turn:
-    """The queued turn that has the floor next, where one speaks at a time."""
+def one_at_a_time(transcript: Transcript) -> Plan | None:
+    """What comes before the order of a policy under which one speaks at a time; None when that policy may decide."""
+    if first := first_of_all(transcript):
+        return first
+    if transcript.of("started"):
+        return WAIT
+    queued = transcript.of("queued")
+    return Plan(run=(_next_in_line(queued).turn,)) if queued else None
+
+
+def _next_in_line(queued: list[Turn]) -> Turn:
     return next((turn for turn in queued if turn.reason == ASKED), queued[0])
 
 

@@ -17,11 +17,8 @@ class RoundRobin:
 
     def plan(self, transcript: Transcript) -> Plan:
         """Implements `TurnPolicy.plan`."""
-        if first := order.first_of_all(transcript):
-            return first
-        if transcript.of("started"):
-            return order.WAIT
-        if queued := transcript.of("queued"):
-            return Plan(run=(order.next_in_line(queued).turn,))
+        plan = order.one_at_a_time(transcript)
+        if plan is not None:
+            return plan
         seats = tuple(Seat(panelist.name) for panelist in transcript.present())
         return Plan(round=transcript.round + 1, queue=seats)

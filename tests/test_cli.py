@@ -133,6 +133,7 @@ def test_each_command_has_examples_in_eighty_columns(
         (["ask", "Why?", "--seat", "Ada"], "is not NAME=provider:model"),
         (["ask", "Why?", "--seat", f"Ada={QUICK}", "--seat", f"Ada={QUICK}"], "Two panelists are named 'Ada'"),
         (["ask", "Why?", "--rounds", "0"], "is more than 0"),
+        (["ask", "Why?", "--policy", "anarchy"], "There is no policy 'anarchy'; there is round_robin"),
         (["ask", "Why?", "--max-dollars", "nan"], "is more than 0"),
     ],
 )  # fmt: skip

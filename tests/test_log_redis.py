@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,7 +23,7 @@ from roundtable.log.redis import RedisLog
 from roundtable.log.redis_errors import translate
 from roundtable.log.redis_keys import PARTITIONS, partition
 from roundtable.log.split import SplitLog
-from tests.redis_server import RedisServer, shared
+from tests.redis_server import RedisServer, open_fresh, shared
 from tests.test_log import TABLE, batch, everything, take, write
 
 KEY = partition(TABLE).log(TABLE)
@@ -322,7 +323,7 @@ async def test_deletion_leaves_nothing_but_a_bounded_notice(nodes: tuple[RedisLo
             await log.save_checkpoint(stream, Checkpoint(written[0].cursor, b"fold"))
             await log.leases.claim([stream], "node", 60)
         await log.delete(stream)
-    left = {key.decode() for key in shared().run("KEYS", "*")}
+    left = {key.decode() for key in shared().run("KEYS", "*")} - {"rt:format"}
     assert left == {home for home in left if home.endswith(":deleted")}
     home = partition("table/1").deleted
     assert shared().run("XLEN", home) < 1200
@@ -687,6 +688,22 @@ def free_port() -> int:
 
 
 # -- which store -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "error", "told"),
+    [("2", LogUnavailable, "newer roundtable (format 2; this one reads 1)"), ("x", LogDamaged, "rt:format")],
+)
+async def test_what_another_version_wrote_is_not_misread(
+    found: str, error: type[LogError], told: str
+) -> None:
+    log = await open_fresh(Path())
+    await log.close()
+    assert shared().run("GET", "rt:format") == b"1"
+    shared().run("SET", "rt:format", found)
+    with pytest.raises(error, match=re.escape(told)):
+        await RedisLog.open(shared().url)
+    shared().run("FLUSHALL")
 
 
 async def test_the_store_is_chosen_by_the_url(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """How a table looks in a terminal."""
 
 import io
+import itertools
+import random
 import re
 from typing import Any
 
@@ -9,11 +11,13 @@ import pytest
 from protocol import events as e
 from protocol.messages import Failure
 from protocol.transcript import Spent
+from roundtable.cli.spotlight import Spotlight
 from roundtable.cli.terminal import INDENT, Terminal, Wrap
-from tests.tables import ADA, BEN, opened, turn
+from tests.tables import ADA, BEN, CLEO, opened, turn
 
 T1: dict[str, Any] = {"turn": "t1", "panelist": "Ada"}
 T2: dict[str, Any] = {"turn": "t2", "panelist": "Ben"}
+T3: dict[str, Any] = {"turn": "t3", "panelist": "Cleo"}
 
 
 def shown(*events: e.Event, colour: bool = False) -> str:
@@ -24,16 +28,39 @@ def shown(*events: e.Event, colour: bool = False) -> str:
     return out.getvalue()
 
 
-def test_words_stand_under_the_name_of_who_said_them() -> None:
-    text = shown(
-        *opened(ADA, BEN),
-        e.TurnStarted(**T1), e.TurnStarted(**T2),
-        e.TurnDelta(**T1, attempt=1, text="One"), e.TurnDelta(**T2, attempt=1, text="Two"),
-        e.TurnDelta(**T1, attempt=1, text="Three"),
-    )  # fmt: skip
-    said = text[text.index("One") :]
-    assert re.findall(r"\w+", said) == ["One", "Ben", "Two", "Ada"]  # "Three" may go on, so it is held
-    assert "OneTwo" not in text
+def test_of_those_who_speak_at_once_one_is_shown_after_the_other() -> None:
+    told: list[e.Event] = [
+        *opened(ADA, BEN, CLEO),
+        e.TurnStarted(**T1), e.TurnStarted(**T2), e.TurnStarted(**T3),
+        e.TurnDelta(**T1, attempt=1, text="One "), e.TurnDelta(**T2, attempt=1, text="two "),
+        e.TurnDelta(**T3, attempt=1, text="four "),
+        e.TurnCompleted(**T2, text="two "),
+        e.TurnDelta(**T1, attempt=1, text="and one."),
+        e.TurnCompleted(**T1, text="One and one."),
+        e.TurnDelta(**T3, attempt=1, text="five."),
+    ]  # fmt: skip
+    said = re.findall(r"\w+", shown(*told, e.TurnCompleted(**T3, text="four five.")))
+    assert said[-9:] == ["Ada", "One", "and", "one", "Ben", "two", "Cleo", "four", "five"]
+    assert re.findall(r"\w+", shown(*told[:8]))[-2:] == ["Ada", "One"]
+    assert re.findall(r"\w+", shown(*told))[-2:] == ["Cleo", "four"]  # "five." may go on, so it is held
+
+
+def test_nobodys_words_are_lost_or_mixed_however_they_interleave() -> None:
+    dice = random.Random(7)
+    for _ in range(50):
+        spotlight, left = Spotlight(), {f"t{number}": dice.randint(1, 6) for number in range(1, 5)}
+        told: list[e.Event] = []
+        while left:
+            turn = dice.choice(list(left))
+            who: dict[str, Any] = {"turn": turn, "panelist": "Ada", "attempt": 1}
+            left[turn] -= 1
+            told.append(e.TurnDelta(**who, text="x") if left[turn] else e.TurnCompleted(**who))
+            if not left[turn]:
+                del left[turn]
+        seen = [event for one in told for event in spotlight.follow(one)]
+        turns = [event.turn for event in seen if isinstance(event, e.TurnEvent)]
+        assert sorted(map(id, seen)) == sorted(map(id, told))
+        assert [turn for turn, _ in itertools.groupby(turns)] == list(dict.fromkeys(turns))
 
 
 def test_what_goes_wrong_is_said_plainly() -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from protocol import codec
 from protocol.errors import Invalid
-from roundtable import exporting
+from roundtable import exporting, policies
 from roundtable.cli import arguments, console
 
 if TYPE_CHECKING:
     from roundtable.cli.arguments import Commands
     from roundtable.log.base import Record
 
+POLICY = "round_robin"
 # An answer, and one reply to the others.
 ROUNDS = 2
 _EXAMPLES = """\
@@ -23,6 +24,7 @@ examples:
   roundtable ask "Is a hot dog a sandwich?"
   roundtable ask --panel openai:gpt-5.4,ollama:llama3.2 "Tabs or spaces?"
   roundtable ask --seat Ada=openai:gpt-5.4 --seat Ben=scripted:sceptic "Why?"
+  roundtable ask --policy parallel "What did we overlook?"
   roundtable ask --off-record "Should I take the offer?"
   cat draft.md | roundtable ask --max-dollars 0.10 - >opinions.txt
 
@@ -47,6 +49,12 @@ def add(commands: "Commands") -> None:
         default=[],
         help="one seat; may be repeated",
     )
+    parser.add_argument(
+        "--policy",
+        metavar="NAME",
+        default=POLICY,
+        help=f"who speaks when: {', '.join(policies.available())} (default: {POLICY})",
+    )
     parser.add_argument("--rounds", metavar="N", type=int, default=ROUNDS, help=f"(default: {ROUNDS})")
     parser.add_argument(
         "--max-dollars", metavar="X", type=float, help="end the table when it has cost so much"
@@ -61,7 +69,7 @@ def _ask(args: argparse.Namespace) -> int:
     config = arguments.settings(args)
     seats = [*args.seat, *_seats(args.panel)]
     question = holding.Question(
-        _topic(args.question), seats, args.rounds, args.max_dollars, not args.off_record
+        _topic(args.question), seats, args.rounds, args.max_dollars, args.policy, not args.off_record
     )
     terminal = console.terminal()
 

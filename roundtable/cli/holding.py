@@ -41,6 +41,7 @@ class Question(NamedTuple):
     seats: Sequence[tuple[str, str]]
     max_rounds: int
     max_dollars: float | None
+    policy: str = "round_robin"
     record: bool = True
 
 
@@ -90,7 +91,9 @@ def _nowhere() -> EventLog:
 def _convene(question: Question) -> Convene:
     limits = AskedLimits(max_rounds=question.max_rounds, max_dollars=question.max_dollars)
     panel = [AskedSeat(name, model) for name, model in question.seats]
-    return Convene(question.topic, panel or msgspec.UNSET, limits=limits, record=question.record)
+    return Convene(
+        question.topic, panel or msgspec.UNSET, policy=question.policy, limits=limits, record=question.record
+    )
 
 
 async def _read(log: EventLog, table: str, transcript: Transcript, show: Show) -> None:

@@ -7,6 +7,7 @@ from protocol import events as e
 from protocol.messages import Panelist
 from protocol.transcript import Spent
 from protocol.views import words
+from roundtable.cli.spotlight import Spotlight
 
 INDENT = "  "
 # A line longer than this is hard to read, however wide the screen (Bringhurst: 66 characters, 75 at most).
@@ -23,10 +24,17 @@ class Terminal:
         self._out, self._colour = out, colour
         self._wrap = Wrap(min(width, MEASURE) if width else None)
         self._codes: dict[str, int] = {}
+        self._spotlight = Spotlight()
         self._open: tuple[str, str] = ("", "")  # whose turn the cursor is in, and whether speech or thought
 
     def show(self, event: e.Event) -> None:
-        """Write what the event means to a person; most of the time that is nothing or a few words."""
+        """Write what the event means to a person; most of the time that is nothing or a few words. Of those who speak
+        at once, one is shown after the other."""
+        for shown in self._spotlight.follow(event):
+            self._show(shown)
+        self._out.flush()
+
+    def _show(self, event: e.Event) -> None:
         match event:
             case e.TableOpened():
                 self._opened(event.topic, event.panel)
@@ -53,7 +61,6 @@ class Terminal:
                 )
             case _:
                 pass  # the rest is for machines
-        self._out.flush()
 
     def end(self) -> None:
         """Finish the line that is open, so that something else may be said."""

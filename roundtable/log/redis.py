@@ -10,7 +10,7 @@ from typing import Self
 
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict
-from roundtable.log import redis_facts
+from roundtable.log import redis_facts, redis_format
 from roundtable.log import redis_scripts as scripts
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, Outcome, Record, Tail
 from roundtable.log.batch import check
@@ -55,6 +55,7 @@ class RedisLog:
         log = cls(Address.parse(url), deadline)
         try:
             redis_facts.check(await log._pool.ask(command("INFO")), log._address.name, volatile=volatile)
+            await redis_format.settle(log._pool)
             await log._try_out()
         except BaseException:
             await log.close()

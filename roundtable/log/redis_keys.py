@@ -7,6 +7,7 @@ rt:{NN}:leases      sorted set: name -> when its lease runs out, Unix millisecon
 rt:{NN}:holders     hash: name -> who holds the lease
 rt:{NN}:deleted     stream of the names deleted last, for the tails of every node
 rt:{NN}:wake:NODE   what ends a node's own blocked XREAD; gone by itself after a minute
+rt:format           the number of all this; see redis_format.py
 """
 
 import zlib

@@ -18,7 +18,8 @@ _event_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(KNOWN)
 _command_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ANY)
 # Every body begins `{"type":"`; the encoder puts a tag first and writes no white space.
 _TYPE_AT = len(b'{"type":"')
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not what they should be."""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -62,13 +63,13 @@ def decode_body(cursor: Cursor, body: bytes) -> Entry:
     """The entry that stands at `cursor`. Raises `LogDamaged` when the bytes are no event at all."""
     try:
         envelope = _envelope_decoder.decode(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise LogDamaged(f"The log's entry {cursor} is not readable: {error}.") from error
     if envelope.type.encode() not in _KNOWN_TYPES:
         return Entry(cursor, envelope.at, Unknown(type=envelope.type, body=body))
     try:
         return Entry(cursor, envelope.at, _event_decoder.decode(body))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise LogDamaged(f"The log's entry {cursor} is not a valid {envelope.type}: {error}.") from error
 
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from protocol.codec import Envelope, body_type, encode
+from protocol.codec import UNREADABLE, Envelope, body_type, encode
+from protocol.errors import LogDamaged
 
 _SPOKEN = frozenset({b"turn.delta", b"turn.thinking"})
 
@@ -31,8 +32,15 @@ def parts(body: bytes) -> list[Part]:
     """The parts of a logged body, in order; most have one, the body itself.
 
     The same body always has the same parts, so that a cursor `term-seq.k` means the same to everyone. Members that
-    this version does not know are kept in each part.
+    this version does not know are kept in each part. Raises `LogDamaged` when the bytes are no event.
     """
+    try:
+        return _parts(body)
+    except UNREADABLE as error:
+        raise LogDamaged(f"An entry of the log is not readable: {error}.") from error
+
+
+def _parts(body: bytes) -> list[Part]:
     if body_type(body) not in _SPOKEN:
         return [Part(body, _at.decode(body).at)]
     spoken = _spoken.decode(body)

@@ -278,7 +278,7 @@ async def _body(response: ClientResponse) -> bytes:
 def _decode(body: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except codec.UNREADABLE as error:
         raise Unreachable("The answer is not that of a roundtable server.", retryable=False) from error
 
 

@@ -45,7 +45,7 @@ def _record(line: bytes, number: int) -> Record:
         body = b"{" + rest if rest.startswith(b'"type":"') else _reordered(line)
         record = Record(Cursor.parse(found.id), body)
         codec.decode_body(*record)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LogDamaged) as error:
+    except (*codec.UNREADABLE, LogDamaged) as error:
         raise Invalid(f"Line {number} is no entry. {_HOW}", field="file") from error
     return record
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from protocol.codec import UNREADABLE
 from protocol.errors import (
     CallerError,
     Invalid,
@@ -39,7 +40,7 @@ def refusal(status: int, body: bytes) -> RoundtableError:
     """The error behind a status that is no success and its body."""
     try:
         problem = _decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         problem = _Problem()
     if not problem.code:
         # A proxy's word, or a stranger's: its page is nothing to show.

@@ -31,6 +31,10 @@ ATTEMPTS = 3
 BACK_OFF = 1.0
 # A server that asks for more patience than this many seconds has left the table for this turn.
 MAX_WAIT = 30.0
+# Characters of one turn, with its thinking and what it writes to tools: some 100,000 tokens, more than vendors let a
+# model write unasked. Who goes on is cut there: a server may never end, while a record of the log has 8 MiB (in JSON a
+# character takes six bytes at the most).
+MOST = 400_000
 # A provider whose stream takes longer to close, after a deadline or a stop, is cut short in that too; seconds. Closing
 # a socket takes milliseconds, a child process that computes some tens.
 CLOSE_WITHIN = 5.0
@@ -68,6 +72,7 @@ class TurnRun:
         self._attempt = 1
         self._text = ""
         self._heard = 0  # characters of reasoning, for the estimate
+        self._room = MOST
         self._began = False
         self._usage: Usage | None = None
         self._stopped = False
@@ -135,7 +140,9 @@ class TurnRun:
                     stop = chunk
                     break
                 await self._hear(chunk, guard)
-                if guard.cut:
+                if not self._room:
+                    stop = base.Stop("length")
+                if stop or guard.cut:
                     break
                 self._watch(self._speaker.deadlines.idle or None)
         await self._say(guard.flush())
@@ -148,17 +155,23 @@ class TurnRun:
     async def _hear(self, chunk: base.Text | base.Thinking | base.ToolCall, guard: SpeakerGuard) -> None:
         match chunk:
             case base.Text():
-                await self._say(guard.feed(chunk.text))
+                await self._say(guard.feed(self._fitting(chunk.text)))
             case base.Thinking():
-                for part in pieces(chunk.text):
+                for part in pieces(self._fitting(chunk.text)):
                     await self._put(e.TurnThinking(**self._who(), text=part))
                     self._heard += len(part)
             case base.ToolCall():
                 name = chunk.name
-                for part in pieces(chunk.arguments):
+                for part in pieces(self._fitting(chunk.arguments)):
                     await self._put(e.TurnTool(**self._who(), call=chunk.call, name=name, arguments=part))
                     name = ""
         self._began = True
+
+    def _fitting(self, text: str) -> str:
+        """As much of it as there is room for."""
+        text = text[: self._room]
+        self._room -= len(text)
+        return text
 
     async def _say(self, text: str) -> None:
         """What a deadline keeps from being handed over was not said, and its end does not hold it."""

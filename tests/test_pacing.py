@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from protocol import codec, sse
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
-from protocol.errors import WrongState
+from protocol.errors import LogDamaged, WrongState
 from protocol.parts import parts
 from roundtable.broadcast import Broadcast
 from roundtable.channel import Left
@@ -126,6 +126,12 @@ def test_parts_are_what_was_said_in_order(said: list[tuple[str, int]]) -> None:
 )
 def test_most_entries_are_their_only_part(body: bytes) -> None:
     assert [tuple(part) for part in parts(body)] == [(body, AT)]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"type":"turn.delta","at":1}', b'{"type":"x","at":"\xff"}'])
+def test_what_is_no_event_is_damage(body: bytes) -> None:
+    with pytest.raises(LogDamaged):
+        parts(body)
 
 
 def test_a_part_keeps_what_a_later_version_added() -> None:

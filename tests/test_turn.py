@@ -1,17 +1,20 @@
 """One turn against a provider that does what the test says, in fake time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
 
 from protocol import events as e
+from protocol.codec import encode_body
 from protocol.errors import ProviderError
 from protocol.messages import Cost, Message, StopReason, Usage
+from protocol.sse import MAX_LINE
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
+from roundtable.log.batch import MAX_RECORD_BYTES
 from roundtable.merge import MAX_WAITING, Happened, Merge, Source
-from roundtable.turn import ATTEMPTS, CLOSE_WITHIN, Deadlines, Speaker, TurnRun
+from roundtable.turn import ATTEMPTS, CLOSE_WITHIN, MOST, Deadlines, Speaker, TurnRun
 from tests.fake_time import run
 
 REQUEST = Request(model="m", system="You are Ada.", messages=(Message("user", "Why? " * 10),))
@@ -238,6 +241,29 @@ def test_a_chunk_too_large_for_one_event_becomes_several() -> None:
     assert len(said) > 1
     assert ("".join(said), "".join(part.arguments for part in called)) == (essay, essay)
     assert [part.name for part in called] == ["look", *[""] * (len(called) - 1)]
+
+
+@pytest.mark.parametrize("kind", [Text, Thinking, lambda text: ToolCall("c1", "look", text)])
+def test_who_does_not_end_is_cut_before_the_end_is_too_large_for_the_log(
+    kind: Callable[[str], Chunk],
+) -> None:
+    """One chunk may be as large as a frame; of all characters this one takes the most bytes in JSON."""
+    provider = Scripted([Text("Well: "), kind("\x01" * MAX_LINE), Text("more"), Stop("end")])
+
+    async def scenario() -> list[e.TurnEvent]:
+        merge, taken = Merge(asyncio.Event()), list[Happened]()
+        turn = asyncio.create_task(turn_of(provider, merge.open()).run())
+        while not turn.done():
+            taken += merge.take(10**6)
+            await asyncio.sleep(0)
+        return [item.event for item in [*taken, *merge.take(10**6)]]
+
+    *told, end = run(scenario())
+    assert isinstance(end, e.TurnCompleted)
+    assert (end.stop_reason, end.usage.estimated, provider.closed) == ("length", True, 1)
+    sizes = [len(getattr(event, "text", "") + getattr(event, "arguments", "")) for event in told]
+    assert sum(sizes) == MOST
+    assert len(encode_body(end, 0.0)) < MAX_RECORD_BYTES
 
 
 @pytest.mark.parametrize(

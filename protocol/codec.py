@@ -4,6 +4,7 @@ the same bytes are an SSE frame's data, so nothing is encoded twice on its way o
 Decoding is two steps, envelope then event, because logs outlive code: an unknown type is carried along.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ _event_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(KNOWN)
 _command_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ANY)
 # Every body begins `{"type":"`; the encoder puts a tag first and writes no white space.
 _TYPE_AT = len(b'{"type":"')
+_MEMBER = re.compile(r"(?:missing required|contains unknown) field `(.*)`")
+_COMMANDS = ", ".join(str(struct.__struct_config__.tag) for struct in ANY.__args__)
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not what they should be."""
 
@@ -75,16 +78,26 @@ def decode_body(cursor: Cursor, body: bytes) -> Entry:
 
 def decode_command(data: bytes) -> ANY:
     """A command from its JSON; raises `Invalid` with the field that is wrong."""
-    command: ANY = decode_json(data, _command_decoder)
+    try:
+        command: ANY = decode_json(data, _command_decoder)
+    except Invalid as error:
+        if error.field != "type":
+            raise
+        raise Invalid(
+            f"{error.detail.rstrip('.')}: a command's type is one of {_COMMANDS}.", field="type"
+        ) from None
     return command
 
 
 def decode_json(data: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
-    """Decode what a caller sent; raises `Invalid` naming the field in `$.a[0].b` form, without the `$.`."""
+    """Decode what a caller sent; raises `Invalid` naming the field in `$.a[0].b` form, without the `$.`: one that is
+    missing or too many is named as if it were there."""
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `")
+        if absent := _MEMBER.search(detail):
+            path = f"{path.rstrip('`')}.{absent[1]}"
         raise Invalid(f"{detail}.", field=path.rstrip("`").removeprefix("$").removeprefix(".")) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"The body is not valid JSON in UTF-8: {error}.", code="malformed_json") from error

@@ -167,8 +167,8 @@ class Channel:
             return "closed"
         except NotFound:
             return "deleted"
-        except LogError:
-            _logger.exception("%s cannot be read after %s", self.stream, cursor)
+        except LogError as error:
+            _logger.warning("%s cannot be read after %s: %s", self.stream, cursor, error.detail)
             return "broken"
 
     async def after(self, cursor: Cursor) -> Run | None:

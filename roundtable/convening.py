@@ -138,7 +138,10 @@ def _check_name(name: str, field: str) -> None:
     if not name.strip() or name != name.strip() or len(name) > MAX_NAME:
         raise Invalid(f"A name has 1 to {MAX_NAME} characters and no blanks around it.", field=field)
     if not name.isprintable() or _NOT_IN_NAMES & set(name):
-        raise Invalid(f"The name {name!r} has characters that a name cannot have.", field=field)
+        taken = " ".join(sorted(_NOT_IN_NAMES))
+        raise Invalid(
+            f"The name {name!r} cannot be: a name is in one line, without {taken} in it.", field=field
+        )
 
 
 def _plain(name: str) -> str:

@@ -25,7 +25,7 @@ from roundtable.convening import Convene
 from roundtable.inbox import Inbox
 from roundtable.log.base import EventLog
 from roundtable.outcomes import Outcomes
-from roundtable.owners import Owners, stream
+from roundtable.owners import Owners, stream, table_of
 from roundtable.snapshots import Snapshots
 from roundtable.summary import Summary, summarise
 
@@ -51,6 +51,17 @@ class Receipt(NamedTuple):
 
     position: int
     entry: e.Entry | None
+
+
+class Listing(NamedTuple):
+    """A page of tables, newest first; `next` is the `before` of the next page, None on the last one.
+
+    `unreadable` names the tables of this page that the store no longer gives back whole.
+    """
+
+    tables: list[Summary]
+    unreadable: list[str]
+    next: str | None
 
 
 class Host:
@@ -132,19 +143,22 @@ class Host:
             raise NotFound(f"There is no table {table[:40]!r}.")
         return found
 
-    async def summaries(self, *, before: str = "", limit: int = 20) -> list[Summary]:
-        """Tables, newest first, those older than `before` if it is given."""
-        names = await self._log.streams("table", before=stream(before) if before else "", limit=limit)
-        found = [await self._summary(name) for name in names]
-        return [summary for summary in found if summary is not None]
-
-    async def _summary(self, name: str) -> Summary | None:
-        try:
-            transcript = await self._snapshots.of(name)
-        except (LogDamaged, IllegalMove):  # one table that cannot be read must not cost the list
-            log.exception("%s cannot be listed", name)
-            return None
-        return None if transcript is None else summarise(transcript)
+    async def summaries(self, *, before: str = "", limit: int = 20) -> Listing:
+        """At most `limit` tables, those older than `before` if it is given."""
+        # One more than asked for tells whether there is a next page.
+        names = await self._log.streams("table", before=stream(before) if before else "", limit=limit + 1)
+        found, unreadable = list[Summary](), list[str]()
+        for name in names[:limit]:
+            try:
+                transcript = await self._snapshots.of(name)
+            except (LogDamaged, IllegalMove) as error:  # one table that cannot be read must not cost the list
+                log.warning("%s cannot be listed: %s", name, error.detail)
+                unreadable.append(table_of(name))
+                continue
+            if transcript is not None:  # None: deleted meanwhile
+                found.append(summarise(transcript))
+        more = len(names) > limit
+        return Listing(found, unreadable, table_of(names[limit - 1]) if more else None)
 
     async def _outcome(self, table: str, key: str, wait: float) -> e.Entry | None:
         with contextlib.suppress(TimeoutError):

@@ -4,10 +4,10 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from aiohttp import ClientError, ClientSession
@@ -106,11 +106,16 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(data: Path, *options: str) -> AsyncIterator[Server]:
-    """A server on this directory, on a free port, with nothing set in its environment. Killed in the end."""
+async def serving(
+    data: Path, *options: str, errors: BinaryIO | None = None, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[Server]:
+    """A server on this directory, on a free port, with nothing set in its environment but `environ`. Its standard error
+    goes to `errors`, or ours. Killed in the end."""
     command = [sys.executable, "-m", "roundtable.cli", "serve", "--port", "0", "--data", str(data), *options]
-    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environ, stdout=PIPE)
+    own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env={**own, **(environ or {})}, stdout=PIPE, stderr=errors
+    )
     try:
         assert process.stdout
         async with asyncio.timeout(PATIENCE):

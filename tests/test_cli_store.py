@@ -122,6 +122,18 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("environ")
+def test_folders_of_models_that_are_not_there_or_hold_what_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"GGUF")
+    (tmp_path / "r.toml").write_text(f'model_folders = ["{tmp_path}", "{tmp_path}/none"]')
+    _, found = examined("--config", tmp_path / "r.toml")
+    assert found["llama files"].detail == f"{tmp_path}/none cannot be read: No such file or directory."
+    (tmp_path / "none").mkdir()
+    assert "llama files" not in examined("--config", tmp_path / "r.toml")[1]
+    (tmp_path / "b.gguf").write_text("<html>")
+    assert "b.gguf" in examined("--config", tmp_path / "r.toml")[1]["llama files"].detail
+
+
+@pytest.mark.usefixtures("environ")
 def test_what_is_only_odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(tmp_path / "d", "x", scene=entries([e.TermBegan(owner="x")], at=2e10))
     (tmp_path / "d").chmod(0o755)
@@ -228,7 +240,8 @@ def test_one_that_differs_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_damaged_backup_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "b.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     said = call("restore", tmp_path / "b.db", "--data", tmp_path / "r")
-    assert said.code == 1
+    told = f"roundtable: {tmp_path}/b.db is no backup, or is damaged. Nothing was restored.\n"
+    assert said == (1, "", told)
     assert not (tmp_path / "r").exists()
     assert call("restore", tmp_path / "none.db", "--data", tmp_path / "r").code == 1
     assert not (tmp_path / "r").exists()

@@ -213,6 +213,9 @@ def test_what_cannot_be_exported(tmp_path: Path) -> None:
     said = call("export", "x", "--data", tmp_path / "d", "--out", tmp_path / "no" / "x.md")
     assert said == (2, "", f"roundtable: {tmp_path}/no: No such file or directory.\n")
     assert call("export", "x", "--data", tmp_path / "d", "--out", tmp_path).code == 2
+    said = call("export", "x", "--data", tmp_path / "d", "--out", tmp_path / "x.pdf")
+    assert said == (2, "", "roundtable: 'pdf' is no format to export; there are md, html, json, jsonl.\n")
+    assert not (tmp_path / "x.pdf").exists()
 
 
 def test_half_a_file_is_none(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ async def test_a_table_is_convened_and_can_be_found(client: Client) -> None:
     assert Cursor.parse(opened["cursor"]).seq == 2  # term.began, table.opened
     assert opened["links"] == {
         "self": own, "page": f"/t/{opened['id']}", "events": f"{own}/events", "ws": f"{own}/ws",
-        "commands": f"{own}/commands", "replay": f"{own}/replay",
+        "commands": f"{own}/commands", "replay": f"{own}/replay", "export": f"{own}/export",
     }  # fmt: skip
     said = await frames(client, opened["id"])
     assert said[-1].event == "end"
@@ -47,18 +47,18 @@ async def test_a_table_is_convened_and_can_be_found(client: Client) -> None:
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [
-        ({}, "invalid", ""),
+        ({}, "invalid", "topic"),
         ({"topic": " "}, "invalid", "topic"),
         ({"topic": 7}, "invalid", "topic"),
         ({"topic": "x" * 100_000}, "invalid", "topic"),
-        ({"topic": "Why?", "topics": 1}, "invalid", ""),
+        ({"topic": "Why?", "topics": 1}, "invalid", "topics"),
         ({"topic": "Why?", "policy": "nope"}, "invalid", "policy"),
         ({"topic": "Why?", "then": "explode"}, "invalid", "then"),
         ({"topic": "Why?", "limits": {"max_turns": 0}}, "invalid", "limits.max_turns"),
         ({"topic": "Why?", "limits": {"max_turns": "3"}}, "invalid", "limits.max_turns"),
         ({"topic": "Why?", "panel": []}, "invalid", "panel"),
         ({"topic": "Why?", "panel": [QUICK, QUICK]}, "invalid", "panel[1].name"),
-        ({"topic": "Why?", "panel": [{"name": "Ada"}]}, "invalid", "panel[0]"),
+        ({"topic": "Why?", "panel": [{"name": "Ada"}]}, "invalid", "panel[0].model"),
     ],
 )
 async def test_a_bad_request_names_its_field(
@@ -108,7 +108,11 @@ async def test_nesting_is_taken_or_refused_and_breaks_nothing(client: Client, de
 
 
 async def test_tables_are_listed_newest_first_page_by_page(client: Client) -> None:
-    assert await (await client.get(TABLES)).json() == {"roundtables": [], "next": None}
+    assert await (await client.get(TABLES)).json() == {
+        "roundtables": [],
+        "unreadable": [],
+        "next": None,
+    }
     made = [await convene(client, topic=f"Question {number}") for number in range(3)]
     first = await (await client.get(TABLES, params={"limit": 2})).json()
     assert [table["id"] for table in first["roundtables"]] == made[:0:-1]

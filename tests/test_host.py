@@ -87,9 +87,9 @@ async def test_a_table_is_held_to_its_end_and_listed(tmp_path: Path) -> None:
         first = await rooms.host.convene(ask(QUICK, limits=AskedLimits(max_turns=2)))
         await rooms.until(first.id, closed)
         second = await rooms.host.convene(ask())
-        listed = await rooms.host.summaries()
+        listed = (await rooms.host.summaries()).tables
         assert [summary.id for summary in listed] == [second.id, first.id]
-        assert [summary.id for summary in await rooms.host.summaries(before=second.id)] == [first.id]
+        assert [summary.id for summary in (await rooms.host.summaries(before=second.id)).tables] == [first.id]
         assert (listed[1].reason, listed[1].turns, listed[1].panel[0].name) == ("max_turns", 2, "Ben")
         opened = (await rooms.entries(first.id))[1]
         assert (opened.cursor, codec.event_type(opened.event)) == (first.cursor, "table.opened")
@@ -155,7 +155,7 @@ async def test_with_no_room_for_it_a_table_is_refused_at_once(
             patch.setattr(rooms.log, "append", full)
             with pytest.raises(LogUnavailable):
                 await rooms.host.convene(ask())
-        assert await rooms.host.summaries() == []
+        assert (await rooms.host.summaries()).tables == []
 
 
 async def test_one_table_that_cannot_be_read_costs_neither_the_list_nor_the_next_try(tmp_path: Path) -> None:
@@ -166,7 +166,9 @@ async def test_one_table_that_cannot_be_read_costs_neither_the_list_nor_the_next
             Record(Cursor(1, 2), b"rubbish"),
         ]
         await rooms.log.append("table/zz", ZERO, records)
-        assert [summary.id for summary in await rooms.host.summaries()] == [good]
+        listed = await rooms.host.summaries()
+        assert ([summary.id for summary in listed.tables], listed.unreadable) == ([good], ["zz"])
+        assert await rooms.host.summaries(limit=1) == ([], ["zz"], "zz")  # nor what comes after it
         for _ in range(2):  # the same error again: the fold was not left half done
             with pytest.raises(LogDamaged):
                 await rooms.host.transcript("zz")

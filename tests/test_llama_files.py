@@ -54,6 +54,19 @@ def test_nothing_else_is_found(folder: Path, name: str) -> None:
     assert (refused.value.field, refused.value.code) == ("model", "invalid")
 
 
+def test_a_file_that_only_looks_like_a_model_is_named(folder: Path) -> None:
+    for name in ("empty", "page"):
+        with pytest.raises(
+            Invalid, match=rf"^{name}\.gguf cannot be read, or is no GGUF file: fetch it again"
+        ):
+            ModelFiles([folder]).find(name)
+    troubles = ModelFiles([folder, folder / "none"]).troubles()
+    assert [trouble.split(" ")[0] for trouble in troubles] == [
+        str(folder / "none"),
+        *sorted(str(folder / f"{name}.gguf") for name in ("empty", "page")),
+    ]
+
+
 def test_links_may_not_leave_the_folders(folder: Path, tmp_path: Path) -> None:
     (folder / "out.gguf").symlink_to(tmp_path / "outside.gguf")
     (folder / "circle.gguf").symlink_to(folder / "circle.gguf")

@@ -158,7 +158,7 @@ async def test_a_full_disk_refuses_and_recovers(log: SqliteLog) -> None:
         return_exceptions=True,
     )
     assert isinstance(outcomes[0], LogUnavailable)
-    assert "full" in outcomes[0].detail
+    assert "full; see that the disk of" in outcomes[0].detail
     assert outcomes[1:] == [Cursor(1, 1)] * 5  # committed together with it, and none the worse
     log._connection.execute("PRAGMA max_page_count = 1000000")
     last = await write(log, last, big)

@@ -64,7 +64,7 @@ async def test_nothing_of_it_is_on_any_disk_and_after_a_restart_it_never_was(tmp
         await host.submit(opened.id, "c", commands.Close())
         await until(log, stream(opened.id), status("closed"))
         assert (await host.transcript(opened.id)).record is False  # folded, so a checkpoint was saved
-        assert {table.id for table in await host.summaries()} == {kept.id, opened.id}
+        assert {table.id for table in (await host.summaries()).tables} == {kept.id, opened.id}
         living = on_disk(tmp_path)
         assert (b"may be known" in living, SECRET.encode() in living, opened.id.encode() in living) == (
             True,
@@ -76,7 +76,7 @@ async def test_nothing_of_it_is_on_any_disk_and_after_a_restart_it_never_was(tmp
     async with house(tmp_path) as (_, host):
         with pytest.raises(NotFound):
             await host.transcript(opened.id)
-        assert [table.id for table in await host.summaries()] == [kept.id]
+        assert [table.id for table in (await host.summaries()).tables] == [kept.id]
 
 
 async def test_it_says_so_in_its_id_and_its_opening_and_reads_like_any_other(tmp_path: Path) -> None:

@@ -162,12 +162,12 @@ async def received(socket: ClientWebSocketResponse) -> AsyncIterator[dict[str, o
 @pytest.mark.parametrize(
     ("asked", "code", "field"),
     [
-        ({"type": "seek"}, "invalid", ""),
+        ({"type": "seek"}, "invalid", "after"),
         ({"type": "seek", "after": "x"}, "invalid", "after"),
         ({"type": "speed", "speed": 0}, "invalid", "speed"),
         ({"type": "speed", "speed": 101}, "invalid", "speed"),
         ({"type": "speed", "speed": "2"}, "invalid", "speed"),
-        ({"type": "play", "x": 1}, "invalid", ""),
+        ({"type": "play", "x": 1}, "invalid", "x"),
         ({"type": "say", "text": "Hello"}, "invalid", "type"),
     ],
 )

@@ -59,6 +59,18 @@ async def test_a_command_tells_its_effect_and_has_it_once(client: Client) -> Non
     assert await posted.json() == {name: answer[name] for name in ("outcome", "cursor", "event")}
 
 
+async def test_the_key_may_be_called_what_http_calls_it(client: Client) -> None:
+    table = await convene(client)
+    async with client.ws_connect(f"{TABLES}/{table}/ws") as socket:
+        await socket.send_json({"type": "say", "text": "Why?", "idempotency_key": "k1"})
+        done = await told(socket, "outcome")
+        assert (done["key"], done["event"]["text"]) == ("k1", "Why?")
+        await socket.send_json({"type": "say", "text": "Why?", "key": "k1"})
+        assert await told(socket, "outcome") == done
+        await socket.send_json({"type": "say", "idempotency_key": "k2"})
+        assert (await told(socket, "error"))["key"] == "k2"
+
+
 async def test_the_effect_is_also_an_entry(client: Client) -> None:
     table = await convene(client)
     async with client.ws_connect(f"{TABLES}/{table}/ws?after=now") as socket:
@@ -83,13 +95,13 @@ async def test_a_command_not_acted_on_in_time_is_accepted(
 @pytest.mark.parametrize(
     ("command", "field"),
     [
-        ({}, ""),
+        ({}, "type"),
         ({"type": "fly"}, "type"),
-        ({"type": "say"}, ""),
+        ({"type": "say"}, "text"),
         ({"type": "say", "text": " "}, "text"),
         ({"type": "say", "text": "Ada?", "to": "Nobody"}, "to"),
         ({"type": "say", "text": 1e300}, "text"),
-        ({"type": "pause", "x": 10**40}, ""),
+        ({"type": "pause", "x": 10**40}, "x"),
         ({"type": "resume"}, ""),
         ({"type": "cancel", "turn": "t99"}, ""),
     ],
@@ -118,6 +130,7 @@ async def test_a_refusal_says_what_it_says_over_http(
         ('{"x":' + "[" * 100_000, "malformed_json", "", None),
         ('{"type":"pause"}', "invalid", "key", None),
         ('{"type":"pause","key":7}', "invalid", "key", None),
+        ('{"type":"pause","key":"a","idempotency_key":"a"}', "invalid", "key", "a"),
         ('{"type":"pause","key":""}', "invalid", "key", ""),
         ('{"type":"pause","key":"\\u00c4"}', "invalid", "key", "Ä"),
         ('{"type":"pause","key":"%s"}' % ("x" * 201), "invalid", "key", None),
@@ -292,6 +305,14 @@ async def test_what_is_no_handshake_is_told_so(
     if status == 426:
         assert (response.headers["Upgrade"], response.headers["Sec-WebSocket-Version"]) == ("websocket", "13")
     assert await problem(response) == (status, code, "")
+
+
+async def test_what_is_wrong_with_the_address_is_told_before_what_is_wrong_with_the_handshake(
+    client: Client,
+) -> None:
+    table = await convene(client)
+    assert await problem(await client.get(f"{TABLES}/nope/ws")) == (404, "not_found", "")
+    assert await problem(await client.get(f"{TABLES}/{table}/ws?after=x")) == (400, "invalid", "after")
 
 
 HANDSHAKE = {

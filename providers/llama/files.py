@@ -16,6 +16,7 @@ MAGIC = b"GGUF"  # github.com/ggml-org/ggml, docs/gguf.md: the first four bytes
 # Entries of one folder that are looked at; a folder with more is no folder of models.
 MOST_ENTRIES = 1000
 
+_UNFIT = "cannot be read, or is no GGUF file: fetch it again, whole."
 _PART = re.compile(r"(.+)-(\d{5})-of-\d{5}")
 _NOT_A_NAME = re.compile(r"[/\\\0]|\A\.{0,2}\Z")
 
@@ -42,9 +43,14 @@ class ModelFiles:
             )  # fmt: skip
         if _NOT_A_NAME.search(name):
             raise Invalid(f"{name[:60]!r} is no name of a model file.", field="model")
+        unfit = False
         for known, entry in self._entries():
             if known == name and (path := self._inside(entry)):
-                return ModelFile(name, path)
+                if _is_model(path):
+                    return ModelFile(name, path)
+                unfit = True
+        if unfit:
+            raise Invalid(f"{name}{SUFFIX} {_UNFIT}", field="model")
         names = self.names()
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {_listed(names)}."
@@ -52,7 +58,12 @@ class ModelFiles:
 
     def names(self) -> list[str]:
         """Every name there is, in order."""
-        return sorted({name for name, entry in self._entries() if self._inside(entry)})
+        return sorted({name for name, path in self._files() if _is_model(path)})
+
+    def troubles(self) -> list[str]:
+        """What a person has to mend: folders that cannot be listed, and files in them that only look like models."""
+        absent = [f"{folder} {why}." for folder in self._folders if (why := _unlisted(folder))]
+        return absent + sorted(f"{path} {_UNFIT}" for _, path in self._files() if not _is_model(path))
 
     @property
     def configured(self) -> bool:
@@ -66,17 +77,37 @@ class ModelFiles:
                 if name := _name(entry):
                     yield name, entry
 
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        for name, entry in self._entries():
+            if path := self._inside(entry):
+                yield name, path
+
     def _inside(self, entry: Path) -> Path | None:
-        """Where an entry really is, if that is a GGUF file inside the folders."""
+        """Where an entry really is, if that is a file inside the folders."""
         try:
             path = entry.resolve(strict=True)
+            inside = any(path.is_relative_to(folder) for folder in self._folders)
             # Opening anything but a regular file may hang or have an effect.
-            if not any(path.is_relative_to(folder) for folder in self._folders) or not path.is_file():
-                return None
-            with path.open("rb") as file:
-                return path if file.read(len(MAGIC)) == MAGIC else None
-        except (OSError, RuntimeError):  # gone, unreadable, or a circle of links
+            return path if inside and path.is_file() else None
+        except (OSError, RuntimeError):  # gone, or a circle of links
             return None
+
+
+def _is_model(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def _unlisted(folder: Path) -> str:
+    """Why a folder cannot be looked into; empty if it can."""
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return ""
 
 
 def _listing(folder: Path) -> Iterator[Path]:

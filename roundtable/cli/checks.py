@@ -14,6 +14,8 @@ from roundtable.config import Config
 
 # Seconds for a server on this machine to say that it is one.
 ANSWER_WITHIN = 2.0
+# Of a folder full of them these many are named: who mends them sees the rest.
+MOST_TROUBLES = 5
 
 
 def program() -> Finding:
@@ -108,6 +110,15 @@ async def models(config: Config) -> list[Finding]:
     if not any(each.name == "llama" for each in found):
         findings.append(_llama())
     return findings
+
+
+def model_folders(config: Config) -> list[Finding]:
+    """What is wrong with the folders of models."""
+    from providers.llama.files import ModelFiles  # noqa: PLC0415 - as above
+
+    troubles = ModelFiles(config.model_folders).troubles()
+    hint = "Mend model_folders, or what is in it."
+    return [Finding("llama files", "warning", trouble, hint) for trouble in troubles[:MOST_TROUBLES]]
 
 
 def _llama() -> Finding:

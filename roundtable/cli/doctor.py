@@ -61,7 +61,7 @@ async def _examine(args: argparse.Namespace) -> list[Finding]:
     else:
         findings += await asyncio.to_thread(lambda: list(store_checks.directory(config.data)))
     findings += [checks.page(), checks.door(config), checks.port(config), checks.open_files(config)]
-    return findings + await checks.models(config)
+    return findings + await checks.models(config) + checks.model_folders(config)
 
 
 def _settings(args: argparse.Namespace) -> tuple[Config, Finding]:

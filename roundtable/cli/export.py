@@ -45,7 +45,7 @@ def add(commands: "Commands") -> None:
 
 def _export(args: argparse.Namespace) -> int:
     suffix = Path(args.out).suffix[1:].lower()
-    format = args.format or (suffix if suffix in exporting.TYPES else "md")
+    format = args.format or exporting.check(suffix or "md")
     if addresses.is_address(args.table):
         pieces = _served(addresses.table(args.table), format)
     else:

@@ -5,6 +5,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from protocol.errors import LogDamaged
 from roundtable.cli import arguments, console, logs, moving
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ async def restored(file: Path, place: str, *, merge: bool, volatile: bool) -> in
     """Restore to `place`; the exit code."""
     from roundtable.log.backup import restore  # noqa: PLC0415 - loaded with the store only
 
-    await (await logs.to_read(str(file))).close()  # before a place is made for it
+    try:
+        await (await logs.to_read(str(file))).close()  # before a place is made for it
+    except LogDamaged as error:
+        raise LogDamaged(f"{file} is no backup, or is damaged. Nothing was restored.") from error
     target = await moving.to_write(place, merge=merge, volatile=volatile)
     try:
         with console.Progress() as progress:

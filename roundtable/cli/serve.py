@@ -69,6 +69,7 @@ def _serve(args: argparse.Namespace) -> int:
         )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("roundtable").setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a log file on a full disk is no reason to print a traceback per line
 
     def listening(url: str) -> None:
         print(f"{LISTENING}{url}", flush=True)

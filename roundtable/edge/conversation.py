@@ -74,8 +74,12 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, tag="error", tag_field=
     retry_after: float | msgspec.UnsetType = msgspec.UNSET
 
 
+_Key = Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None
+
+
 class _Keyed(msgspec.Struct):
-    key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
+    key: _Key = None
+    idempotency_key: _Key = None
 
 
 _keyed_decoder = msgspec.json.Decoder(_Keyed)
@@ -219,7 +223,8 @@ async def race(*works: Coroutine[Any, Any, T]) -> T:
 def _trouble(error: Exception, data: bytes) -> bytes:
     problem = describe(error, "a message on a WebSocket")
     try:
-        key = _keyed_decoder.decode(data).key
+        keyed = _keyed_decoder.decode(data)
+        key = keyed.idempotency_key if keyed.key is None else keyed.key
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         key = None
     wait = getattr(error, "retry_after", None)

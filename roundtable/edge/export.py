@@ -54,7 +54,7 @@ async def _entries(request: web.Request, name: str, headers: dict[str, str]) -> 
                     await response.write(exporting.lines(page))
     except (TimeoutError, ConnectionError, LogError) as error:
         if isinstance(error, LogError):
-            _logger.exception("%s cannot be exported", name)
+            _logger.warning("%s cannot be exported: %s", name, error.detail)
         if request.transport is not None:
             request.transport.abort()
     return response

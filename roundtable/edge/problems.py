@@ -14,6 +14,7 @@ from aiohttp import web
 from protocol import codec
 from protocol.errors import (
     CallerError,
+    IllegalMove,
     Invalid,
     KeyReused,
     LogUnavailable,
@@ -107,16 +108,14 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 def describe(error: Exception, where: str) -> Problem:
-    """The document for an error met at `where`. What is not the caller's fault is logged."""
-    if not isinstance(error, RoundtableError):
+    """The document for an error met at `where`. What is not the caller's fault is logged, in its own sentence: it says
+    what to do, and where in our code we stood would not. Only a bug is logged with its traceback."""
+    if not isinstance(error, RoundtableError) or isinstance(error, IllegalMove):
         return _unforeseen(error, where)
-    status = _status(error)
     if error.fault != "caller":
-        _logger.error("%s: %s", error.code, error.detail, exc_info=error)
-    # A caller cannot mend what is ours, and the words may tell of the inside.
-    detail = error.detail if status != 500 else "Something failed on our side."
+        _logger.error("%s: %s", error.code, error.detail)
     field = getattr(error, "field", "") or msgspec.UNSET
-    return _problem(status, error.code, detail, retryable=error.retryable, field=field)
+    return _problem(_status(error), error.code, error.detail, retryable=error.retryable, field=field)
 
 
 def _status(error: RoundtableError) -> int:

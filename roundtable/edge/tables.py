@@ -38,21 +38,20 @@ class Tables:
         table, cursor = await request.app[keys.HOST].convene(ask)
         own = f"/v1/roundtables/{table}"
         links = {"self": own, "page": f"/t/{table}"}
-        links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay")}
+        links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay", "export")}
         answer = {"id": table, "cursor": str(cursor), "links": links}
         return json(answer, status=201, headers={hdrs.LOCATION: own})
 
     async def list(self, request: web.Request) -> web.Response:
-        """`GET /v1/roundtables?limit=&before=`: newest first; `next` is the `before` of the next page, or null."""
+        """`GET /v1/roundtables?limit=&before=`: `host.Listing`, and how many watch each."""
         limit = _limit(request.query.get("limit", "20"))
         app = request.app
-        # One more than asked for tells whether there is a next page.
-        found = await app[keys.HOST].summaries(before=request.query.get("before", ""), limit=limit + 1)
+        found = await app[keys.HOST].summaries(before=request.query.get("before", ""), limit=limit)
         shown = [
             msgspec.structs.asdict(each) | {"spectators": app[keys.BROADCAST].spectators(stream(each.id))}
-            for each in found[:limit]
+            for each in found.tables
         ]
-        return json({"roundtables": shown, "next": shown[-1]["id"] if len(found) > limit else None})
+        return json({"roundtables": shown, "unreadable": found.unreadable, "next": found.next})
 
     async def read(self, request: web.Request) -> web.Response:
         """`GET /v1/roundtables/{id}`: the transcript, and the cursor after which to read on."""

@@ -30,7 +30,8 @@ Begin = Callable[[Channel], tuple[Answer, LeadIn | None]]
 
 
 class _Keyed(msgspec.Struct):
-    key: str = ""
+    key: str | None = None
+    idempotency_key: str | None = None
 
 
 _MESSAGES = MessageStream()
@@ -60,11 +61,12 @@ class Sockets:
 
     async def serve(self, request: web.Request, begin: Begin) -> web.StreamResponse:
         """A conversation about the table in the request's path. Raises as `table` does, before the handshake only."""
-        socket, start = _handshake(request), asked(request)
+        start = asked(request)
         with contextlib.ExitStack() as finally_:
             name = f"table/{request.match_info['id']}"
             async with request.app[keys.BROADCAST].channel(name, FULL, _MESSAGES) as channel:
                 cursor, first = await channel.resume(start)
+                socket = _handshake(request)  # last: what is wrong with the address is wrong on any wire
                 writer = await socket.prepare(request)
                 if request.transport is None:
                     return socket
@@ -129,10 +131,12 @@ def _farewell(channel: Channel, left: Left) -> tuple[bytes, Close | None]:
 
 
 async def _command(request: web.Request, data: bytes) -> bytes:
-    """Carry out a message: a command as it is posted, and its `key`."""
-    key = idempotency_key([codec.decode_json(data, _keyed_decoder).key], "key")
+    """Carry out a message: a command as it is posted, and its `key`, which may also be called `idempotency_key`."""
+    keyed = codec.decode_json(data, _keyed_decoder)
+    key = idempotency_key([key for key in (keyed.key, keyed.idempotency_key) if key is not None], "key")
     members = codec.decode_json(data, _members_decoder)
-    del members["key"]
+    for name in _Keyed.__struct_fields__:
+        members.pop(name, None)
     command = codec.decode_command(codec.encode(members))
     receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)
     return codec.encode({"type": "outcome", "key": key, **outcome(receipt)})

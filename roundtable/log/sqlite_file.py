@@ -23,6 +23,8 @@ BUSY_TIMEOUT = 5000
 WAL_LIMIT = 16 * 1024 * 1024
 # Primary result codes that blame the file itself: no retry will help.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# Those that blame the disk below it.
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 # Those that mean, where we write: we may not. SQLite needs to write beside the file too.
 _REFUSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 
@@ -121,6 +123,8 @@ def translate(error: OSError | sqlite3.Error, path: Path) -> LogError:
     if code in _DAMAGE:
         return damaged(path, str(error))
     cause = (isinstance(error, OSError) and error.strerror) or str(error)
+    if code in _DISK:
+        cause += f"; see that the disk of {path.parent} works and has room"
     if code in _REFUSED:
         cause += f"; {path.parent} and the files in it must be writable"
     return LogUnavailable(f"The log {path} cannot be used: {cause}.")

@@ -30,6 +30,7 @@ article{display:grid;grid-template-columns:104px minmax(0,580px);column-gap:26px
 .said{font:400 19px/1.56 var(--speech);overflow-wrap:anywhere}
 .said p{white-space:pre-wrap;orphans:3;widows:3}
 .said p+p,.said pre,.said pre+p{margin-top:.7em}
+.said:empty{display:none}
 .person .said,.topic{font:500 16px/1.55 var(--ui)}
 .topic{padding-top:12px}
 pre{background:var(--wash);padding:12px 14px;overflow-x:auto;font:14px/1.5 var(--code)}

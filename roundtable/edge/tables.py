@@ -38,7 +38,7 @@ class Tables:
         table, cursor = await request.app[keys.HOST].convene(ask)
         own = f"/v1/roundtables/{table}"
         links = {"self": own, "page": f"/t/{table}"}
-        links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay")}
+        links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay", "export")}
         answer = {"id": table, "cursor": str(cursor), "links": links}
         return json(answer, status=201, headers={hdrs.LOCATION: own})
 

@@ -13,7 +13,8 @@ class SeatLine(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a list shows of a table. Times are Unix seconds, `dollars` is a lower bound while `unpriced` is not 0."""
+    """What a list shows of a table. Times are Unix seconds, `dollars` is a lower bound while `unpriced` is not 0;
+    `record` is false for one that is kept in memory only."""
 
     id: str
     topic: str
@@ -27,6 +28,7 @@ class Summary(msgspec.Struct, frozen=True):
     tokens: int
     dollars: float
     unpriced: int
+    record: bool
     cursor: str
 
 
@@ -45,5 +47,6 @@ def summarise(transcript: Transcript) -> Summary:
         tokens=transcript.spent.tokens_in + transcript.spent.tokens_out,
         dollars=transcript.spent.dollars,
         unpriced=transcript.spent.unpriced,
+        record=transcript.record,
         cursor=transcript.cursor,
     )

@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, StorageState, async_playwright, expect
 
+from protocol.events import Entry, TableRested
 from protocol.transcript import Transcript, fold
 from roundtable.edge import page as bundle
 from tests.server_process import PATIENCE, Server, plain, serving, whole
@@ -161,6 +162,40 @@ async def test_two_people_read_what_the_log_says(browser: Browser, server: Serve
         await expect(guest.locator("header .state")).to_have_text("Replay")
         await expect(guest.locator(".transport .clock")).to_contain_text("the end")
         assert await check_states(guest, script(transcript, "You")) <= 1
+
+
+async def to_rest(server: Server, table: str) -> list[Entry]:
+    """All entries of a table until it rests."""
+    entries: list[Entry] = []
+    async with aclosing(server.entries(table)) as reading:
+        async for entry in reading:
+            entries.append(entry)
+            if isinstance(entry.event, TableRested):
+                break
+    return entries
+
+
+async def test_two_people_read_columns_until_one_deletes_them(browser: Browser, server: Server) -> None:
+    once = {"max_rounds": 1}
+    table = await server.convene(topic=TOPIC, panel=PANEL, policy="parallel", limits=once, then="rest")
+    async with visitor(browser, server) as host, visitor(browser, server) as guest:
+        for page in (host, guest):
+            await page.goto(f"/t/{table}")
+            await expect(page.locator(".column .growing")).to_have_count(len(PANEL))
+        transcript = fold(await to_rest(server, table))
+        assert [turn.text for turn in transcript.turns] == TEXTS
+        for page in (host, guest):
+            await expect(page.locator("header .state")).to_have_text("Resting")
+            assert await page.locator(".column h2").all_inner_texts() == ["Ada", "Ben", "Cleo"]
+            await check_states(page, script(transcript))
+
+        await host.get_by_role("button", name="About").click()
+        await host.get_by_role("button", name="Delete this table").click()
+        await host.get_by_role("button", name="Delete for good").click()
+        await host.wait_for_url(f"{server.url}/")
+        await expect(guest.locator("h1")).to_have_text("This table was deleted.")
+        await expect(guest.locator("main")).to_contain_text(TOPIC)
+        assert await server.status(table) == 404
 
 
 async def test_a_person_stops_the_table_for_all(browser: Browser, server: Server) -> None:

@@ -64,7 +64,8 @@ async def test_nothing_of_it_is_on_any_disk_and_after_a_restart_it_never_was(tmp
         await host.submit(opened.id, "c", commands.Close())
         await until(log, stream(opened.id), status("closed"))
         assert (await host.transcript(opened.id)).record is False  # folded, so a checkpoint was saved
-        assert {table.id for table in (await host.summaries()).tables} == {kept.id, opened.id}
+        listed = {table.id: table.record for table in (await host.summaries()).tables}
+        assert listed == {kept.id: True, opened.id: False}
         living = on_disk(tmp_path)
         assert (b"may be known" in living, SECRET.encode() in living, opened.id.encode() in living) == (
             True,

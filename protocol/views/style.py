@@ -23,22 +23,24 @@ ul{list-style:none;padding:0 0 12px}
 li{border-top:1px solid var(--rule);padding:8px 0}
 b{font-weight:650;color:var(--hue,inherit)}
 h2{font:600 13px/1.5 var(--ui);color:var(--soft);padding-block:28px 20px;break-after:avoid}
-article{display:grid;grid-template-columns:104px minmax(0,580px);column-gap:26px;padding-bottom:30px}
-.who{text-align:end;padding-top:4px;break-after:avoid}
+article{display:grid;grid-template:auto 1fr/104px minmax(0,580px);column-gap:26px;padding-bottom:30px}
+.who{grid-row:span 2;text-align:end;padding-top:4px;break-after:avoid}
 .who b,.who span{display:block;overflow-wrap:anywhere}
 .who span{font-size:12.5px}
 .said{font:400 19px/1.56 var(--speech);overflow-wrap:anywhere}
 .said p{white-space:pre-wrap;orphans:3;widows:3}
 .said p+p,.said pre,.said pre+p{margin-top:.7em}
+.said:empty{display:none}
 .person .said,.topic{font:500 16px/1.55 var(--ui)}
 .topic{padding-top:12px}
 pre{background:var(--wash);padding:12px 14px;overflow-x:auto;font:14px/1.5 var(--code)}
 details{padding-bottom:10px;color:var(--soft);font-size:15.5px;font-style:italic}
 summary{font:500 13px/1.5 var(--ui);cursor:pointer}
-.note{grid-column:2;border-inline-start:2px solid var(--rule);padding-inline-start:12px;margin-top:10px;font-size:14px}
+.note{grid-column:2;border-inline-start:2px solid var(--rule);padding-inline-start:12px;margin-top:10px;
+align-self:start;font-size:14px}
 footer{border-top:1px solid var(--rule);padding-top:16px;font-size:13px}
 @media(max-width:720px){body{padding:24px 18px}header,footer,h2{padding-inline-start:0}
-article{grid-template-columns:minmax(0,1fr)}.who{text-align:start;display:flex;flex-wrap:wrap;gap:0 8px;
+article{grid-template:auto/minmax(0,1fr)}.who{grid-row:auto;text-align:start;display:flex;flex-wrap:wrap;gap:0 8px;
 align-items:baseline}.note{grid-column:1}h1{font-size:25px}.said{font-size:18px}}
 @media print{:root{color-scheme:light;--paper:#fff;--wash:#f4f4f4;--ink:#000;--soft:#444;--rule:#ccc;--pl:.42;--pc:.13}
 body{padding:0;font-size:10pt}.said{font-size:11.5pt}.person .said{font-size:10.5pt}pre{white-space:pre-wrap}

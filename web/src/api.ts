@@ -56,8 +56,8 @@ export interface TableSummary {
   unpriced: number;
   spectators: number;
   cursor: string;
-  /** False: kept in memory only. Absent where the server does not say. */
-  record?: boolean;
+  /** False: kept in memory only. */
+  record: boolean;
 }
 
 export interface Opening {
@@ -111,6 +111,13 @@ export const EXPORTS = [["md", "To read: Markdown"], ["html", "To read: web page
 
 export const exportOf = (table: string, format: (typeof EXPORTS)[number][0]) =>
   `/v1/roundtables/${encodeURIComponent(table)}/export?format=${format}`;
+
+/** Whether the server still has a table of which everything up to `cursor` is known. Rejects when it does not answer. */
+export async function exists(table: string, cursor: string): Promise<boolean> {
+  const headers = { "If-None-Match": `"${cursor}"` };
+  const response = await fetch(`/v1/roundtables/${encodeURIComponent(table)}`, { method: "HEAD", headers, cache: "no-store" });
+  return response.status !== 404;
+}
 
 export const eventsOf = (table: string) => `/v1/roundtables/${encodeURIComponent(table)}/events`;
 

@@ -71,3 +71,8 @@ export function legible(ticks: Tick[], scale: number, room: number): Tick[] {
     return true;
   });
 }
+
+/** Those with `room` pixels before the next one, whose pole would cross their words. */
+export function apart<T extends { at: number }>(flags: T[], scale: number, room: number): T[] {
+  return flags.filter(({ at }, place) => ((flags[place + 1]?.at ?? Infinity) - at) * scale >= room);
+}

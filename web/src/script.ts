@@ -134,6 +134,22 @@ function isUnderWay({ status }: Turn): boolean {
   return status === "started" || status === "queued";
 }
 
+/** What follows a failed turn for the one whose turn it was. `left`: how many others stayed when she left by it. */
+export type After = { left: number } | "next in turn" | "next round" | "no more";
+
+/** What follows a turn that failed, alone or `beside` others. */
+export function afterOf(transcript: Transcript): (turn: Turn, beside: boolean) => After {
+  const left = departures(transcript);
+  const over = transcript.status === "closed";
+  const last = new Map(transcript.turns.filter(hasBegun).map(({ panelist, turn }) => [panelist, turn]));
+  return ({ turn, panelist }, beside) => {
+    const others = left.get(turn);
+    if (others !== undefined) return { left: others };
+    if (over && last.get(panelist) === turn) return "no more";
+    return beside ? "next round" : "next in turn";
+  };
+}
+
 /** Turn by which its panelist left the table, as the fold counts failures -> how many others were still there. */
 export function departures({ panel, turns }: Transcript): Map<string, number> {
   const left = new Map<string, number>();

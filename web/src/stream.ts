@@ -32,6 +32,7 @@ export interface Reader {
 export interface Surroundings {
   fetch: typeof fetch;
   snapshot(table: string, signal: AbortSignal): Promise<Snapshot>;
+  exists(table: string, cursor: string): Promise<boolean>;
   random(): number;
   online(): boolean;
 }
@@ -55,6 +56,7 @@ export class Stream {
   #connection = new AbortController();
   #stopped = false;
   #synced = false;
+  #ended = false;
   #failures = 0;
   #retry = SHORTEST_WAIT;
   #wake = () => {};
@@ -72,7 +74,10 @@ export class Stream {
     while (!this.#stopped) {
       const left = await this.#connect();
       if (this.#stopped) return;
-      if (left.final) return this.reader.changed(left.final);
+      if (left.final) {
+        this.#ended = left.final.state === "ended";
+        return this.reader.changed(left.final);
+      }
       await this.#pause(left.wait ?? this.#backoff());
       this.#failures += 1;
     }
@@ -87,6 +92,15 @@ export class Stream {
   /** Try again now instead of when the wait is over. */
   retry(): void {
     this.#wake();
+  }
+
+  /** A table that is over sends nothing more: look whether it is still there. Never rejects. */
+  async look(): Promise<void> {
+    if (!this.#ended) return;
+    const there = await this.around.exists(this.table, this.reader.cursor()).catch(() => true); // no answer tells nothing
+    if (there || this.#stopped) return;
+    this.#ended = false;
+    this.reader.changed({ state: "not_found" });
   }
 
   async #connect(): Promise<Left> {

@@ -2,7 +2,7 @@
  * One table as the page knows it: its Transcript as of now, its recording as far as it was fetched, and how well we
  * are connected. Entries are applied as they come and shown once a frame.
  */
-import { snapshot, type Snapshot } from "./api";
+import { exists, snapshot, type Snapshot } from "./api";
 import { Chronicle, type Note } from "./chronicle";
 import { seqOf } from "./cursor";
 import type { Transcript } from "./protocol.gen";
@@ -12,6 +12,8 @@ import { type Connection, history, type Pulse, type Reader, Stream } from "./str
 
 // Up to so many entries (some megabytes) the recording is fetched unasked, so that notes stand where they belong.
 const FETCHED_UNASKED = 20_000;
+// How often a table that is over is looked for: whoever reads on after it was deleted is told. Milliseconds.
+const LOOK_EVERY = 60_000;
 // A clock that differs by less than this differs by the network's delay.
 const LEAST_SKEW = 2;
 
@@ -41,16 +43,21 @@ export class Table implements Reader {
 
   constructor(id: string) {
     this.id = id;
-    const around = { fetch: fetch.bind(window), snapshot, random: Math.random, online: () => navigator.onLine };
+    const around = { fetch: fetch.bind(window), snapshot, exists, random: Math.random, online: () => navigator.onLine };
     this.#stream = new Stream(id, this, around);
   }
 
   follow(): () => void {
     void this.#stream.run();
     const retry = () => this.#stream.retry();
+    const look = () => document.hidden || void this.#stream.look();
+    const timer = setInterval(look, LOOK_EVERY);
     addEventListener("online", retry);
+    document.addEventListener("visibilitychange", look);
     return () => {
+      clearInterval(timer);
       removeEventListener("online", retry);
+      document.removeEventListener("visibilitychange", look);
       this.#stream.stop();
       this.#history.abort();
       cancelAnimationFrame(this.#frame);

@@ -3,6 +3,7 @@ import type { House, ProviderStatus } from "./api";
 import { clock, count, counted, dollars, span } from "./figures";
 import type { Failure, Limits, Panelist, Transcript, Turn } from "./protocol.gen";
 import { absence, own } from "./reduce";
+import type { After } from "./script";
 
 /** "A", "A and B", "A, B and C". */
 export function listed(names: string[]): string {
@@ -86,18 +87,23 @@ function allRounds(rounds: number): string {
   return rounds ? `All ${rounds} rounds were` : "All rounds were";
 }
 
-/** What a failed turn means for the one whose turn it was. `others` is how many stayed when she left by it. */
-export function failureNote(turn: Turn, others?: number): string {
-  const left = others !== undefined;
+/** Who failed, why, and what happens next. */
+export function failureNote(turn: Turn, after: After): string {
+  const left = typeof after === "object";
   const why = turn.error ? sentence(turn.error.detail || turn.error.code.replaceAll("_", " ")) : "";
   const what = left
     ? `${turn.panelist} left the table.`
     : turn.text
       ? `${turn.panelist} was cut off.`
       : `${turn.panelist} could not speak.`;
-  const next = left ? goOn(others) : `${turn.panelist} keeps the seat and is asked again in turn.`;
+  const next = left ? goOn(after.left) : asked(turn.panelist, after);
   const kept = turn.text ? " What was said stays on record; the others are not shown it." : "";
   return `${what} ${why}${kept} ${next}`;
+}
+
+function asked(panelist: string, after: Exclude<After, object>): string {
+  if (after === "no more") return `The table closed before ${panelist} was asked again.`;
+  return `${panelist} keeps the seat and is asked again ${after === "next round" ? "in the next round" : "in turn"}.`;
 }
 
 function goOn(others: number): string {
@@ -142,6 +148,12 @@ export type Doing = "waiting" | "thinking" | "speaking";
 export function doing(turn: Turn): Doing {
   if (turn.text) return "speaking";
   return turn.first_at ? "thinking" : "waiting";
+}
+
+/** Why it is this turn's, where that is not simply its place in the round; with a colon or comma before it. */
+export function reasonNote({ reason }: Turn): string {
+  if (reason === "") return "";
+  return reason === "asked" ? ", asked by name" : `: ${reason}`;
 }
 
 /** What stands on the table when several have the floor: how many do the foremost thing, and what the others do. */

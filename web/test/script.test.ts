@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { axisOf } from "../src/axis";
 import { Chronicle } from "../src/chronicle";
-import { barsOf, horizonOf, legible, roundsOf } from "../src/lanes";
+import { apart, barsOf, horizonOf, legible, roundsOf } from "../src/lanes";
 import { type Entry, fold } from "../src/reduce";
 import { floorOf, nextOf, sharesOf, spendingOf, wordsIn } from "../src/scene";
-import { departures, type Line, opensWith, scriptOf } from "../src/script";
+import { afterOf, departures, type Line, opensWith, scriptOf } from "../src/script";
 import { Telling } from "./atonce";
 import { entriesOf, NAMES } from "./golden";
 
@@ -61,6 +61,19 @@ describe("the script", () => {
     const left = departures(transcript);
     const gone = turns.filter(({ turn }) => left.has(turn)).map(({ panelist }) => panelist);
     expect(new Set(gone)).toEqual(new Set(Object.keys(absent)));
+  });
+
+  it("knows what followed a turn that failed", () => {
+    const telling = new Telling("Ada", "Ben").queue(1, "Ada", "Ben").start(1, 2).fail(1, "So").end(2, "Yes.");
+    const followed = () => {
+      const transcript = fold(telling.entries);
+      return transcript.turns.filter(({ status }) => status === "failed").map((turn) => afterOf(transcript)(turn, turn.round === 1));
+    };
+    expect(followed()).toEqual(["next round"]);
+    telling.queue(2, "Ada").start(3).fail(3, "And");
+    expect(followed()).toEqual(["next round", "next in turn"]);
+    telling.add("table.closed", { reason: "command", detail: "" });
+    expect(followed()).toEqual(["next round", "no more"]);
   });
 });
 
@@ -187,6 +200,10 @@ describe("the lanes", () => {
     const rounds = roundsOf(plain, axisOf(plain, plain.at));
     expect(rounds.map(({ label }) => label)).toEqual(["Round 1", "Round 2"]);
     expect(legible(rounds, 1, 62).map(({ label }) => label)).toEqual(["Round 1"]);
+  });
+
+  it("name only flags that no other stands close behind", () => {
+    expect(apart([{ at: 1 }, { at: 5 }, { at: 20 }], 10, 70)).toEqual([{ at: 5 }, { at: 20 }]);
   });
 
   it("stand still while a table grows within a horizon", () => {

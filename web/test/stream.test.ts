@@ -65,9 +65,10 @@ function follow(answers: (Response | Error)[], snapshots = [() => snapshotAt(0)]
     return interruptible(answer, cut);
   });
   const snapshot = vi.fn(async () => (snapshots.length > 1 ? snapshots.shift()! : snapshots[0]!)());
-  const around = { fetch, snapshot, random: () => 0.5, online: () => true };
+  const exists = vi.fn(async () => true);
+  const around = { fetch, snapshot, exists, random: () => 0.5, online: () => true };
   const viewer = new Stream("golden", reader, around);
-  return { viewer, seen, snapshot, done: viewer.run(), transcript: () => transcript };
+  return { viewer, seen, snapshot, exists, done: viewer.run(), transcript: () => transcript };
 }
 
 /** What fetch does when its signal fires: the body fails. */
@@ -167,6 +168,22 @@ describe("following a table", () => {
     await done;
     expect(last(seen.states)).toEqual({ state: "deleted" });
     expect(seen.taken.length).toBe(3);
+  });
+
+  it("looks whether a table that is over is still there", async () => {
+    const { viewer, done, seen, exists } = follow([stream([frames(ENTRIES), END])]);
+    await viewer.look(); // not over yet: its stream will tell
+    await done;
+    expect(exists).not.toHaveBeenCalled();
+    exists.mockRejectedValueOnce(new TypeError("network"));
+    for (let looks = 0; looks < 2; looks++) await viewer.look();
+    expect(exists).toHaveBeenLastCalledWith("golden", ENTRIES.at(-1)!.id);
+    expect(last(seen.states)).toEqual({ state: "ended" });
+    exists.mockResolvedValue(false);
+    await viewer.look();
+    expect(last(seen.states)).toEqual({ state: "not_found" });
+    await viewer.look();
+    expect(exists).toHaveBeenCalledTimes(3);
   });
 
   it("has ended when the server has nothing more to say", async () => {

@@ -4,7 +4,7 @@ import { ago, clock, dollars, span, spending } from "../src/figures";
 import type { Turn } from "../src/protocol.gen";
 import { fold } from "../src/reduce";
 import { floorOf } from "../src/scene";
-import { announcement, columnWord, destinations, endReason, failureNote, floorWords, listed, modelLabel, personaShort } from "../src/words";
+import { announcement, columnWord, destinations, endReason, failureNote, floorWords, listed, modelLabel, personaShort, reasonNote } from "../src/words";
 import { Telling } from "./atonce";
 import { transcriptOf } from "./golden";
 
@@ -68,14 +68,23 @@ describe("why and what next", () => {
 
   it("says who failed, why, and what happens next", () => {
     const [, half, , last, refused] = transcriptOf("failures").turns;
-    expect(failureNote(half!)).toBe(
+    expect(failureNote(half!, "next in turn")).toBe(
       "Ben was cut off. The server asked to slow down. What was said stays on record; the others are not shown it. " +
         "Ben keeps the seat and is asked again in turn.",
     );
-    expect(failureNote(last!, 2)).toBe("Ben left the table. The server asked to slow down. The others go on.");
-    expect(failureNote(refused!, 1)).toBe("Cleo left the table. The server refused the key. The other goes on.");
-    expect(failureNote(refused!, 0)).toContain("Nobody is left.");
+    expect(failureNote(last!, { left: 2 })).toBe("Ben left the table. The server asked to slow down. The others go on.");
+    expect(failureNote(refused!, { left: 1 })).toBe("Cleo left the table. The server refused the key. The other goes on.");
+    expect(failureNote(refused!, { left: 0 })).toContain("Nobody is left.");
+    expect(failureNote(half!, "next round")).toContain("Ben keeps the seat and is asked again in the next round.");
+    expect(failureNote(half!, "no more")).toContain("The table closed before Ben was asked again.");
   });
+});
+
+it("says why a turn is whose it is", () => {
+  const turn = transcriptOf("plain").turns[0]!;
+  expect(["", "asked", "spoke least so far, 7 tokens"].map((reason) => reasonNote({ ...turn, reason }))).toEqual([
+    "", ", asked by name", ": spoke least so far, 7 tokens",
+  ]);
 });
 
 describe("several who speak at once", () => {

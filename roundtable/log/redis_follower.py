@@ -130,6 +130,7 @@ class Follower:
                 if not self._positions():
                     await self._rest()
                 await self._read()
+                await asyncio.sleep(0)  # first let what was read be delivered, then ask for more
                 wait = 0.0
             except Exception as error:  # noqa: BLE001 - a follower that dies in silence would stop every reader
                 if not wait:

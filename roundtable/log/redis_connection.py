@@ -115,14 +115,14 @@ class Link:
         became of the commands is unknown.
         """
         try:
-            async with asyncio.timeout(self._deadline + block):
-                wire = self._wire if self._wire and self._wire.usable else await self._connect()
-                replies = await wire.ask([command.args for command in commands])
-                unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-                if unknown:
-                    again = await wire.ask([commands[i].whole for i in unknown])
-                    for i, reply in zip(unknown, again, strict=True):
-                        replies[i] = reply
+            until = asyncio.get_running_loop().time() + self._deadline + block
+            wire = self._wire if self._wire and self._wire.usable else await self._connect(until)
+            replies = await wire.ask([command.args for command in commands], until)
+            unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+            if unknown:
+                again = await wire.ask([commands[i].whole for i in unknown], until)
+                for i, reply in zip(unknown, again, strict=True):
+                    replies[i] = reply
         except (RedisError, OSError) as error:
             await self.close()
             raise translate(error, self._at) from error
@@ -136,11 +136,12 @@ class Link:
         self._wire = None
         await self._connection.disconnect(nowait=True)
 
-    async def _connect(self) -> Wire:
+    async def _connect(self, until: float) -> Wire:
         await self.close()  # the server may have hung up while we were idle
-        await self._connection.connect()
-        if await self._connection.can_read():  # before anything was asked: it hung up
-            raise Disconnected("Connection closed by server.")
+        async with asyncio.timeout_at(until):
+            await self._connection.connect()
+            if await self._connection.can_read():  # before anything was asked: it hung up
+                raise Disconnected("Connection closed by server.")
         self._wire = Wire(self._connection._writer.transport)  # noqa: SLF001
         return self._wire
 

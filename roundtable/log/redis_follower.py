@@ -15,9 +15,10 @@ from typing import Protocol
 from protocol.cursor import LIMIT, ZERO, Cursor
 from protocol.errors import LogDamaged, LogError, LogUnavailable
 from roundtable.log.base import Record
-from roundtable.log.redis_connection import Link, Pool, Reply, command
+from roundtable.log.redis_connection import Link, Pool, command
 from roundtable.log.redis_keys import Partition
 from roundtable.log.redis_reader import Joined, cursor, entry_id, records
+from roundtable.log.redis_wire import Reply
 
 # Seconds an XREAD blocks: a server that hangs is noticed after this and the link's deadline together. An idle
 # partition costs one small command per second.

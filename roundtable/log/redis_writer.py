@@ -8,8 +8,9 @@ from collections import deque
 from typing import NamedTuple
 
 from protocol.errors import LogError, LogUnavailable
-from roundtable.log.redis_connection import Command, Link, Reply
+from roundtable.log.redis_connection import Command, Link
 from roundtable.log.redis_errors import again
+from roundtable.log.redis_wire import Reply
 
 # One round trip carries up to this much, so that no append waits long behind others. Bytes.
 MAX_GROUP = 4 * 1024 * 1024

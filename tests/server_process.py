@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -106,11 +106,16 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(data: Path, *options: str) -> AsyncIterator[Server]:
-    """A server on this directory, on a free port, with nothing set in its environment. Killed in the end."""
+async def serving(data: Path, *options: str, quiet: bool = False) -> AsyncIterator[Server]:
+    """A server on this directory, on a free port, with nothing set in its environment. Killed in the end.
+
+    `quiet` drops what it logs."""
     command = [sys.executable, "-m", "roundtable.cli", "serve", "--port", "0", "--data", str(data), *options]
     environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environ, stdout=PIPE)
+    errors = DEVNULL if quiet else None
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=environ, stdout=PIPE, stderr=errors
+    )
     try:
         assert process.stdout
         async with asyncio.timeout(PATIENCE):

@@ -80,16 +80,10 @@ def _unreadable() -> Invalid:
     )
 
 
-class _Stream(Protocol):
-    """asyncio's `StreamWriter`."""
-
-    transport: asyncio.Transport
-
-
 class _Connection(Protocol):
     """The part of redis-py's connection that we use; it comes without types."""
 
-    _writer: _Stream  # it has no other name for its transport
+    _writer: asyncio.StreamWriter | None  # no other name leads to its transport
 
     async def connect(self) -> None: ...
     async def can_read(self) -> bool: ...
@@ -142,7 +136,8 @@ class Link:
             await self._connection.connect()
             if await self._connection.can_read():  # before anything was asked: it hung up
                 raise Disconnected("Connection closed by server.")
-        self._wire = Wire(self._connection._writer.transport)  # noqa: SLF001
+        assert self._connection._writer, "it is connected"  # noqa: SLF001
+        self._wire = Wire(cast("asyncio.Transport", self._connection._writer.transport))  # noqa: SLF001
         return self._wire
 
 

@@ -5,8 +5,8 @@ a StreamReader, four coroutines and a packer in Python - takes longer than Redis
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import hiredis
 from redis.asyncio.connection import DefaultParser
@@ -16,6 +16,8 @@ from redis.exceptions import InvalidResponse, ResponseError
 Arg = str | bytes | int
 Reply = Any  # what RESP carries: bytes, int, None, lists of these; typed where it is parsed
 
+# Its stub knows commands of one word only.
+_pack = cast("Callable[[tuple[Arg, ...]], bytes]", hiredis.pack_command)
 _MORE = object()  # hiredis has not read a whole reply yet; None and False are replies
 
 
@@ -51,7 +53,7 @@ class Wire(asyncio.Protocol):
         self._until = until
         if self._timer is None or until < self._timer.when():
             self._arm()
-        self._transport.write(b"".join(map(hiredis.pack_command, commands)))
+        self._transport.write(b"".join(map(_pack, commands)))
         return self._answered
 
     def data_received(self, data: bytes) -> None:

@@ -85,7 +85,9 @@ class Channel:
         self.readers = 0  # counted by whoever hands the channel out
         self.reason: str | None = None
         self.heartbeat = pace.heartbeat
-        self.dismissed = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.dismissed = loop.create_future()
+        self._clock = loop.time
         self._log, self._blocks, self._tasks, self._pace = log, blocks, tasks, pace
         self._spectators = spectators
         self._ring = Ring(head)
@@ -93,6 +95,8 @@ class Channel:
         self._early: set[Subscriber] = set()  # have read in the log what the tail is still to bring
         self._over: Left | None = None
         self._pumping = False
+        self._resting = False  # the pump has nothing to do, and no pause to keep
+        self._owed = 0.0  # the pause, in seconds, after a pass that was made for it
         self._wake = asyncio.Event()
         self._beat_at = -NEWS  # when the last heartbeat was, on the loop's clock, and what it told
         self._told = 0
@@ -105,7 +109,10 @@ class Channel:
         self._ring.extend([record.cursor for record in records], wires)
         if not self._pumping:
             self._advance(self._ring.tip)
-        self._wake.set()
+        elif self._resting and len(self._live) <= SLICE:
+            self._pass()
+        else:
+            self._wake.set()
 
     def close(self, reason: str) -> None:
         """The table is closed, or deleted: what was offered is all there will be."""
@@ -222,15 +229,14 @@ class Channel:
     # What the pump does
 
     async def _pump(self) -> None:
-        clock = asyncio.get_running_loop().time
         try:
             while self._live:
-                if clock() >= self._next_beat():
-                    await self._beat(clock())
+                if self._clock() >= self._next_beat():
+                    await self._beat(self._clock())
                 elif self.head.seq < self._ring.tip.seq:
-                    began = clock()
-                    await self._pass()
-                    await asyncio.sleep(pause(clock() - began, self._pace.max_delay))
+                    began, before = self._clock(), self.head
+                    await self._write(self._piece(), before)
+                    await asyncio.sleep(self._pause(began))
                 elif self.reason is not None:
                     self._release("ended", self.head)
                 else:
@@ -239,19 +245,31 @@ class Channel:
             self._pumping = False
             self._advance(self._ring.tip)
 
-    async def _pass(self) -> None:
-        """Bring everyone who is live now from the head to a new one."""
-        before, batch = self.head, self._ring.after(self.head, self._ring.tip, RUN_BYTES)
+    def _pass(self) -> None:
+        """What the pump does, without waking it: a hop through the loop costs as much as some ten spectators."""
+        began, before = self._clock(), self.head
+        self._give(self._piece(), before, list(self._live))
+        self._owed = self._pause(began)
+        if self._owed or self.head.seq < self._ring.tip.seq:
+            self._resting = False
+            self._wake.set()
+
+    def _pause(self, began: float) -> float:
+        return pause(self._clock() - began, self._pace.max_delay)
+
+    def _piece(self) -> bytes:
+        """What brings everyone who is live now from the head to a new one, which is the head from here on."""
+        batch = self._ring.after(self.head, self._ring.tip, RUN_BYTES)
         if batch is None:  # more came during one pass than the ring holds, so each goes on from the log
-            self._release("lagged", before)
+            self._release("lagged", self.head)
             self._advance(self._ring.tip)
-            return
+            return b""
         frames, last = batch
-        self._advance(last)
         if len(frames) > RUN_BYTES:  # one large entry: each takes it in pieces, at its own pace
-            self._release("lagged", before)
-        elif frames:
-            await self._write(self.framing.wrap(frames), before)
+            self._release("lagged", self.head)
+            frames = b""
+        self._advance(last)
+        return self.framing.wrap(frames) if frames else b""
 
     async def _write(self, wire: bytes, before: Cursor) -> None:
         # The head has moved already: who joins while the loop turns has this piece and is not in `waiting`;
@@ -260,25 +278,36 @@ class Channel:
         for start in range(0, len(waiting), SLICE):
             if start:
                 await asyncio.sleep(0)
-            for subscriber in waiting[start : start + SLICE]:
-                transport = subscriber.transport
-                if subscriber.left.done():
-                    continue
-                if transport.is_closing():
-                    self._leave(subscriber, "closed")
-                elif transport.get_write_buffer_size():
-                    subscriber.cursor = before
-                    self._leave(subscriber, "lagged")
-                else:
-                    transport.write(wire)
+            self._give(wire, before, waiting[start : start + SLICE])
+
+    def _give(self, wire: bytes, before: Cursor, waiting: Sequence[Subscriber]) -> None:
+        if not wire:
+            return
+        for subscriber in waiting:
+            transport = subscriber.transport
+            if subscriber.left.done():
+                continue
+            if transport.is_closing():
+                self._leave(subscriber, "closed")
+            elif transport.get_write_buffer_size():
+                subscriber.cursor = before
+                self._leave(subscriber, "lagged")
+            else:
+                transport.write(wire)
 
     async def _rest(self) -> None:
         self._wake.clear()
+        self._resting = True
         try:
             async with asyncio.timeout_at(self._next_beat()):
                 await self._wake.wait()
         except TimeoutError:
             pass  # time for a heartbeat
+        finally:
+            self._resting = False
+        owed, self._owed = self._owed, 0.0
+        if owed:
+            await asyncio.sleep(owed)
 
     def _next_beat(self) -> float:
         changed = self._spectators() != self._told

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import signal
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,15 +23,16 @@ AGAIN = 0.05
 class Cluster:
     """Nodes by number. A new one starts for each that was killed, so there is always another to go on."""
 
-    def __init__(self, stack: AsyncExitStack, folder: Path, url: str) -> None:
+    def __init__(self, stack: AsyncExitStack, folder: Path, url: str, *, quiet: bool) -> None:
         self.nodes: list[Server] = []
-        self._stack, self._folder, self._url = stack, folder, url
+        self._stack, self._folder, self._url, self._quiet = stack, folder, url, quiet
         self._numbers = itertools.count()
 
     async def add(self) -> Server:
         """One more node."""
         folder = self._folder / f"node{next(self._numbers)}"
-        node = await self._stack.enter_async_context(serving(folder, "--redis", self._url))
+        errors = DEVNULL if self._quiet else None
+        node = await self._stack.enter_async_context(serving(folder, "--redis", self._url, errors=errors))
         self.nodes.append(node)
         return node
 
@@ -63,10 +65,10 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(folder: Path, url: str, count: int) -> AsyncIterator[Cluster]:
-    """So many nodes on the Redis at `url`."""
+async def cluster(folder: Path, url: str, count: int, *, quiet: bool = False) -> AsyncIterator[Cluster]:
+    """So many nodes on the Redis at `url`; `quiet` drops what they log."""
     async with AsyncExitStack() as stack:
-        nodes = Cluster(stack, folder, url)
+        nodes = Cluster(stack, folder, url, quiet=quiet)
         await asyncio.gather(*(nodes.add() for _ in range(count)))
         yield nodes
 

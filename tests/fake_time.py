@@ -33,6 +33,10 @@ class FakeTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.skipped
 
+    def pass_time(self, seconds: float) -> None:
+        """As work does that takes so long."""
+        self._jumping.skipped += seconds
+
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end in fake time, which starts at 0."""

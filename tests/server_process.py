@@ -107,7 +107,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    data: Path, *options: str, errors: BinaryIO | None = None, environ: Mapping[str, str] | None = None
+    data: Path, *options: str, errors: BinaryIO | int | None = None, environ: Mapping[str, str] | None = None
 ) -> AsyncIterator[Server]:
     """A server on this directory, on a free port, with nothing set in its environment but `environ`. Its standard error
     goes to `errors`, or ours. Killed in the end."""

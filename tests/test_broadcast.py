@@ -23,7 +23,7 @@ from roundtable.framing import FULL, ChunkedEventStream, View, encode
 from roundtable.log.base import Record
 from roundtable.outlet import PATIENCE, Outlet
 from roundtable.ring import OVERHEAD, Ring
-from tests.fake_time import run
+from tests.fake_time import FakeTimeLoop, run
 from tests.readers import FRAMING, TABLE, MemoryLog, Pipe, Reader, Scene, delta, play, records, settle
 from tests.tables import TERM
 
@@ -792,6 +792,40 @@ def test_the_fast_way_to_frame_equals_the_slow_one() -> None:
 
 def test_a_chunk_says_its_size_in_hexadecimal() -> None:
     assert ChunkedEventStream().wrap(b"x" * 26) == b"1a\r\n" + b"x" * 26 + b"\r\n"
+
+
+def test_an_entry_is_with_those_who_are_live_in_the_turn_that_brings_it() -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        readers = [Reader(broadcast) for _ in range(3)]
+        await settle()
+        broadcast._deliver(TABLE, records([delta("now")], log.cursor(1)))
+        assert [reader.ids()[-1] for reader in readers] == [f"{TERM}-2"] * 3
+
+    perform(scene)
+
+
+def test_after_a_pass_that_took_long_entries_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, FakeTimeLoop)
+        reader = Reader(broadcast)
+        await settle()
+        write, writes = reader.pipe.write, list[tuple[float, int]]()
+
+        def slowly(data: bytes) -> None:
+            loop.pass_time(0.004)
+            writes.append((loop.time(), data.count(b"id: ")))
+            write(data)
+
+        monkeypatch.setattr(reader.pipe, "write", slowly)
+        began = loop.time()
+        for seq in range(1, 4):
+            broadcast._deliver(TABLE, records([delta("word")], Cursor(TERM, seq)))
+        await asyncio.sleep(0.1)
+        assert [count for _, count in writes] == [1, 2]
+        assert [at - began for at, _ in writes] == pytest.approx([0.004, 0.016])
+
+    perform(scene)
 
 
 def test_the_more_a_pass_takes_the_longer_the_next_one_waits() -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import re
+import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -223,6 +225,63 @@ async def test_a_cancelled_reader_does_not_confuse_the_next(nodes: tuple[RedisLo
         reading.cancel()
         await asyncio.wait([reading])
         assert await log.last("table/other") == other[0]
+
+
+async def test_an_append_that_is_cancelled_takes_no_other_with_it(nodes: tuple[RedisLog, RedisLog]) -> None:
+    log, _ = nodes
+    records = batch(ZERO, b"x")
+    first, *others = (asyncio.create_task(log.append(f"table/{i}", ZERO, records)) for i in range(5))
+    await asyncio.sleep(0)  # the first is under way, the others wait behind it
+    first.cancel()
+    assert await asyncio.gather(*others) == ["appended"] * 4
+    await asyncio.wait([first])
+    assert first.cancelled()
+    assert log._writer._size == 0
+    await settle(log, "table/0", ZERO, records)
+    assert await everything(log, "table/0") == records
+
+
+async def test_closing_waits_for_what_is_under_way(nodes: tuple[RedisLog, RedisLog]) -> None:
+    log, other = nodes
+    records = batch(ZERO, b"x")
+    appends = [asyncio.create_task(log.append(f"table/{i}", ZERO, records)) for i in range(5)]
+    await asyncio.sleep(0)
+    await log.close()
+    assert await asyncio.gather(*appends) == ["appended"] * 5
+    assert await everything(other, "table/4") == records
+
+
+@pytest.mark.skipif(
+    not shutil.which("openssl"), reason="openssl is not installed, which makes the certificate"
+)
+async def test_an_encrypted_connection_is_trusted_only_by_its_certificate(
+    launch: Callable[..., RedisServer], tmp_path: Path, unused_tcp_port: int
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(certificate)], check=True, capture_output=True)
+    launch(
+        *("--tls-port", str(unused_tcp_port), "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(certificate), "--tls-key-file", str(key)),
+    )
+    url = f"rediss://localhost:{unused_tcp_port}"
+    async with opened(f"{url}?ssl_ca_certs={certificate}") as log:
+        tail = await log.tail()
+        await tail.add(TABLE, ZERO)
+        written = batch(ZERO, b"x" * 100_000, b"y")  # more than one record of TLS
+        await log.append(TABLE, ZERO, written)
+        assert await take(tail, 2) == [(TABLE, record) for record in written]
+    assert "not trusted" in (await refusal(url)).detail
 
 
 async def test_after_closing_everything_is_refused() -> None:

@@ -14,12 +14,13 @@ from roundtable.log import redis_facts, redis_format
 from roundtable.log import redis_scripts as scripts
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, Outcome, Record, Tail
 from roundtable.log.batch import check
-from roundtable.log.redis_connection import DEADLINE, Address, Arg, Link, Pool, command
+from roundtable.log.redis_connection import DEADLINE, Address, Link, Pool, command
 from roundtable.log.redis_follower import Follower
 from roundtable.log.redis_keys import Partition, partition
 from roundtable.log.redis_leases import RedisLeases
 from roundtable.log.redis_reader import Reader, entry_id
 from roundtable.log.redis_tail import RedisTail
+from roundtable.log.redis_wire import Arg
 from roundtable.log.redis_writer import Writer
 
 # What an append costs in memory beside the bodies it carries, so that many small ones are bounded too. Bytes.

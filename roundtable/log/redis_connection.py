@@ -1,20 +1,22 @@
 """How Redis is reached: the address, a `Link` (one connection) and a `Pool` of them for short questions.
 
-redis-py speaks and parses; its retries, pools and timeouts are not used. Each exchange has one deadline, nothing
-is sent twice, and a link that failed connects anew when it is used next.
+redis-py connects and says who we are; its retries, pools and timeouts are not used. Each exchange has one deadline,
+nothing is sent twice, and a link that failed connects anew when it is used next.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
 from redis.asyncio import connection as wire
+from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from protocol.errors import Invalid, LogError, LogUnavailable
 from roundtable.log.redis_errors import translate
+from roundtable.log.redis_wire import Arg, Reply, Wire
 
 # Seconds an exchange may take, connecting included. Redis itself may hold a write for 2 s while the disk syncs
 # (`appendfsync everysec`), so it is above that; and below the 5 s at which people take a page for broken.
@@ -25,9 +27,6 @@ READERS = 4
 # What a URL may set beside address, user and password. A typing error must not be taken for a default.
 _OPTIONS = {"db", "username", "password", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}
 _FORMS = "redis://[user:password@]host[:port][/db], rediss:// likewise, or unix://[user:password@]/path[?db=]"
-
-Arg = str | bytes | int
-Reply = Any  # what RESP carries: bytes, int, None, lists of these; typed where it is parsed
 
 
 class Command(NamedTuple):
@@ -81,16 +80,13 @@ def _unreadable() -> Invalid:
     )
 
 
-class _Wire(Protocol):
+class _Connection(Protocol):
     """The part of redis-py's connection that we use; it comes without types."""
 
-    @property
-    def is_connected(self) -> bool: ...
-    def pack_commands(self, commands: Iterable[Iterable[Arg]]) -> list[bytes]: ...
+    _writer: asyncio.StreamWriter | None  # no other name leads to its transport
+
     async def connect(self) -> None: ...
     async def can_read(self) -> bool: ...
-    async def send_packed_command(self, command: list[bytes], check_health: bool) -> None: ...
-    async def read_response(self, *, timeout: float) -> Reply: ...  # noqa: ASYNC109 - redis-py's
     async def disconnect(self, nowait: bool) -> None: ...
 
 
@@ -100,8 +96,9 @@ class Link:
     def __init__(self, address: Address, deadline: float) -> None:
         self._at = address.name
         self._deadline = deadline
+        self._wire: Wire | None = None
         # RESP2: nothing newer is needed, a server that is too old can still say so, and proxies know it.
-        self._wire: _Wire = address.kind(
+        self._connection: _Connection = address.kind(
             **address.options, protocol=2, driver_info=None, socket_timeout=None, socket_connect_timeout=None
         )
 
@@ -112,13 +109,14 @@ class Link:
         became of the commands is unknown.
         """
         try:
-            async with asyncio.timeout(self._deadline + block):
-                replies = await self._exchange([command.args for command in commands])
-                unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-                if unknown:
-                    again = await self._exchange([commands[i].whole for i in unknown])
-                    for i, reply in zip(unknown, again, strict=True):
-                        replies[i] = reply
+            until = asyncio.get_running_loop().time() + self._deadline + block
+            wire = self._wire if self._wire and self._wire.usable else await self._connect(until)
+            replies = await wire.ask([command.args for command in commands], until)
+            unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+            if unknown:
+                again = await wire.ask([commands[i].whole for i in unknown], until)
+                for i, reply in zip(unknown, again, strict=True):
+                    replies[i] = reply
         except (RedisError, OSError) as error:
             await self.close()
             raise translate(error, self._at) from error
@@ -129,21 +127,18 @@ class Link:
 
     async def close(self) -> None:
         """Disconnect; the next exchange connects again."""
-        await self._wire.disconnect(nowait=True)
+        self._wire = None
+        await self._connection.disconnect(nowait=True)
 
-    async def _exchange(self, commands: list[tuple[Arg, ...]]) -> list[Reply]:
-        if self._wire.is_connected and await self._wire.can_read():
-            await self.close()  # there is nothing to be read yet: the server has hung up while we were idle
-        if not self._wire.is_connected:
-            await self._wire.connect()
-        await self._wire.send_packed_command(self._wire.pack_commands(commands), check_health=False)
-        return [await self._answer() for _ in commands]
-
-    async def _answer(self) -> Reply:
-        try:
-            return await self._wire.read_response(timeout=float("inf"))  # `run` holds the deadline
-        except ResponseError as refusal:
-            return refusal
+    async def _connect(self, until: float) -> Wire:
+        await self.close()  # the server may have hung up while we were idle
+        async with asyncio.timeout_at(until):
+            await self._connection.connect()
+            if await self._connection.can_read():  # before anything was asked: it hung up
+                raise Disconnected("Connection closed by server.")
+        assert self._connection._writer, "it is connected"  # noqa: SLF001
+        self._wire = Wire(cast("asyncio.Transport", self._connection._writer.transport))  # noqa: SLF001
+        return self._wire
 
 
 class Pool:

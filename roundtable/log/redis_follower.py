@@ -15,9 +15,10 @@ from typing import Protocol
 from protocol.cursor import LIMIT, ZERO, Cursor
 from protocol.errors import LogDamaged, LogError, LogUnavailable
 from roundtable.log.base import Record
-from roundtable.log.redis_connection import Link, Pool, Reply, command
+from roundtable.log.redis_connection import Link, Pool, command
 from roundtable.log.redis_keys import Partition
 from roundtable.log.redis_reader import Joined, cursor, entry_id, records
+from roundtable.log.redis_wire import Reply
 
 # Seconds an XREAD blocks: a server that hangs is noticed after this and the link's deadline together. An idle
 # partition costs one small command per second.
@@ -130,6 +131,7 @@ class Follower:
                 if not self._positions():
                     await self._rest()
                 await self._read()
+                await asyncio.sleep(0)  # first let what was read be delivered, then ask for more
                 wait = 0.0
             except Exception as error:  # noqa: BLE001 - a follower that dies in silence would stop every reader
                 if not wait:

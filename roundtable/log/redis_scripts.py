@@ -7,7 +7,8 @@ exactly. Scripts are called by their digest and sent whole only to a server that
 import hashlib
 from typing import NamedTuple
 
-from roundtable.log.redis_connection import Arg, Command
+from roundtable.log.redis_connection import Command
+from roundtable.log.redis_wire import Arg
 
 
 class Script(NamedTuple):

@@ -8,8 +8,9 @@ from collections import deque
 from typing import NamedTuple
 
 from protocol.errors import LogError, LogUnavailable
-from roundtable.log.redis_connection import Command, Link, Reply
+from roundtable.log.redis_connection import Command, Link
 from roundtable.log.redis_errors import again
+from roundtable.log.redis_wire import Reply
 
 # One round trip carries up to this much, so that no append waits long behind others. Bytes.
 MAX_GROUP = 4 * 1024 * 1024
@@ -31,10 +32,11 @@ class Writer:
         self._at = at
         self._waiting: deque[_Append] = deque()
         self._size = 0  # bytes, of those that wait and those under way
-        self._wake = asyncio.Event()
         self._room = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closed = False
-        self._task = asyncio.create_task(self._run(), name="redis-writer")
+        self._task: asyncio.Task[None] | None = None
 
     async def submit(self, command: Command, size: int) -> Reply:
         """The script's answer. `size` in bytes. Cancelled while it waits, the append may still be written.
@@ -46,27 +48,38 @@ class Writer:
             await self._room.wait()
         if self._closed:
             raise LogUnavailable(f"The log in Redis at {self._at} is closed.")
-        done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Append(command, size, done))
+        append = _Append(command, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(append)
         self._size += size
-        self._wake.set()
-        return await done
+        if self._idle.is_set():
+            await self._lead()
+        return await append.done
 
     async def close(self) -> None:
         """Finish what was submitted and disconnect."""
         self._closed = True
         self._room.set()
-        self._wake.set()
-        await asyncio.shield(self._task)
-
-    async def _run(self) -> None:
-        while self._waiting or not self._closed:
-            if self._waiting:
-                await self._send(self._gather())
-            else:
-                self._wake.clear()
-                await self._wake.wait()
+        await self._idle.wait()
         await self._link.close()
+
+    async def _lead(self) -> None:
+        """Send the one append that waits, in its caller's own task: on an idle table no word waits for another task.
+        What has come meanwhile is not this caller's to wait for."""
+        self._idle.clear()
+        try:
+            await self._send(self._gather())
+        finally:
+            if self._waiting:
+                self._task = asyncio.create_task(self._follow(), name="redis-writer")
+            else:
+                self._idle.set()
+
+    async def _follow(self) -> None:
+        try:
+            while self._waiting:
+                await self._send(self._gather())
+        finally:
+            self._idle.set()
 
     def _gather(self) -> list[_Append]:
         group, size = [self._waiting.popleft()], 0
@@ -75,6 +88,7 @@ class Writer:
         return group
 
     async def _send(self, group: list[_Append]) -> None:
+        replies: list[Reply] = [None] * len(group)  # of no interest, when who waited was cancelled
         try:
             replies = await self._link.run([append.command for append in group])
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait for an answer
@@ -82,9 +96,10 @@ class Writer:
             group += self._waiting
             self._waiting.clear()
             replies = [error] * len(group)
-        for append, reply in zip(group, replies, strict=True):
-            self._settle(append, reply)
-        self._room.set()
+        finally:
+            for append, reply in zip(group, replies, strict=True):
+                self._settle(append, reply)
+            self._room.set()
 
     def _settle(self, append: _Append, reply: Reply) -> None:
         self._size -= append.size

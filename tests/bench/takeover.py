@@ -33,7 +33,7 @@ def measure(_: int) -> Iterator[Figure]:
 
 
 async def _kill(folder: Path, url: str) -> list[float]:
-    async with cluster(folder, url, 2) as nodes:
+    async with cluster(folder, url, 2, quiet=True) as nodes:
         table = await nodes.nodes[0].convene(panel=PANEL, limits={"max_turns": KILLS + 1})
         seen, waits = await _watch(nodes, table)
         if seen != (log := await whole(nodes.nodes[0], table)):
@@ -60,16 +60,17 @@ async def _watch(nodes: Cluster, table: str) -> tuple[list[Entry], list[float]]:
             if heard == 1 and killed:
                 waits.append(time.monotonic() - killed)
             if heard == 5:
-                await _next(nodes, owner, table, last=len(waits) == KILLS)
-                killed = time.monotonic()
+                killed = await _next(nodes, owner, table, last=len(waits) == KILLS)
     return seen, waits
 
 
-async def _next(nodes: Cluster, owner: object, table: str, *, last: bool) -> None:
-    """Kill the owner, with another node ready; or, after the last time, end the table."""
+async def _next(nodes: Cluster, owner: object, table: str, *, last: bool) -> float:
+    """Kill the owner, with another node ready; or, after the last time, end the table. When that was."""
     node = next(node for node in nodes.nodes if node is owner)
     if last:
         await node.command(table, "end", type="close")
-        return
+        return time.monotonic()
     await nodes.add()
+    now = time.monotonic()  # the signal is the first that `kill` does
     await nodes.kill(node)
+    return now

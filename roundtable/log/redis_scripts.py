@@ -118,12 +118,12 @@ return 1
 # `LogUnavailable` then, and whoever follows asks again what exists.
 DELETE = _script("""
 -- KEYS log, fold, names, leases, holders, deleted; ARGV name
-local had = redis.call('UNLINK', KEYS[1], KEYS[2])
+redis.call('UNLINK', KEYS[1], KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[1])
 redis.call('HDEL', KEYS[5], ARGV[1])
-if had > 0 then redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'n', ARGV[1]) end
-return had
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'n', ARGV[1])
+return 1
 """)
 
 _NOW = """

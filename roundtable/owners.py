@@ -318,7 +318,9 @@ class Owners:
         await _patiently(lambda: self._delete(table))
 
     async def _delete(self, table: str) -> None:
-        await self._log.delete(inbox.stream(table))  # first: its owner, wherever that is, hears of it and stops
+        await self._log.delete(
+            inbox.stream(table)
+        )  # first: its owner, wherever that is, hears of it and stops
         await self._log.delete(stream(table))
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> asyncio.Task[None]:

@@ -48,9 +48,9 @@ class Tables:
         app = request.app
         # One more than asked for tells whether there is a next page.
         found = await app[keys.HOST].summaries(before=request.query.get("before", ""), limit=limit + 1)
+        watched = await app[keys.BROADCAST].audience([stream(each.id) for each in found[:limit]])
         shown = [
-            msgspec.structs.asdict(each) | {"spectators": app[keys.BROADCAST].spectators(stream(each.id))}
-            for each in found[:limit]
+            msgspec.structs.asdict(each) | {"spectators": watched[stream(each.id)]} for each in found[:limit]
         ]
         return json({"roundtables": shown, "next": shown[-1]["id"] if len(found) > limit else None})
 

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from protocol import events as e
+from protocol.codec import encode_body
 from protocol.cursor import ZERO
 from protocol.errors import LogUnavailable
 from roundtable import audience
@@ -17,10 +19,12 @@ from roundtable.log.redis import RedisLog
 from roundtable.log.redis_audience import COUNTS_FOR
 from roundtable.log.redis_keys import partition
 from tests.redis_server import shared
+from tests.tables import AT
 from tests.test_log import TABLE, batch, log
 
 __all__ = ["log"]  # the fixture over all stores
 OTHER = "table/other"
+BEGAN = encode_body(e.TermBegan(owner="ada"), AT)
 KEY = partition(TABLE).here(TABLE)
 
 
@@ -98,7 +102,7 @@ async def test_only_what_changed_is_written_and_what_will_soon_not_count(redis: 
 
 async def test_viewers_of_two_nodes_see_one_number(redis: RedisLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audience, "EVERY", 0.01)
-    await redis.append(TABLE, ZERO, batch(ZERO, b"{}"))
+    await redis.append(TABLE, ZERO, batch(ZERO, BEGAN))
     ada, ben = Broadcast(redis), Broadcast(redis)
     await asyncio.gather(ada.start(), ben.start())
     async with AsyncExitStack() as reading:
@@ -128,7 +132,7 @@ async def test_a_store_that_is_away_changes_nothing_but_the_number(monkeypatch: 
         raise LogUnavailable("The store is away.")
 
     log = MemoryLog()
-    await log.append(TABLE, ZERO, batch(ZERO, b"{}"))
+    await log.append(TABLE, ZERO, batch(ZERO, BEGAN))
     monkeypatch.setattr(log, "count", count)
     node = Broadcast(log)
     await node.start()

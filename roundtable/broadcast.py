@@ -6,12 +6,13 @@ One tail per node feeds all channels. A channel lives as long as somebody reads 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from protocol import codec
 from protocol.cursor import Cursor
 from protocol.errors import Invalid, LogError, NotFound
 from protocol.events import TableClosed
+from roundtable.audience import Audience
 from roundtable.blocks import MAX_BYTES, Blocks, Dialect
 from roundtable.channel import Channel, Left, Pace
 from roundtable.framing import Framing, View
@@ -32,17 +33,24 @@ class _Stream:
         self.tip = tip
         self.reason = reason
         self.deleted = False
+        self.elsewhere = 0  # readers on other nodes
         self.channels: dict[tuple[str, str], Channel] = {}
 
-    def spectators(self) -> int:
+    def readers(self) -> int:
         return sum(channel.readers for channel in self.channels.values())
+
+    def spectators(self) -> int:
+        return self.readers() + self.elsewhere
 
     def count(self, channel: Channel, step: int) -> None:
         channel.readers += step
         if not channel.readers:
             del self.channels[channel.view.name, channel.framing.name]
-        for other in self.channels.values():
-            other.nudge()
+        self.nudge()
+
+    def nudge(self) -> None:
+        for channel in self.channels.values():
+            channel.nudge()
 
     def offer(self, records: Sequence[Record]) -> None:
         self.tip = records[-1].cursor
@@ -73,6 +81,7 @@ class Broadcast:
         self._log = log
         self._blocks = Blocks(log, cache_bytes)
         self._pace = Pace(max_delay=max_delay, heartbeat=heartbeat)
+        self._audience = Audience(log, self._readers, self._heard)
         self._streams: dict[str, _Stream] = {}
         self._opening: dict[str, _Stream] = {}  # being added to the tail, which may deliver before it says so
         self._changing = asyncio.Lock()  # held while streams are added to the tail, which takes time
@@ -86,6 +95,7 @@ class Broadcast:
         ready = asyncio.Event()
         self._main = asyncio.create_task(self._run(ready), name="broadcast")
         await ready.wait()
+        self._audience.start()
 
     async def close(self, within: float = 5.0) -> None:
         """Send every reader away and stop; who has not gone after `within` seconds is left to the server.
@@ -100,13 +110,23 @@ class Broadcast:
                 while self._streams:
                     self._left.clear()
                     await self._left.wait()
+        await self._audience.close()
         self._stop.set()
         await self._main
 
     def spectators(self, name: str) -> int:
         """How many readers stream `name` has on this node."""
         stream = self._streams.get(name)
-        return stream.spectators() if stream else 0
+        return stream.readers() if stream else 0
+
+    async def audience(self, names: Collection[str]) -> dict[str, int]:
+        """How many readers each stream has on all nodes; on this one, while the store cannot say."""
+        here = {name: self.spectators(name) for name in names}
+        try:
+            elsewhere = await self._audience.elsewhere(here)
+        except LogError:
+            return here
+        return {name: here[name] + elsewhere[name] for name in here}
 
     @contextlib.asynccontextmanager
     async def channel(self, name: str, view: View, framing: Framing) -> AsyncIterator[Channel]:
@@ -126,6 +146,15 @@ class Broadcast:
             if not stream.channels and self._streams.get(name) is stream:
                 self._drop(name)
             self._left.set()
+
+    def _readers(self) -> dict[str, int]:
+        return {name: stream.readers() for name, stream in self._streams.items() if stream.channels}
+
+    def _heard(self, name: str, elsewhere: int) -> None:
+        stream = self._streams.get(name)
+        if stream and stream.elsewhere != elsewhere:
+            stream.elsewhere = elsewhere
+            stream.nudge()
 
     async def _open(self, name: str) -> _Stream:
         async with self._changing:

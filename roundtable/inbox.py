@@ -11,7 +11,7 @@ from collections.abc import Callable
 from protocol import commands
 from protocol.codec import decode_body, encode, encode_body
 from protocol.cursor import ZERO, Cursor, next_term
-from protocol.errors import Conflict, KeyReused, WrongState
+from protocol.errors import Conflict, KeyReused, LogDamaged, WrongState
 from protocol.events import CommandSubmitted
 from roundtable.log.base import EventLog, Record
 
@@ -25,8 +25,14 @@ def stream(table: str) -> str:
 
 
 def submitted(record: Record) -> CommandSubmitted | None:
-    """The command in an inbox record; None for what a later version may have put there."""
-    event = decode_body(*record).event
+    """The command in an inbox record; None for what a later version may have put there, or nobody can read.
+
+    A record that is damaged costs the one command, and neither its table nor those that came after it.
+    """
+    try:
+        event = decode_body(*record).event
+    except LogDamaged:
+        return None
     return event if isinstance(event, CommandSubmitted) else None
 
 

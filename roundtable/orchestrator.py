@@ -6,7 +6,6 @@ idle one adds no delay. Nothing is begun before the log says that it has begun.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 from protocol import events as e
@@ -45,8 +44,8 @@ class StreamOrchestrator:
         self._clock = clock
         self._wake = asyncio.Event()
         self._hold(Transcript())
-        self._delivered = 0  # inbox position up to which commands were handed over
-        self._commands: deque[tuple[int, e.CommandSubmitted]] = deque()
+        # What waits to be acted on, by key, each with its place in the inbox.
+        self._commands: dict[str, tuple[int, e.CommandSubmitted]] = {}
 
     def _hold(self, transcript: Transcript) -> None:
         self._writer = Writer(self._stream, self._log, self._clock, transcript)
@@ -72,7 +71,6 @@ class StreamOrchestrator:
         `lost` entries had been acknowledged and are not in the log any more.
         """
         self._hold(transcript)
-        self._delivered = transcript.inbox
         self._writer.begin_term(self._owner, lost=lost)
         for turn in transcript.of("started"):
             error = Failure("interrupted", "The server stopped during this turn.", retryable=True)
@@ -90,10 +88,9 @@ class StreamOrchestrator:
     # -- what others ask ---------------------------------------------------------------------------------------
 
     def deliver(self, position: int, submitted: e.CommandSubmitted) -> None:
-        """Act on a command from the inbox, once; what was acted on before is passed over."""
-        if position > self._delivered:
-            self._delivered = position
-            self._commands.append((position, submitted))
+        """Act on a command from the inbox, once; what was acted on before, by whatever owner, is passed over."""
+        if submitted.key not in self._transcript.commands:
+            self._commands.setdefault(submitted.key, (position, submitted))
             self._wake.set()
 
     # -- the loop ----------------------------------------------------------------------------------------------
@@ -133,7 +130,8 @@ class StreamOrchestrator:
     def _gather(self) -> None:
         """Commands before words: however much is being said, what a person asks is acted on in the next append."""
         while self._commands and self._transcript.status != "closed":
-            commanding.act(*self._commands.popleft(), self._writer, self._floor)
+            position, submitted = self._commands.pop(next(iter(self._commands)))
+            commanding.act(position, submitted, self._writer, self._floor)
         self._floor.hear()
 
     # -- what follows ------------------------------------------------------------------------------------------

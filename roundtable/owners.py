@@ -6,7 +6,6 @@ makes it safe, so a lease may be wrong. A resting table has no owner until a com
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary
 
@@ -20,21 +19,17 @@ from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable import inbox, policies
 from roundtable.log.base import EventLog, Record, Tail
+from roundtable.lookout import LEASE, Lookout
 from roundtable.orchestrator import StreamOrchestrator
 from roundtable.snapshots import Snapshots
 
 log = logging.getLogger("roundtable.owners")
 
-# How long a table stays ours without a word from us. Another node goes on LEASE + SWEEP after a death, and its
-# viewers are to wait less than three seconds; an owner that is slower than this loses a turn, and no more. Seconds.
-LEASE = 2.0
-# Leases are prolonged four times before they run out. Seconds.
-RENEW = 0.5
-# Between looks for tables that lost their owner. Seconds.
-SWEEP = 0.25
 # A table that broke its owner or cannot be read is left alone for so long, unless a command comes. Seconds.
 BROKEN = 60.0
-# Between attempts to read inboxes while the store cannot be used; seconds.
+# Who holds such a table's lease: no node, so that any may take it when a command comes.
+NOBODY = "nobody"
+# Between attempts at what cannot wait for somebody else while the store cannot be used; seconds.
 STORE_PAUSE = 1.0
 
 
@@ -74,8 +69,8 @@ class Owners:
         self._held: dict[str, _Held] = {}
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by table
         self._tasks: set[asyncio.Task[None]] = set()
-        self._calm_at = (
-            0.0  # on the loop's clock: before it, the store was away and nobody could prolong a lease
+        self._lookout = Lookout(
+            log.leases, node, held=lambda: list(map(stream, self._held)), lost=self._stop, take=self._adopt
         )
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -84,43 +79,46 @@ class Owners:
         """Begin to read inboxes and, with `take_over`, to go on with tables that have lost their owner."""
         self._tail: Tail = await self._log.tail()
         self._spawn(self._read_inboxes(), "inboxes")
-        self._spawn(self._renew(), "leases")
+        self._spawn(self._lookout.renew(), "leases")
         if take_over:
-            await self._sweep()
-            self._spawn(self._sweep_on(), "sweep")
+            await self._lookout.sweep()
+            self._spawn(self._lookout.sweep_on(), "sweep")
 
     async def close(self) -> None:
         """Let go of every table at once, for others to go on with. Turns under way are ended by the next owner."""
         left, tasks = [stream(table) for table in self._held], list(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        try:
-            async with asyncio.timeout(LEASE):  # after that they are abandoned anyway
-                await self._log.leases.claim(left, self._node, 0)
-        except (LogError, TimeoutError):
-            log.warning("%d tables could not be handed over; they are free in %.0f s", len(left), LEASE)
+        # At the same time: a provider may take its time to close, and what we still write is refused.
+        await asyncio.gather(self._hand_over(left), *tasks, return_exceptions=True)
         await self._tail.close()
 
     # -- what the host asks ------------------------------------------------------------------------------------
 
     async def begin(self, opening: e.TableOpened, policy: policies.TurnPolicy) -> Cursor:
-        """Own a new table and let it begin. Returns the cursor of `opening`; raises `LogUnavailable`."""
-        owner = self._orchestrator(opening.table, policy)
-        # At once, so that a store can commit both together. A lease that failed is made up for by the next renewal.
-        claimed, begun = await asyncio.gather(
-            self._claim(opening.table), owner.begin(opening), return_exceptions=True
-        )
-        if isinstance(begun, BaseException):
-            if not isinstance(claimed, BaseException):
-                await self._release(opening.table)
-            raise begun
-        await self._hold(opening.table, owner, ZERO)
+        """Own a new table and let it begin. Returns the cursor of `opening`.
+
+        Raises `LogUnavailable`. Should the store have written the table nevertheless, it is removed again.
+        """
+        table = opening.table
+        owner = self._orchestrator(table, policy)
+        await self._claim(table)  # first: a table that is written and has no lease would be nobody's for ever
+        try:
+            begun = await owner.begin(opening)
+        except LogUnavailable:
+            self._spawn(self._undo(table), f"undo {table}")
+            raise
+        try:
+            await self._hold(table, owner)
+        except LogUnavailable as error:
+            log.warning("table %s goes on when the store is back: %s", table, error.detail)
         return begun
 
     async def attend(self, table: str) -> None:
         """Before a command is accepted: should we die after it, the table is abandoned and its inbox read by others."""
-        if table not in self._held:
+        if table in self._held or await self._claim(table):
+            return
+        if await self._claim(table, 0, holder=NOBODY):  # it is broken, or its owner has just let go
             await self._claim(table)
 
     async def ensure(self, table: str) -> None:
@@ -128,11 +126,12 @@ class Owners:
         if table in self._held:
             return
         async with self._changing.setdefault(table, asyncio.Lock()):
-            if table not in self._held and await self._claim(table):
-                await self._take_over(table)
+            while table not in self._held and await self._claim(table):
+                if await self._take_over(table) or await self._leave(table):
+                    return
 
     async def let_go(self, table: str) -> None:
-        """Stop working at a table that is deleted."""
+        """Stop working at a table that is deleted, and wait until that is done."""
         held = self._held.pop(table, None)
         if held is not None and held.task is not None:
             held.stop()
@@ -140,31 +139,68 @@ class Owners:
 
     # -- taking ------------------------------------------------------------------------------------------------
 
-    async def _claim(self, table: str, seconds: float = LEASE) -> bool:
-        return bool(await self._log.leases.claim([stream(table)], self._node, seconds))
+    async def _claim(self, table: str, seconds: float = LEASE, *, holder: str = "") -> bool:
+        return bool(await self._log.leases.claim([stream(table)], holder or self._node, seconds))
 
-    async def _release(self, table: str) -> None:
-        await self._log.leases.release(stream(table), self._node)
+    async def _adopt(self, name: str) -> None:
+        """Go on with what was abandoned."""
+        table = table_of(name)
+        try:
+            await self.ensure(table)
+        except LogUnavailable:
+            raise
+        except Exception:  # whatever one table is ill with must not keep the others from going on
+            log.exception("table %s cannot be taken over; the next attempt is in %.0f s", table, BROKEN)
+            await self._broken(table)
 
-    async def _take_over(self, table: str, lost_after: Cursor = ZERO) -> None:
-        """Own a table whose lease is ours. `lost_after` is what its last owner, who was us, had acknowledged."""
-        transcript = await self._snapshots.of(stream(table))
-        waiting = await self._log.last(inbox.stream(table))
-        if transcript is None or not _needs_owner(transcript, waiting):
-            await self._release(table)
-            return
+    async def _take_over(self, table: str, lost_after: Cursor = ZERO) -> bool:
+        """Own a table whose lease is ours; False when there is nothing to do for an owner.
+
+        `lost_after` is what its last owner, who was us, had acknowledged.
+        """
+        transcript = await self._unfinished(table)
+        if transcript is None:
+            return False
         transcript = msgspec.json.decode(codec.encode(transcript), type=Transcript)
         owner = self._orchestrator(table, policies.find(transcript.policy))
-        done = await self._position(table, transcript.inbox)
         lost = max(0, lost_after.seq - Cursor.parse(transcript.cursor).seq)
-        await owner.take_over(transcript, lost=lost)
-        log.info("table %s taken over at %s", table, transcript.cursor)
-        await self._hold(table, owner, done)
+        taken_at = transcript.cursor
+        try:
+            await owner.take_over(transcript, lost=lost)
+        except Conflict:
+            log.info("table %s is still written by another", table)
+            await self._claim(table, 0)  # who has it back if it lives; else it is for the next to look
+            return True
+        log.info("table %s taken over at %s", table, taken_at)
+        await self._hold(table, owner)
+        return True
 
-    async def _position(self, table: str, seq: int) -> Cursor:
-        """The inbox cursor at `seq`."""
-        records = await self._log.read(inbox.stream(table), seq - 1, limit=1) if seq else []
-        return records[0].cursor if records else ZERO
+    async def _leave(self, table: str) -> bool:
+        """Give up the lease if there is nothing to do for an owner.
+
+        It runs out before we look. Who accepted a command while it ran relies on us to see it; who does so later
+        can take it; and if we cannot look, somebody else will.
+        """
+        await self._claim(table, 0)
+        if await self._unfinished(table) is not None:
+            return False
+        await self._log.leases.release(stream(table), self._node)
+        return True
+
+    async def _unfinished(self, table: str) -> Transcript | None:
+        """The table, if there is something to do for an owner; not to be kept over an await.
+
+        A closed one takes no command, and what waits for it is refused nowhere.
+        """
+        waiting = await self._log.last(inbox.stream(table))
+        transcript = await self._snapshots.of(stream(table))
+        if transcript is None and waiting is not None:
+            await self._log.delete(inbox.stream(table))  # a command came while the table was deleted
+        if transcript is None or transcript.status == "closed":
+            return None
+        if transcript.status == "resting" and not (waiting and _is_new(waiting, transcript)):
+            return None
+        return transcript
 
     def _orchestrator(self, table: str, policy: policies.TurnPolicy) -> StreamOrchestrator:
         return StreamOrchestrator(
@@ -173,9 +209,11 @@ class Owners:
 
     # -- holding -----------------------------------------------------------------------------------------------
 
-    async def _hold(self, table: str, owner: StreamOrchestrator, done: Cursor) -> None:
-        """Hold the table from now on; `done` is the last command in the inbox that an owner has acted on."""
-        held = self._held[table] = _Held(owner)
+    async def _hold(self, table: str, owner: StreamOrchestrator) -> None:
+        """Hold the table from now on. All of its inbox is delivered: an owner knows by their keys what was acted on,
+        while a store that lost commands has given their places again."""
+        held, done = _Held(owner), ZERO
+        self._held[table] = held
         try:
             # What waits is delivered before the owner runs, so that it is in time for a table that rests.
             while waiting := await self._log.read(inbox.stream(table), done.seq):
@@ -203,35 +241,45 @@ class Owners:
             if self._held.get(table) is held:
                 del self._held[table]
         try:
-            await after(table, held.owner.acknowledged)
+            await _patiently(lambda: after(table, held.owner.acknowledged))
         except Exception:
             log.exception("table %s could not be left in order", table)
 
     async def _done(self, table: str, _: Cursor) -> None:
         """The table rests or is closed. A command that came meanwhile found an owner who had stopped reading."""
-        await self._release(table)
-        waiting = await self._log.last(inbox.stream(table))
-        transcript = await self._snapshots.of(stream(table))
-        if transcript is not None and _needs_owner(transcript, waiting):
+        if not await self._leave(table):
             await self.ensure(table)
 
     async def _lost(self, table: str, acknowledged: Cursor) -> None:
         """The log does not end where we left it: it is another's table now, or still ours and the store forgot."""
         async with self._changing.setdefault(table, asyncio.Lock()):
-            if await self._claim(table):
-                await self._take_over(table, acknowledged)
+            if not await self._claim(table):
+                return
+            if await self._log.last(stream(table)) is None:  # all of it, so whoever watches is to be told
+                await self._delete(table)
+            elif not await self._take_over(table, acknowledged):
+                await self._leave(table)
 
-    async def _broken(self, table: str, _: Cursor) -> None:
-        await self._claim(table, BROKEN)
+    async def _broken(self, table: str, _: Cursor = ZERO) -> None:
+        if await self._claim(table, 0):
+            await self._claim(table, BROKEN, holder=NOBODY)
+
+    def _stop(self, name: str) -> None:
+        if held := self._held.get(table_of(name)):
+            held.stop()
 
     # -- while held --------------------------------------------------------------------------------------------
 
     async def _read_inboxes(self) -> None:
+        failed = False
         while True:
             try:
+                if failed:
+                    await self._follow_again()
+                failed = True
                 async for name, records in self._tail:
                     if not records:
-                        await self.let_go(table_of(name))
+                        self._stop(name)
                     for record in records:
                         self._deliver(table_of(name), record)
                 return
@@ -239,52 +287,41 @@ class Owners:
                 log.warning("inboxes cannot be read: %s", error.detail)
                 await asyncio.sleep(STORE_PAUSE)
 
+    async def _follow_again(self) -> None:
+        """From the start: a store that was away may have lost commands, and have given their places to others."""
+        for table, held in list(self._held.items()):
+            if held.task is None or self._held.get(table) is not held:
+                continue  # it reads the inbox itself, or is gone
+            name = inbox.stream(table)
+            self._tail.remove(name)
+            await self._tail.add(name, ZERO)
+            if table not in self._held:
+                self._tail.remove(name)
+
     def _deliver(self, table: str, record: Record) -> None:
         submitted = inbox.submitted(record)
         held = self._held.get(table)
         if held is not None and submitted is not None:
             held.owner.deliver(record.cursor.seq, submitted)
 
-    async def _renew(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(RENEW)
-            names = [stream(table) for table in self._held]
-            try:
-                ours = await self._log.leases.claim(names, self._node, LEASE) if names else set()
-            except LogUnavailable as error:
-                self._calm_at = loop.time() + LEASE  # whoever lives comes back first
-                log.warning("leases cannot be prolonged: %s", error.detail)
-                continue
-            for name in set(names) - ours:
-                log.warning("%s has another owner now", name)
-                if held := self._held.get(table_of(name)):
-                    held.stop()
+    # -- leaving -----------------------------------------------------------------------------------------------
 
-    async def _sweep_on(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP)
-            if asyncio.get_running_loop().time() < self._calm_at:
-                continue
-            try:
-                await self._sweep()
-            except LogUnavailable as error:
-                self._calm_at = asyncio.get_running_loop().time() + LEASE
-                log.warning("nobody looks after tables without an owner: %s", error.detail)
+    async def _hand_over(self, streams: list[str]) -> None:
+        try:
+            async with asyncio.timeout(LEASE):  # after that they are abandoned anyway
+                await self._log.leases.claim(streams, self._node, 0)
+        except (LogError, TimeoutError):
+            log.warning("%d tables could not be handed over; they are free in %.0f s", len(streams), LEASE)
 
-    async def _sweep(self) -> None:
-        """Go on with what was abandoned."""
-        names = await self._log.leases.abandoned()
-        random.shuffle(names)  # several nodes look at the same time, and each table is for one of them
-        for name in names:
-            table = table_of(name)
-            try:
-                await self.ensure(table)
-            except LogUnavailable:
-                raise
-            except Exception:  # whatever one table is ill with must not keep the others from going on
-                log.exception("table %s cannot be taken over; the next attempt is in %.0f s", table, BROKEN)
-                await self._claim(table, BROKEN)
+    async def _undo(self, table: str) -> None:
+        """Who convened it was told that it failed, so it must not go on and cost money."""
+        await _patiently(lambda: self._delete(table))
+
+    async def _delete(self, table: str) -> None:
+        await self._log.delete(
+            inbox.stream(table)
+        )  # first: its owner, wherever that is, hears of it and stops
+        await self._log.delete(stream(table))
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -293,8 +330,17 @@ class Owners:
         return task
 
 
-def _needs_owner(transcript: Transcript, waiting: Record | None) -> bool:
-    """Whether there is anything to do: a closed table takes no command, and what waits for it is refused nowhere."""
-    if transcript.status == "closed":
-        return False
-    return transcript.status != "resting" or bool(waiting and waiting.cursor.seq > transcript.inbox)
+async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
+    """Until the store can be used. What it is needed for can be done again."""
+    while True:
+        try:
+            await work()
+            return
+        except LogUnavailable as error:
+            log.warning("waiting for the store: %s", error.detail)
+            await asyncio.sleep(STORE_PAUSE)
+
+
+def _is_new(waiting: Record, transcript: Transcript) -> bool:
+    submitted = inbox.submitted(waiting)
+    return submitted is not None and submitted.key not in transcript.commands

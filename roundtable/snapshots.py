@@ -6,12 +6,14 @@ shown is what the log holds.
 """
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 
 import msgspec
 
 from protocol.codec import decode_body, encode
 from protocol.cursor import Cursor
+from protocol.errors import LogUnavailable
 from protocol.transcript import Transcript, apply
 from roundtable.log.base import Checkpoint, EventLog
 
@@ -65,7 +67,8 @@ class Snapshots:
         ended = fold.transcript.status == "closed" and fold.saved < fold.seq
         if ended or fold.seq - fold.saved >= CHECKPOINT_EVERY:
             cursor = Cursor.parse(fold.transcript.cursor)
-            await self._log.save_checkpoint(stream, Checkpoint(cursor, encode(fold.transcript)))
+            with contextlib.suppress(LogUnavailable):  # a full store can still be read
+                await self._log.save_checkpoint(stream, Checkpoint(cursor, encode(fold.transcript)))
             fold.saved = fold.seq
 
     async def _saved(self, stream: str) -> Transcript:

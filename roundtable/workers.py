@@ -73,19 +73,27 @@ class Workers:
 
     async def run(self, listening: Callable[[str], None]) -> None:
         """`listening` is told the address once all listen. Raises `CannotStart`."""
-        stop = stop_on(signal.SIGINT, signal.SIGTERM)
-        stopping = asyncio.create_task(stop.wait())
-        watching: list[asyncio.Task[None]] = []
+        stopping = asyncio.create_task(stop_on(signal.SIGINT, signal.SIGTERM).wait())
+        working = asyncio.create_task(self._work(listening))
         try:
-            urls = await asyncio.gather(*(self._start(number) for number in range(self._count)))
-            listening(urls[0])
-            watching = [asyncio.create_task(self._watch(number)) for number in range(self._count)]
-            await asyncio.wait([stopping, *watching], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([stopping, working], return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
         finally:
-            for task in (stopping, *watching):
+            for task in (stopping, working):
                 task.cancel()
-            await asyncio.gather(stopping, *watching, return_exceptions=True)
+            await asyncio.gather(stopping, working, return_exceptions=True)
             await asyncio.gather(*map(_end, self._processes.values()))
+
+    async def _work(self, listening: Callable[[str], None]) -> None:
+        url = await self._start(0)  # alone: what keeps it from starting would keep all, and is said once
+        started = await asyncio.gather(*map(self._start, range(1, self._count)), return_exceptions=True)
+        if failed := next((each for each in started if isinstance(each, BaseException)), None):
+            raise failed
+        listening(url)
+        async with asyncio.TaskGroup() as watching:
+            for number in range(self._count):
+                watching.create_task(self._watch(number))
 
     async def _start(self, number: int) -> str:
         """Start a worker and wait until it listens; the address. Raises `CannotStart`."""
@@ -100,6 +108,7 @@ class Workers:
             async with asyncio.timeout(START_WITHIN):
                 line = (await process.stdout.readline()).decode().strip()
         except TimeoutError:
+            log.error("worker %d did not listen within %.0f s", number, START_WITHIN)  # noqa: TRY400 - that is all
             process.kill()
             line = ""
         if not line.startswith(LISTENING):
@@ -123,6 +132,8 @@ class Workers:
                 await self._start(number)
             except CannotStart:
                 continue  # it has said why; wait longer
+            except OSError as error:  # no memory, or too many processes: those that run are worth keeping
+                log.error("worker %d could not be started: %s", number, error)  # noqa: TRY400 - known by its text
 
 
 async def _end(process: Process) -> None:

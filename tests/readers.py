@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from protocol import codec, sse
@@ -118,6 +118,9 @@ class MemoryLog:
 
     async def append(self, stream: str, expected: Cursor, batch: Sequence[Record]) -> Outcome:
         raise NotImplementedError
+
+    async def count(self, readers: Mapping[str, int], node: str) -> dict[str, int]:
+        return dict.fromkeys(readers, 0)
 
     async def last(self, stream: str) -> Record | None:
         await self.pass_time()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from protocol.cursor import Cursor
-from protocol.errors import Invalid
+from protocol.errors import Invalid, LogUnavailable
 from roundtable.config import Config
 from roundtable.edge import app, keys
 from roundtable.host import Receipt
@@ -290,6 +290,24 @@ async def test_not_ready_when_the_log_takes_no_writes(
     monkeypatch.setattr(log.durable, "append", stuck)
     assert await problem(await client.get("/readyz")) == (503, "log_unavailable", "")
     assert (await client.get("/healthz")).status == 200
+
+
+async def test_while_the_store_is_away_callers_are_told_when_to_come_back(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = client.server.app[keys.LOG]  # type: ignore[attr-defined]
+
+    async def away(*_: object, **__: object) -> None:
+        raise LogUnavailable("The store is away.")
+
+    for method in ("append", "last", "read"):
+        monkeypatch.setattr(log.durable, method, away)
+    response = await client.post(TABLES, json={"topic": "Why?", "panel": [QUICK]})
+    assert await problem(response) == (503, "log_unavailable", "")
+    assert response.headers["Retry-After"] == "2"
+    watching = await client.get(f"{TABLES}/any/events")  # any other status would end an EventSource for good
+    assert (watching.status, watching.content_type) == (200, "text/event-stream")
+    assert (await watching.read()).startswith(b"retry:")
 
 
 # -- problems ----------------------------------------------------------------------------------------------------

@@ -380,6 +380,18 @@ async def test_every_tail_says_that_a_stream_was_deleted_and_follows_it_no_longe
         await tail.close()
 
 
+async def test_a_deletion_is_told_of_a_stream_that_never_began(log: EventLog) -> None:
+    """As that of a table which nobody has sent a command: its owner follows an inbox that is not there."""
+    tails = [await log.tail(), await log.tail()]
+    for tail in tails:
+        await tail.add(TABLE, ZERO)
+    await log.delete(TABLE)
+    for tail in tails:
+        async with asyncio.timeout(30):
+            assert await anext(aiter(tail)) == (TABLE, [])
+        await tail.close()
+
+
 async def test_a_stream_that_is_not_followed_any_more_is_deleted_in_silence(
     log: EventLog, tail: Tail
 ) -> None:

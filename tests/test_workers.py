@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from protocol.transcript import fold
 from roundtable.workers import reserve
 from tests.cluster import counting
 from tests.redis_server import RedisServer
-from tests.server_process import PATIENCE, Server, serving
+from tests.server_process import PATIENCE, ROOT, Server, serving
 
 
 def children(pid: int) -> list[int]:
@@ -44,6 +46,32 @@ async def test_workers_share_a_port_and_one_that_dies_is_replaced(
             assert fold(entries).status == "closed"
         server.signal(signal.SIGTERM)
         assert await server.ended() == 0
+
+
+async def test_what_keeps_workers_from_starting_is_said_once(tmp_path: Path) -> None:
+    nowhere = f"unix://{tmp_path}/none.sock"
+    process = await asyncio.create_subprocess_exec(
+        *(
+            sys.executable,
+            "-m",
+            "roundtable.cli",
+            "serve",
+            "--port",
+            "0",
+            "--redis",
+            nowhere,
+            "--workers",
+            "3",
+        ),
+        cwd=ROOT,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    async with asyncio.timeout(PATIENCE):
+        out, err = await process.communicate()
+    assert (process.returncode, out) == (1, b"")
+    assert err.decode().strip().count("\n") == 0
+    assert "cannot be used" in err.decode()
 
 
 async def test_workers_end_with_their_parent(tmp_path: Path, redis_server: RedisServer) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 
 from protocol import sse
-from protocol.errors import Invalid
+from protocol.errors import Invalid, LogUnavailable
 from roundtable.config import Config
 from roundtable.edge.problems import Handler, Refused
 
@@ -101,6 +101,12 @@ class Limits:
             self.streams += 1
             try:
                 return await handler(request)
+            except LogUnavailable:
+                if hdrs.UPGRADE in request.headers:
+                    raise
+                return _come_back(
+                    request
+                )  # nothing was sent yet, and an error would end an EventSource for good
             finally:
                 self.streams -= 1
 

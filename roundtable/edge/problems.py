@@ -39,6 +39,8 @@ _STATUS: dict[type[RoundtableError], int] = {
     LogUnavailable: 503,
     RoundtableError: 500,
 }
+# When to try again while the store is away: as long as nodes wait themselves before they take over. Seconds.
+STORE_AWAY = 2
 # What only the edge refuses, by code.
 _EDGE_STATUS = {
     "unauthorized": 401,
@@ -104,7 +106,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         raise  # the caller has gone; nobody is left to be told
     except Exception as error:  # noqa: BLE001 - the outermost: behind it is aiohttp, which would tell less
         problem = describe(error, f"{request.method} {request.path}")
-        return _answer(problem, getattr(error, "headers", None))
+        return _answer(problem, _headers(error))
 
 
 def describe(error: Exception, where: str) -> Problem:
@@ -116,6 +118,12 @@ def describe(error: Exception, where: str) -> Problem:
         _logger.error("%s: %s", error.code, error.detail)
     field = getattr(error, "field", "") or msgspec.UNSET
     return _problem(_status(error), error.code, error.detail, retryable=error.retryable, field=field)
+
+
+def _headers(error: Exception) -> Mapping[str, str] | None:
+    if isinstance(error, LogUnavailable) and error.retryable:
+        return {"Retry-After": str(STORE_AWAY)}
+    return getattr(error, "headers", None)
 
 
 def _status(error: RoundtableError) -> int:

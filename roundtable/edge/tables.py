@@ -47,9 +47,9 @@ class Tables:
         limit = _limit(request.query.get("limit", "20"))
         app = request.app
         found = await app[keys.HOST].summaries(before=request.query.get("before", ""), limit=limit)
+        watched = await app[keys.BROADCAST].audience([stream(each.id) for each in found.tables])
         shown = [
-            msgspec.structs.asdict(each) | {"spectators": app[keys.BROADCAST].spectators(stream(each.id))}
-            for each in found.tables
+            msgspec.structs.asdict(each) | {"spectators": watched[stream(each.id)]} for each in found.tables
         ]
         return json({"roundtables": shown, "unreadable": found.unreadable, "next": found.next})
 

@@ -4,7 +4,7 @@ A stream is named `kind/id` (`table/01j...`, `inbox/01j...`). Its records are nu
 written in order under non-decreasing terms. A store moves bytes: it neither reads nor writes events.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -135,6 +135,13 @@ class EventLog(Protocol):
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:
         """The newest checkpoint, if any."""
+        ...
+
+    async def count(self, readers: Mapping[str, int], node: str) -> dict[str, int]:
+        """Tell how many read each stream at `node`, and hear how many do on all other nodes; 0 where there is none.
+
+        What was told counts for 30 s on the store's clock, so it is to be repeated; 0 takes it back at once.
+        """
         ...
 
     async def close(self) -> None:

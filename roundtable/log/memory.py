@@ -1,6 +1,6 @@
 """The store that leaves nothing behind: streams in the memory of this process, gone with it, within a bound."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import nlargest
 
 from protocol.cursor import ZERO, Cursor
@@ -102,6 +102,10 @@ class MemoryLog:
         self._check_open()
         held = self._streams.get(stream)
         return held.checkpoint if held else None
+
+    async def count(self, readers: Mapping[str, int], node: str) -> dict[str, int]:
+        """As `EventLog.count`: there is no other node."""
+        return dict.fromkeys(readers, 0)
 
     async def tail(self) -> Tail:
         self._check_open()

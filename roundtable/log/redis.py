@@ -5,12 +5,12 @@
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict
-from roundtable.log import redis_facts, redis_format
+from roundtable.log import redis_audience, redis_facts, redis_format
 from roundtable.log import redis_scripts as scripts
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, Outcome, Record, Tail
 from roundtable.log.batch import check
@@ -114,6 +114,9 @@ class RedisLog:
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:
         return await self._reader.checkpoint(stream)
+
+    async def count(self, readers: Mapping[str, int], node: str) -> dict[str, int]:
+        return await redis_audience.count(self._pool, readers, node) if readers else {}
 
     async def tail(self) -> Tail:
         tail = RedisTail(self._reader, self._follower, self._tails.discard)

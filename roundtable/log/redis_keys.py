@@ -2,6 +2,7 @@
 
 rt:{NN}:log:NAME    the stream itself: entry ID `term-seq`, one field `b`
 rt:{NN}:fold:NAME   its newest checkpoint: the cursor, a line feed, the body
+rt:{NN}:here:NAME   hash: node -> how many read the stream there, and until when that counts; gone 30 s after the last
 rt:{NN}:names       sorted set, all scores 0: the names of the streams
 rt:{NN}:leases      sorted set: name -> when its lease runs out, Unix milliseconds
 rt:{NN}:holders     hash: name -> who holds the lease
@@ -41,6 +42,9 @@ class Partition(NamedTuple):
 
     def fold(self, stream: str) -> str:
         return f"{self}fold:{stream}"
+
+    def here(self, stream: str) -> str:
+        return f"{self}here:{stream}"
 
     def wake(self, node: str) -> str:
         return f"{self}wake:{node}"

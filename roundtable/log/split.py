@@ -1,7 +1,7 @@
 """Two stores as one: what is off the record in a volatile one, all else in a durable one."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 
@@ -63,6 +63,13 @@ class SplitLog:
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:
         return await self.of(stream).checkpoint(stream)
+
+    async def count(self, readers: Mapping[str, int], node: str) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for log in (self.durable, self.volatile):
+            here = {stream: number for stream, number in readers.items() if self.of(stream) is log}
+            found |= await log.count(here, node)
+        return found
 
     async def close(self) -> None:
         try:

@@ -6,7 +6,7 @@ A page is fetched as one row (see `sqlite_transaction.py` for why), and its dens
 import asyncio
 import queue
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, count, pairwise
 from pathlib import Path
@@ -171,3 +171,7 @@ class Reading:
 
     async def checkpoint(self, stream: str) -> Checkpoint | None:
         return await self._readers.run(checkpoint, stream)
+
+    async def count(self, readers: Mapping[str, int], node: str) -> dict[str, int]:
+        """As `EventLog.count`: one process serves a directory, so there is no other node."""
+        return dict.fromkeys(readers, 0)

@@ -96,7 +96,7 @@ class Channel:
         self._over: Left | None = None
         self._pumping = False
         self._resting = False  # the pump has nothing to do, and no pause to keep
-        self._owed = 0.0  # the pause, in seconds, after a pass that was made for it
+        self._owed = 0.0  # the pause, in seconds, after a pass that was made while it rested
         self._wake = asyncio.Event()
         self._beat_at = -NEWS  # when the last heartbeat was, on the loop's clock, and what it told
         self._told = 0
@@ -246,7 +246,7 @@ class Channel:
             self._advance(self._ring.tip)
 
     def _pass(self) -> None:
-        """What the pump does, without waking it: a hop through the loop costs as much as some ten spectators."""
+        """What the pump does, without waking it, which takes as long as writing to some three spectators."""
         began, before = self._clock(), self.head
         self._give(self._piece(), before, list(self._live))
         self._owed = self._pause(began)

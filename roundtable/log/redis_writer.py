@@ -63,18 +63,18 @@ class Writer:
         await self._link.close()
 
     async def _lead(self) -> None:
-        """Send the one append that waits, in its caller's own task: on an idle table no word waits for another task.
-        What has come meanwhile is not this caller's to wait for."""
+        """Send the one append that waits in its caller's own task, as waking another costs a turn of the loop there and
+        one back. What has come meanwhile is not this caller's to wait for; and cancelled, it is cut off alone."""
         self._idle.clear()
         try:
             await self._send(self._gather())
         finally:
             if self._waiting:
-                self._task = asyncio.create_task(self._follow(), name="redis-writer")
+                self._task = asyncio.create_task(self._catch_up(), name="redis-writer")
             else:
                 self._idle.set()
 
-    async def _follow(self) -> None:
+    async def _catch_up(self) -> None:
         try:
             while self._waiting:
                 await self._send(self._gather())
@@ -88,21 +88,24 @@ class Writer:
         return group
 
     async def _send(self, group: list[_Append]) -> None:
-        replies: list[Reply] = [None] * len(group)  # of no interest, when who waited was cancelled
         try:
             replies = await self._link.run([append.command for append in group])
+        except asyncio.CancelledError:
+            for append in group:
+                append.done.cancel()
+            raise
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait for an answer
             # Those not sent yet fail with them: a server that hangs must not cost each group another deadline.
             group += self._waiting
             self._waiting.clear()
             replies = [error] * len(group)
         finally:
-            for append, reply in zip(group, replies, strict=True):
-                self._settle(append, reply)
+            self._size -= sum(append.size for append in group)
             self._room.set()
+        for append, reply in zip(group, replies, strict=True):
+            self._settle(append, reply)
 
     def _settle(self, append: _Append, reply: Reply) -> None:
-        self._size -= append.size
         if append.done.done():  # whoever waited has gone
             return
         if isinstance(reply, LogError):

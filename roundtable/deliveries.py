@@ -49,17 +49,19 @@ class Deliveries:
 
     async def run(self) -> None:
         """Deliver what comes, for ever."""
-        failed = False
+        away = False
         while True:
             try:
-                if failed:
+                if away:
                     await self._follow_again()
-                failed = True
+                away = False
                 async for name, records in self._tail:
                     self._hand_on(name.partition("/")[2], records)
                 return
             except LogError as error:
-                log.warning("inboxes cannot be read: %s", error.detail)
+                if not away:  # once, and not every second for as long as it lasts
+                    log.warning("inboxes cannot be read: %s", error.detail)
+                away = True
                 await asyncio.sleep(STORE_PAUSE)
 
     def _hand_on(self, table: str, records: list[Record]) -> None:

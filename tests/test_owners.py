@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from protocol import codec, commands
+from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.errors import LogUnavailable
 from protocol.transcript import Transcript
@@ -167,7 +168,7 @@ async def test_commands_are_heard_though_a_failover_lost_some_and_a_clock_is_beh
         last = await logs[0].last(name := inbox.stream(table))
         redis_server.run("XDEL", partition(name).log(name), str(last and last.cursor))
         redis_server.kill()
-        redis_server.start()
+        await asyncio.to_thread(redis_server.start)
         receipt = await ben.submit(table, "c", commands.Say("c"), wait=20)
         assert receipt.position == 2
         assert receipt.entry is not None
@@ -206,6 +207,20 @@ async def test_who_meets_an_owner_at_work_gives_the_lease_back() -> None:
         assert [turn.status for turn in (await ben.transcript(table)).turns] == [
             "started"
         ]  # nobody's was lost
+
+
+async def test_clocks_that_disagree_by_minutes_do_no_harm() -> None:
+    store, table = Store(), ""
+    for ahead in (600, -600, 0):
+        async with host(store, take_over=True, clock=lambda by=ahead: time.time() + by) as node:  # type: ignore[misc]
+            if not table:
+                table = (await node.convene(ask())).id
+            assert (await node.submit(table, str(ahead), commands.Say("Hello."))).entry is not None
+    entries = [codec.decode_body(*record) for record in await store.read(stream(table), 0)]
+    terms = [entry.cursor.term for entry in entries if isinstance(entry.event, e.TermBegan)]
+    assert terms == sorted(set(terms))
+    assert len(terms) == 3
+    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
 
 
 async def test_a_broken_table_is_left_alone_for_a_minute_unless_a_command_comes() -> None:

@@ -15,7 +15,8 @@ from protocol.errors import Conflict, KeyReused, LogDamaged, WrongState
 from protocol.events import CommandSubmitted
 from roundtable.log.base import EventLog, Record
 
-# Commands one table may ever be sent. A talkative audience sends hundreds; a hundred times that is abuse.
+# Commands one table may ever be sent. A talkative audience sends hundreds; a hundred times that is abuse. One to close
+# the table is taken beyond, or abuse could keep it open.
 MAX_COMMANDS = 20_000
 
 
@@ -63,7 +64,7 @@ class Inbox:
                             f"The key {key!r} was used before for another command; use a new one."
                         )
                     return position
-                if self._last.seq >= MAX_COMMANDS:
+                if self._last.seq >= MAX_COMMANDS and not isinstance(command, commands.Close):
                     raise WrongState(
                         "This table has been sent more commands than it takes.", code="inbox_full"
                     )

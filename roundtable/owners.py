@@ -18,7 +18,8 @@ from protocol.errors import Conflict, LogError, LogUnavailable
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable import inbox, policies
-from roundtable.log.base import EventLog, Record, Tail
+from roundtable.deliveries import STORE_PAUSE, Deliveries
+from roundtable.log.base import EventLog, Record
 from roundtable.lookout import LEASE, Lookout
 from roundtable.orchestrator import StreamOrchestrator
 from roundtable.snapshots import Snapshots
@@ -29,8 +30,6 @@ log = logging.getLogger("roundtable.owners")
 BROKEN = 60.0
 # Who holds such a table's lease: no node, so that any may take it when a command comes.
 NOBODY = "nobody"
-# Between attempts at what cannot wait for somebody else while the store cannot be used; seconds.
-STORE_PAUSE = 1.0
 
 
 def stream(table: str) -> str:
@@ -69,16 +68,21 @@ class Owners:
         self._held: dict[str, _Held] = {}
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by table
         self._tasks: set[asyncio.Task[None]] = set()
+        self._deliveries = Deliveries(log, self._deliver, self._stop)
         self._lookout = Lookout(
-            log.leases, node, held=lambda: list(map(stream, self._held)), lost=self._stop, take=self._adopt
+            log.leases,
+            node,
+            held=lambda: list(map(stream, self._held)),
+            lost=lambda name: self._stop(table_of(name)),
+            take=self._adopt,
         )
 
     # -- life --------------------------------------------------------------------------------------------------
 
     async def start(self, *, take_over: bool = True) -> None:
         """Begin to read inboxes and, with `take_over`, to go on with tables that have lost their owner."""
-        self._tail: Tail = await self._log.tail()
-        self._spawn(self._read_inboxes(), "inboxes")
+        await self._deliveries.start()
+        self._spawn(self._deliveries.run(), "inboxes")
         self._spawn(self._lookout.renew(), "leases")
         if take_over:
             await self._lookout.sweep()
@@ -91,14 +95,15 @@ class Owners:
             task.cancel()
         # At the same time: a provider may take its time to close, and what we still write is refused.
         await asyncio.gather(self._hand_over(left), *tasks, return_exceptions=True)
-        await self._tail.close()
+        await self._deliveries.close()
 
     # -- what the host asks ------------------------------------------------------------------------------------
 
     async def begin(self, opening: e.TableOpened, policy: policies.TurnPolicy) -> Cursor:
         """Own a new table and let it begin. Returns the cursor of `opening`.
 
-        Raises `LogUnavailable`. Should the store have written the table nevertheless, it is removed again.
+        Raises `LogUnavailable`. Should the store have written the table nevertheless, it is removed again: whoever
+        convened it was told that it failed, so it must not go on and cost money.
         """
         table = opening.table
         owner = self._orchestrator(table, policy)
@@ -106,7 +111,7 @@ class Owners:
         try:
             begun = await owner.begin(opening)
         except LogUnavailable:
-            self._spawn(self._undo(table), f"undo {table}")
+            self._spawn(_patiently(lambda: self._delete(table)), f"undo {table}")
             raise
         try:
             await self._hold(table, owner)
@@ -212,15 +217,11 @@ class Owners:
     async def _hold(self, table: str, owner: StreamOrchestrator) -> None:
         """Hold the table from now on. All of its inbox is delivered: an owner knows by their keys what was acted on,
         while a store that lost commands has given their places again."""
-        held, done = _Held(owner), ZERO
-        self._held[table] = held
+        held = self._held[table] = _Held(owner)
         try:
-            # What waits is delivered before the owner runs, so that it is in time for a table that rests.
-            while waiting := await self._log.read(inbox.stream(table), done.seq):
-                for record in waiting:
-                    self._deliver(table, record)
-                done = waiting[-1].cursor
-            await self._tail.add(inbox.stream(table), done)
+            await self._deliveries.add(
+                table
+            )  # before the owner runs, so that it is in time for a table that rests
         except BaseException:
             self._held.pop(table, None)
             raise
@@ -237,7 +238,7 @@ class Owners:
         except* Exception:
             log.exception("table %s: its owner broke; it is taken up again in %.0f s", table, BROKEN)
         finally:
-            self._tail.remove(inbox.stream(table))
+            self._deliveries.remove(table)
             if self._held.get(table) is held:
                 del self._held[table]
         try:
@@ -264,45 +265,15 @@ class Owners:
         if await self._claim(table, 0):
             await self._claim(table, BROKEN, holder=NOBODY)
 
-    def _stop(self, name: str) -> None:
-        if held := self._held.get(table_of(name)):
-            held.stop()
-
-    # -- while held --------------------------------------------------------------------------------------------
-
-    async def _read_inboxes(self) -> None:
-        failed = False
-        while True:
-            try:
-                if failed:
-                    await self._follow_again()
-                failed = True
-                async for name, records in self._tail:
-                    if not records:
-                        self._stop(name)
-                    for record in records:
-                        self._deliver(table_of(name), record)
-                return
-            except LogError as error:
-                log.warning("inboxes cannot be read: %s", error.detail)
-                await asyncio.sleep(STORE_PAUSE)
-
-    async def _follow_again(self) -> None:
-        """From the start: a store that was away may have lost commands, and have given their places to others."""
-        for table, held in list(self._held.items()):
-            if held.task is None or self._held.get(table) is not held:
-                continue  # it reads the inbox itself, or is gone
-            name = inbox.stream(table)
-            self._tail.remove(name)
-            await self._tail.add(name, ZERO)
-            if table not in self._held:
-                self._tail.remove(name)
-
     def _deliver(self, table: str, record: Record) -> None:
         submitted = inbox.submitted(record)
         held = self._held.get(table)
         if held is not None and submitted is not None:
             held.owner.deliver(record.cursor.seq, submitted)
+
+    def _stop(self, table: str) -> None:
+        if held := self._held.get(table):
+            held.stop()
 
     # -- leaving -----------------------------------------------------------------------------------------------
 
@@ -312,10 +283,6 @@ class Owners:
                 await self._log.leases.claim(streams, self._node, 0)
         except (LogError, TimeoutError):
             log.warning("%d tables could not be handed over; they are free in %.0f s", len(streams), LEASE)
-
-    async def _undo(self, table: str) -> None:
-        """Who convened it was told that it failed, so it must not go on and cost money."""
-        await _patiently(lambda: self._delete(table))
 
     async def _delete(self, table: str) -> None:
         await self._log.delete(

@@ -85,6 +85,7 @@ class Writer:
             except LogUnavailable as error:
                 if not patient:
                     raise
-                log.warning("%s waits for the store: %s", self._stream, error.detail)
+                if pause == BACK_OFF[0]:
+                    log.warning("%s waits for the store: %s", self._stream, error.detail)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, longest)

@@ -314,6 +314,7 @@ async def test_an_inbox_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await box.submit("c", commands.Pause())
     assert caught.value.code == "inbox_full"
     assert await box.submit("a", commands.Pause()) == 1
+    assert await box.submit("d", commands.Close()) == 3
     await log.close()
 
 

@@ -1,12 +1,14 @@
 """Two nodes over one store, in one process: what may happen between any two of their steps is made to happen."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from protocol import codec, commands
+from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.errors import LogUnavailable
 from protocol.transcript import Transcript
@@ -14,10 +16,13 @@ from providers.catalog import Catalog
 from roundtable import inbox
 from roundtable.convening import AskedLimits
 from roundtable.host import Host, stream
-from roundtable.log.base import Outcome, Record
+from roundtable.log.base import EventLog, Outcome, Record
 from roundtable.log.leases import LocalLeases
 from roundtable.log.memory import MemoryLog
+from roundtable.log.redis import RedisLog
+from roundtable.log.redis_keys import partition
 from roundtable.owners import NOBODY
+from tests.redis_server import RedisServer
 from tests.tables import until
 from tests.test_host import QUICK, ask, resting, speaking
 
@@ -73,8 +78,10 @@ def waits_for(key: str) -> Callable[[Transcript], object]:
 
 
 @asynccontextmanager
-async def host(store: Store, *, take_over: bool = False) -> AsyncIterator[Host]:
-    node = Host(store, Catalog({}))
+async def host(
+    store: EventLog, *, take_over: bool = False, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Host]:
+    node = Host(store, Catalog({}), clock=clock)
     await node.start(take_over=take_over)
     try:
         yield node
@@ -146,6 +153,27 @@ async def test_places_that_the_store_forgot_are_given_again_and_acted_on_again(t
         assert [posted.text for posted in (await ben.transcript(table)).messages] == ["a", "b", "c", "d", "e"]
 
 
+async def test_commands_are_heard_though_a_failover_lost_some_and_a_clock_is_behind(
+    redis_server: RedisServer,
+) -> None:
+    async with AsyncExitStack() as nodes:
+        logs = [await RedisLog.open(redis_server.url) for _ in range(2)]
+        for log in logs:
+            nodes.push_async_callback(log.close)
+        ada = await nodes.enter_async_context(host(logs[0]))
+        ben = await nodes.enter_async_context(host(logs[1], clock=lambda: time.time() - 600))
+        table = (await ada.convene(ask())).id
+        for key in ("a", "b"):
+            await ada.submit(table, key, commands.Say(key))
+        last = await logs[0].last(name := inbox.stream(table))
+        redis_server.run("XDEL", partition(name).log(name), str(last and last.cursor))
+        redis_server.kill()
+        await asyncio.to_thread(redis_server.start)
+        receipt = await ben.submit(table, "c", commands.Say("c"), wait=20)
+        assert receipt.position == 2
+        assert receipt.entry is not None
+
+
 async def test_what_nobody_can_read_in_an_inbox_costs_that_command_alone() -> None:
     store = Store()
     async with host(store) as ada:
@@ -179,6 +207,20 @@ async def test_who_meets_an_owner_at_work_gives_the_lease_back() -> None:
         assert [turn.status for turn in (await ben.transcript(table)).turns] == [
             "started"
         ]  # nobody's was lost
+
+
+async def test_clocks_that_disagree_by_minutes_do_no_harm() -> None:
+    store, table = Store(), ""
+    for ahead in (600, -600, 0):
+        async with host(store, take_over=True, clock=lambda by=ahead: time.time() + by) as node:  # type: ignore[misc]
+            if not table:
+                table = (await node.convene(ask())).id
+            assert (await node.submit(table, str(ahead), commands.Say("Hello."))).entry is not None
+    entries = [codec.decode_body(*record) for record in await store.read(stream(table), 0)]
+    terms = [entry.cursor.term for entry in entries if isinstance(entry.event, e.TermBegan)]
+    assert terms == sorted(set(terms))
+    assert len(terms) == 3
+    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
 
 
 async def test_a_broken_table_is_left_alone_for_a_minute_unless_a_command_comes() -> None:

@@ -161,7 +161,7 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 
 """)
 
 # A node that died is left out when its time has come, and taken out by whoever counts next. Written is only what
-# changed, or has served a third of its time: some 15 bytes/s of append-only file per node and stream with readers.
+# changed, or has served a third of its time: some 20 bytes/s of append-only file per node and stream with readers.
 COUNT = _script(f"""
 -- KEYS of streams; ARGV node, milliseconds, then how many read each there; answers how many read each elsewhere
 {_NOW}

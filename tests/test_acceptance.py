@@ -141,6 +141,7 @@ async def test_a_file_that_is_damaged_under_a_server_is_named(tmp_path: Path) ->
         server.signal(signal.SIGTERM)
         await server.ended()  # and all of it is in the one file
     async with quiet(tmp_path) as server:
+        await server.convene(panel=[counting("Ada", 5000, 100)])  # a table under way
         file = tmp_path / "data" / "roundtable.db"
         with file.open("r+b") as pages:
             pages.seek(4 * 4096)
@@ -149,7 +150,7 @@ async def test_a_file_that_is_damaged_under_a_server_is_named(tmp_path: Path) ->
             status, problem = await get(server, f"{TABLES}/{table}{form}")
             assert (status, problem["code"]) == (500, "log_damaged"), form
             assert "restore the file from a backup" in problem["detail"]
-        assert (await get(server, TABLES))[1] == {"roundtables": [], "unreadable": [table], "next": None}
+        assert (await get(server, TABLES))[1]["unreadable"][-1] == table
         assert (await get(server, "/healthz"))[0] == 200
 
 

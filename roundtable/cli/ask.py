@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from protocol import codec
 from protocol.errors import Invalid
 from roundtable import exporting, policies
-from roundtable.cli import arguments, console
+from roundtable.cli import arguments, console, journal
 
 if TYPE_CHECKING:
     from roundtable.cli.arguments import Commands
@@ -72,6 +72,7 @@ def _ask(args: argparse.Namespace) -> int:
         _topic(args.question), seats, args.rounds, args.max_dollars, args.policy, not args.off_record
     )
     terminal = console.terminal()
+    journal.begin("roundtable: %(message)s")
 
     def show(record: "Record") -> None:
         if args.json:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from protocol.errors import Invalid
-from roundtable.cli import arguments
+from roundtable.cli import arguments, journal
 from roundtable.cli.console import FAILED
 from roundtable.config import Config
 from roundtable.workers import LISTENING, CannotStart, Workers, reserve
@@ -67,9 +67,11 @@ def _serve(args: argparse.Namespace) -> int:
         raise Invalid(
             "--workers above 1 needs --redis: a data directory belongs to one process.", field="workers"
         )
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    journal.begin("%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("roundtable").setLevel(logging.INFO)
-    logging.raiseExceptions = False  # a log file on a full disk is no reason to print a traceback per line
+    logging.raiseExceptions = (
+        False  # standard error on a full disk is no reason to write a traceback per line
+    )
 
     def listening(url: str) -> None:
         print(f"{LISTENING}{url}", flush=True)

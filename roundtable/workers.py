@@ -10,6 +10,7 @@ import signal
 import socket
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from protocol.errors import Invalid
 from roundtable.signals import stop_on
@@ -51,15 +52,23 @@ def reserve(host: str, port: int) -> socket.socket:
             alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             alone.bind(address)
             address = alone.getsockname()
-        held = socket.socket(family, socket.SOCK_STREAM)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(address)
+        return _bind(family, address)
     except OSError as error:
         raise Invalid(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --host or --port.",
             field="port",
         ) from error
+
+
+def _bind(family: int, address: Any) -> socket.socket:
+    held = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(address)
+    except BaseException:
+        held.close()
+        raise
     return held
 
 

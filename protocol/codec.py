@@ -19,6 +19,8 @@ _event_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(KNOWN)
 _command_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ANY)
 # Every body begins `{"type":"`; the encoder puts a tag first and writes no white space.
 _TYPE_AT = len(b'{"type":"')
+# Characters of a member's name that are told back: none of ours is longer.
+MAX_NAMED = 40
 _MEMBER = re.compile(r"(?:missing required|contains unknown) field `(.*)`")
 _COMMANDS = ", ".join(str(struct.__struct_config__.tag) for struct in ANY.__args__)
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -97,7 +99,7 @@ def decode_json(data: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `")
         if absent := _MEMBER.search(detail):
-            path = f"{path.rstrip('`')}.{absent[1]}"
+            path = f"{path.rstrip('`')}.{absent[1][:MAX_NAMED]}"
         raise Invalid(f"{detail}.", field=path.rstrip("`").removeprefix("$").removeprefix(".")) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"The body is not valid JSON in UTF-8: {error}.", code="malformed_json") from error

@@ -69,9 +69,8 @@ def _serve(args: argparse.Namespace) -> int:
         )
     journal.begin("%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("roundtable").setLevel(logging.INFO)
-    logging.raiseExceptions = (
-        False  # standard error on a full disk is no reason to write a traceback per line
-    )
+    # Standard error on a full disk is no reason to write a traceback per line.
+    logging.raiseExceptions = False
 
     def listening(url: str) -> None:
         print(f"{LISTENING}{url}", flush=True)

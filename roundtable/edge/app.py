@@ -91,9 +91,8 @@ async def serve(config: Config, listening: Callable[[str], None], *, worker: boo
     limits.raise_open_files()
     # Its parser prints a traceback for whatever anyone may send; what a handler did not foresee we log ourselves.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-    logging.getLogger("aiohttp.websocket").setLevel(
-        logging.ERROR
-    )  # it warns of what a client's handshake offers
+    # It warns of whatever a client's handshake offers.
+    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
     sys.setswitchinterval(SWITCH)
     stop = stop_on(signal.SIGINT, signal.SIGTERM)
     if worker:

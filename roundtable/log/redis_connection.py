@@ -157,6 +157,8 @@ class Pool:
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Reply]:
         """The answers to all; the first refusal among them is raised."""
+        if not commands:
+            return []  # a server answers what it is asked, and nothing else
         async with self._link() as link:
             replies = await link.run(commands)
         for reply in replies:

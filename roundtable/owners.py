@@ -219,9 +219,8 @@ class Owners:
         while a store that lost commands has given their places again."""
         held = self._held[table] = _Held(owner)
         try:
-            await self._deliveries.add(
-                table
-            )  # before the owner runs, so that it is in time for a table that rests
+            # Before the owner runs, so that it is in time for a table that rests.
+            await self._deliveries.add(table)
         except BaseException:
             self._held.pop(table, None)
             raise
@@ -285,9 +284,8 @@ class Owners:
             log.warning("%d tables could not be handed over; they are free in %.0f s", len(streams), LEASE)
 
     async def _delete(self, table: str) -> None:
-        await self._log.delete(
-            inbox.stream(table)
-        )  # first: its owner, wherever that is, hears of it and stops
+        # The inbox first: its owner, wherever that is, hears of it and stops.
+        await self._log.delete(inbox.stream(table))
         await self._log.delete(stream(table))
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> asyncio.Task[None]:

@@ -15,7 +15,10 @@ from collections.abc import Iterator
 KEY = b"bench:bare"
 _ID = re.compile(rb"\$[0-9]+\r\n([0-9]+-[0-9]+)\r\n\*2\r\n\$1\r\nb\r\n\$[0-9]+\r\n([0-9]+)\r\n")
 # As long as ours for a word.
-_FRAME = b'id: 1763675000123-42\nevent: turn.delta\ndata: {"turn":"t3","panelist":"Ada","attempt":1,"text":"%b"}\n\n'
+_FRAME = (
+    b"id: 1763675000123-42\nevent: turn.delta\n"
+    b'data: {"type":"turn.delta","at":1763675000.5,"turn":"t3","panelist":"Ada","attempt":1,"text":"%b"}\n\n'
+)
 
 
 def command(*words: bytes) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocol import codec, commands
@@ -46,6 +46,12 @@ limits = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("policy", ["round_robin", "parallel", "floor_time"])
+@example(
+    [[], [], []],
+    [(commands.Say("Cleo?", to="Cleo"), 0.0), (commands.Cancel("t2"), 0.0)],
+    {"max_turns": 2},
+    (0.0, None),
+)
 @settings(max_examples=80, deadline=None)
 @given(scripts, orders, limits, st.tuples(st.sampled_from([0.0, 0.005, 0.5]), st.none() | st.integers(0, 7)))
 def test_whatever_happens(

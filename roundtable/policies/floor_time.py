@@ -36,8 +36,11 @@ def _least_heard(transcript: Transcript) -> Seat:
     for turn in transcript.turns:
         spoken[turn.panelist] += turn.usage.output if turn.usage else 0
     names = [panelist.name for panelist in transcript.present()]
-    if len(names) > 1 and transcript.turns:
-        last = max(transcript.turns, key=lambda turn: max(turn.started_seq, turn.seq)).panelist
+    begun = [
+        turn for turn in transcript.turns if turn.started_seq
+    ]  # who was skipped before that has not spoken
+    if len(names) > 1 and begun:
+        last = max(begun, key=lambda turn: turn.started_seq).panelist
         names = [name for name in names if name != last]
     name = min(names, key=lambda name: spoken[name])
     count = spoken[name]

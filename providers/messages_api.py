@@ -63,7 +63,7 @@ class _Body(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_Body)
 
 _KNOWN = {
-    "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "error",
+    "message_start", "content_block_start", "content_block_stop", "message_delta", "error",
 }  # fmt: skip
 _STOPS: dict[str, StopReason] = {
     "end_turn": "end",
@@ -93,6 +93,10 @@ class MessagesAnswer(Answer):
         return Stop(_STOPS.get(self._reason, "end"), None if self._usage is None else _count(self._usage))
 
     def _read(self, frame: Frame) -> Iterator[Chunk]:
+        if frame.event == "content_block_delta":  # nearly every event is one
+            body = self._decode(_decoder, frame.data)
+            yield from self._go_on(body.index, body.delta)
+            return
         self.done = frame.event == "message_stop"
         if frame.event not in _KNOWN:
             return
@@ -102,8 +106,6 @@ class MessagesAnswer(Answer):
                 raise self._told_in(frame)
             case "content_block_start":
                 yield from self._begin(body.index, body.content_block)
-            case "content_block_delta":
-                yield from self._go_on(body.index, body.delta)
             case "content_block_stop" if body.index in self._bare:
                 yield ToolCall(self._calls[body.index], "", "{}")
         self._reason = body.delta.stop_reason or self._reason
@@ -121,11 +123,11 @@ class MessagesAnswer(Answer):
             yield ToolCall(block.id, block.name)
 
     def _go_on(self, index: int, delta: _Delta) -> Iterator[Chunk]:
-        if delta.thinking:
-            yield Thinking(delta.thinking)
         if delta.text:
             yield Text(delta.text)
-        if delta.partial_json and index in self._calls:  # a server's own tools have arguments too
+        elif delta.thinking:
+            yield Thinking(delta.thinking)
+        elif delta.partial_json and index in self._calls:  # a server's own tools have arguments too
             self._bare.discard(index)
             yield ToolCall(self._calls[index], "", delta.partial_json)
 

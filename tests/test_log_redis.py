@@ -18,7 +18,7 @@ from redis.exceptions import ResponseError
 
 from protocol.cursor import LIMIT, ZERO, Cursor
 from protocol.errors import Conflict, Invalid, LogDamaged, LogError, LogUnavailable
-from roundtable.log import redis_follower, redis_tail, redis_writer
+from roundtable.log import buffer, redis_follower, redis_writer
 from roundtable.log.base import Checkpoint, Record, Tail
 from roundtable.log.opening import open_log
 from roundtable.log.redis import RedisLog
@@ -477,12 +477,12 @@ async def test_a_key_of_another_type_is_damage_and_stops_no_other_stream(
     assert sorted(seen) == sorted([(TABLE, []), (neighbour, more)])
 
 
-@pytest.mark.parametrize("buffer", [redis_tail.MAX_BUFFER, 0], ids=["from memory", "from pages"])
+@pytest.mark.parametrize("room", [buffer.MAX_BUFFER, 0], ids=["from memory", "from pages"])
 async def test_a_tail_does_not_hide_what_a_failover_lost(
-    nodes: tuple[RedisLog, RedisLog], buffer: int, monkeypatch: pytest.MonkeyPatch
+    nodes: tuple[RedisLog, RedisLog], room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next owner writes past the number delivered last; looked up by number, that would seem to follow on."""
-    monkeypatch.setattr(redis_tail, "MAX_BUFFER", buffer)
+    monkeypatch.setattr("roundtable.log.buffer.MAX_BUFFER", room)
     log, _ = nodes
     written = await write(log, TABLE, 5)
     tail = await log.tail()

@@ -16,7 +16,8 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, LogDamaged, LogUnavailable
 from roundtable.log import sqlite_writer
 from roundtable.log.base import Checkpoint, Record
-from roundtable.log.local_tail import MAX_BUFFER, LocalTail
+from roundtable.log.buffer import MAX_BUFFER
+from roundtable.log.local_tail import LocalTail
 from roundtable.log.sqlite import SqliteLog
 from roundtable.log.sqlite_format import FORMAT
 
@@ -260,10 +261,10 @@ async def test_what_a_tail_holds_is_bounded(log: SqliteLog) -> None:
     most = 0
     for seq in range(2, 100):
         tail.publish(TABLE, [Record(Cursor(1, seq), b"x" * 100_000)])
-        most = max(most, tail._held)
+        most = max(most, tail._buffer.size)
     assert MAX_BUFFER / 2 < most <= MAX_BUFFER
     tail.remove(TABLE)
-    assert tail._held == 0
+    assert tail._buffer.size == 0
 
 
 async def test_what_follows_a_deletion_is_committed_when_the_tails_know_of_it(log: SqliteLog) -> None:

@@ -10,11 +10,8 @@ from collections.abc import Sequence
 
 from protocol.cursor import Cursor
 from protocol.errors import Invalid
-from roundtable.log.base import MAX_BATCH_BYTES, EventLog, Record
-
-# What one tail holds in memory, over all its streams. Past it, the stream that would add more falls behind:
-# nothing is lost, only read from the store. Bytes.
-MAX_BUFFER = 4 * 1024 * 1024
+from roundtable.log.base import EventLog, Record
+from roundtable.log.buffer import Buffer
 
 
 class _Follow:
@@ -36,7 +33,7 @@ class LocalTail:
         self._audience = audience
         self._follows: dict[str, _Follow] = {}
         self._ready: dict[str, None] = {}  # streams with something to deliver, in turn
-        self._held = 0
+        self._buffer = Buffer()
         self._wake = asyncio.Event()
         self._closed = False
         audience.add(self)
@@ -95,7 +92,9 @@ class LocalTail:
                 continue
             stream = next(iter(self._ready))
             follow = self._follows[stream]
-            records = self._take(follow) if follow.fresh else await self._catch_up(stream, follow)
+            records = (
+                self._buffer.take(follow.fresh) if follow.fresh else await self._catch_up(stream, follow)
+            )
             if self._follows.get(stream) is not follow:
                 continue  # it was removed while we read
             if follow.deleted:
@@ -119,28 +118,17 @@ class LocalTail:
             self._wake.set()
 
     def _hold(self, follow: _Follow, records: list[Record]) -> None:
-        size = sum(len(record.body) for record in records)
-        if self._held + size > MAX_BUFFER:
-            self._drop(follow)
-            return
-        self._held += size
-        follow.fresh += records
-        follow.end += len(records)
+        held = len(follow.fresh)
+        if self._buffer.hold(follow.fresh, records):
+            follow.end += len(records)
+        else:
+            follow.end -= held
+            follow.behind = True
 
     def _drop(self, follow: _Follow) -> None:
-        self._held -= sum(len(record.body) for record in follow.fresh)
         follow.end -= len(follow.fresh)
-        follow.fresh.clear()
         follow.behind = True
-
-    def _take(self, follow: _Follow) -> list[Record]:
-        records: list[Record] = []
-        size = 0
-        while follow.fresh and (not records or size + len(follow.fresh[0].body) <= MAX_BATCH_BYTES):
-            records.append(follow.fresh.popleft())
-            size += len(records[-1].body)
-        self._held -= size
-        return records
+        self._buffer.drop(follow.fresh)
 
     async def _catch_up(self, stream: str, follow: _Follow) -> list[Record]:
         if follow.deleted:

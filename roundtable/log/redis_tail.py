@@ -13,13 +13,11 @@ from collections.abc import Callable
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogDamaged, LogError
 from roundtable.log.base import MAX_BATCH_BYTES, Record
+from roundtable.log.buffer import Buffer
 from roundtable.log.redis_errors import again
 from roundtable.log.redis_follower import Follower
 from roundtable.log.redis_reader import Reader
 
-# What one tail holds in memory, over all its streams. Past it, the stream that would add more falls behind:
-# nothing is lost, only read from the store. Bytes.
-MAX_BUFFER = 4 * 1024 * 1024
 # Records of one page; `MAX_BATCH_BYTES` bounds it too.
 PAGE = 1000
 
@@ -59,7 +57,7 @@ class RedisTail:
         self._leave = closed
         self._follows: dict[str, _Follow] = {}
         self._ready: dict[str, None] = {}  # streams with something to deliver, in turn
-        self._held = 0
+        self._buffer = Buffer()
         self._error: LogError | None = None
         self._wake = asyncio.Event()
         self._closed = False
@@ -88,7 +86,7 @@ class RedisTail:
     def remove(self, stream: str) -> None:
         """No error if the stream is not followed, as when it was deleted meanwhile."""
         if follow := self._follows.pop(stream, None):
-            self._drop(follow)
+            self._buffer.drop(follow.fresh)
             self._ready.pop(stream, None)
             self._follower(stream).leave(stream, self)
 
@@ -99,7 +97,7 @@ class RedisTail:
             return  # `add` will learn of them
         last = follow.fresh[-1].cursor if follow.fresh else follow.place
         if not follow.behind:
-            self._hold(follow, [record for record in records if record.cursor > last])
+            self._buffer.hold(follow.fresh, [record for record in records if record.cursor > last])
         follow.newest = max(follow.newest, records[-1].cursor)
         self._announce(stream, follow)
 
@@ -156,38 +154,14 @@ class RedisTail:
             self._ready[stream] = None
             self._wake.set()
 
-    def _hold(self, follow: _Follow, records: list[Record]) -> None:
-        size = sum(len(record.body) for record in records)
-        if self._held + size > MAX_BUFFER:
-            self._drop(follow)
-            return
-        self._held += size
-        follow.fresh += records
-
-    def _drop(self, follow: _Follow) -> None:
-        self._held -= sum(len(record.body) for record in follow.fresh)
-        follow.fresh.clear()
-
     async def _next(self, stream: str, follow: _Follow) -> list[Record]:
         if follow.deleted:
             return []
         if follow.fresh:
-            return self._take(follow)
+            records = self._buffer.take(follow.fresh)
+            follow.place = records[-1].cursor
+            return records
         return await self._catch_up(stream, follow)
-
-    def _take(self, follow: _Follow) -> list[Record]:
-        records: list[Record] = []
-        size = 0
-        while follow.fresh and (not records or self._fits(records, size, follow.fresh[0])):
-            records.append(follow.fresh.popleft())
-            size += len(records[-1].body)
-        self._held -= size
-        follow.place = records[-1].cursor
-        return records
-
-    def _fits(self, records: list[Record], size: int, record: Record) -> bool:
-        """A batch is bounded, and dense in itself: a gap is for the reader to see, between two batches."""
-        return size + len(record.body) <= MAX_BATCH_BYTES and record.cursor.seq == records[-1].cursor.seq + 1
 
     async def _catch_up(self, stream: str, follow: _Follow) -> list[Record]:
         known = follow.newest

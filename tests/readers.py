@@ -9,12 +9,12 @@ from protocol import codec, sse
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogUnavailable
-from roundtable.broadcast import Broadcast
-from roundtable.channel import Channel, Left
-from roundtable.framing import FULL, EventStream, View
+from roundtable.fanout.broadcast import Broadcast
+from roundtable.fanout.channel import Channel, Left
+from roundtable.fanout.framing import FULL, EventStream, View
+from roundtable.fanout.outlet import Outlet
 from roundtable.log.base import MAX_BATCH_BYTES, Checkpoint, Outcome, Record
 from roundtable.log.leases import LocalLeases
-from roundtable.outlet import Outlet
 from tests.tables import AT, TERM
 
 TABLE = "table/one"

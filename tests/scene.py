@@ -15,7 +15,7 @@ from providers.base import Chunk, Provider, Request, Stop, Text
 from roundtable import policies
 from roundtable.log import batch as rules
 from roundtable.log.base import Checkpoint, Outcome, Record
-from roundtable.orchestrator import StreamOrchestrator
+from roundtable.table.orchestrator import StreamOrchestrator
 from tests.tables import AT
 
 STREAM = "table/scene"

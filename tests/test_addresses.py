@@ -3,8 +3,8 @@
 import pytest
 
 from protocol.errors import Invalid
-from roundtable import addresses
-from roundtable.addresses import Place
+from roundtable.sdk import addresses
+from roundtable.sdk.addresses import Place
 
 ID = "01jabcdefghjkmnp"
 

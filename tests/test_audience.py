@@ -10,9 +10,9 @@ from protocol import events as e
 from protocol.codec import encode_body
 from protocol.cursor import ZERO
 from protocol.errors import LogUnavailable
-from roundtable import audience
-from roundtable.broadcast import Broadcast
-from roundtable.framing import FULL, EventStream
+from roundtable.fanout import audience
+from roundtable.fanout.broadcast import Broadcast
+from roundtable.fanout.framing import FULL, EventStream
 from roundtable.log.base import EventLog
 from roundtable.log.memory import MemoryLog
 from roundtable.log.redis import RedisLog

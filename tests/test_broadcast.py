@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import NotFound
-from roundtable import blocks as blocks_file
-from roundtable import channel as channel_file
-from roundtable import outlet as outlet_file
-from roundtable.blocks import Blocks, Dialect, cut
-from roundtable.broadcast import FIRST_WAIT, Broadcast
-from roundtable.channel import pause
-from roundtable.framing import FULL, ChunkedEventStream, View, encode
+from roundtable.fanout import blocks as blocks_file
+from roundtable.fanout import channel as channel_file
+from roundtable.fanout import outlet as outlet_file
+from roundtable.fanout.blocks import Blocks, Dialect, cut
+from roundtable.fanout.broadcast import FIRST_WAIT, Broadcast
+from roundtable.fanout.channel import pause
+from roundtable.fanout.framing import FULL, ChunkedEventStream, View, encode
+from roundtable.fanout.outlet import PATIENCE, Outlet
+from roundtable.fanout.ring import OVERHEAD, Ring
 from roundtable.log.base import Record
-from roundtable.outlet import PATIENCE, Outlet
-from roundtable.ring import OVERHEAD, Ring
 from tests.fake_time import FakeTimeLoop, run
 from tests.readers import FRAMING, TABLE, MemoryLog, Pipe, Reader, Scene, delta, play, records, settle
 from tests.tables import TERM

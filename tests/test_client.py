@@ -26,10 +26,10 @@ from protocol.errors import (
 )
 from protocol.messages import Limits, Panelist
 from protocol.transcript import fold
-from roundtable import client as sdk
 from roundtable.client import Client, Reset, Unreachable
 from roundtable.config import Config
 from roundtable.edge import app
+from roundtable.sdk import client as sdk
 from tests.server_process import serving
 
 QUICK = Panelist("Ada", "scripted:ada", options={"text": "Hello there.", "rate": 0, "ttft": 0})

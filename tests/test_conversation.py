@@ -7,7 +7,7 @@ import pytest
 from aiohttp import WSMessage, WSMsgType
 
 from roundtable.edge.conversation import ANSWER_WITHIN, Close, Conversation, Socket
-from roundtable.outlet import Outlet
+from roundtable.fanout.outlet import Outlet
 from tests.fake_time import run
 from tests.readers import Pipe
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundtable.deadline import Deadline
+from roundtable.table.deadline import Deadline
 from tests.fake_time import run
 
 GRACE = 5.0

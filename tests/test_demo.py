@@ -12,7 +12,7 @@ from protocol.transcript import Posted, Transcript, Turn
 from providers import demo
 from providers.base import Request
 from providers.demo import Said
-from roundtable.projection import project
+from roundtable.table.projection import project
 
 TOPICS = {
     "en": {

@@ -11,7 +11,7 @@ from protocol.cursor import Cursor
 from protocol.errors import Invalid, LogUnavailable
 from roundtable.config import Config
 from roundtable.edge import app, keys
-from roundtable.host import Receipt
+from roundtable.hosting.host import Receipt
 from roundtable.log.split import SplitLog
 from tests.serving import JSON, QUICK, TABLES, Client, Connect, convene, frames, problem, serve, tell
 

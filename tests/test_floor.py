@@ -17,7 +17,7 @@ from protocol.errors import ProviderError
 from protocol.messages import Cost
 from providers import prices
 from roundtable.log.base import Record
-from roundtable.merge import MAX_WAITING, QUANTUM, tokens
+from roundtable.table.merge import MAX_WAITING, QUANTUM, tokens
 from tests import fake_time
 from tests.scene import FOREVER, MemoryLog, Scene
 

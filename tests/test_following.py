@@ -11,10 +11,10 @@ import pytest
 from protocol import codec, sse
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import NotFound, RoundtableError
-from roundtable.backoff import FIRST, LONGEST, LONGEST_TOLD, Backoff
-from roundtable.following import Connect, Following, Reset
 from roundtable.log.base import Record
-from roundtable.refusals import Unreachable
+from roundtable.sdk.backoff import FIRST, LONGEST, LONGEST_TOLD, Backoff
+from roundtable.sdk.following import Connect, Following, Reset
+from roundtable.sdk.refusals import Unreachable
 from tests.tables import ADA, entries, opened, turn
 
 TABLE = [

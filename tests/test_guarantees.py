@@ -12,7 +12,7 @@ from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.transcript import Transcript, apply, fold
 from roundtable import policies
-from roundtable.snapshots import Snapshots
+from roundtable.hosting.snapshots import Snapshots
 from tests import fake_time
 from tests.scene import FOREVER, STREAM, MemoryLog, Scene, Step
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundtable.guard import SpeakerGuard
+from roundtable.table.guard import SpeakerGuard
 
 SAMPLES = {
     "Yes, I agree.": ("Yes, I agree.", False),

@@ -15,13 +15,13 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import CallerError, Invalid, KeyReused, LogDamaged, LogUnavailable, NotFound, WrongState
 from protocol.transcript import Transcript, fold
 from providers.catalog import Catalog
-from roundtable import convening, inbox, snapshots
-from roundtable.convening import MAX_TOPIC, AskedLimits, AskedSeat, Convene
-from roundtable.host import Host, stream
-from roundtable.inbox import Inbox
+from roundtable.hosting import convening, inbox, snapshots
+from roundtable.hosting.convening import MAX_TOPIC, AskedLimits, AskedSeat, Convene
+from roundtable.hosting.host import Host, stream
+from roundtable.hosting.inbox import Inbox
+from roundtable.hosting.snapshots import Snapshots
 from roundtable.log.base import Checkpoint, EventLog, Record
 from roundtable.log.sqlite import SqliteLog
-from roundtable.snapshots import Snapshots
 from tests.tables import AT, until
 
 MUTE = AskedSeat("Ada", "scripted:ada", options={"ttft": 3600})

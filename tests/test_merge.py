@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.events import TurnCompleted, TurnDelta, TurnEvent, TurnThinking
-from roundtable.merge import MAX_WAITING, QUANTUM, Happened, Merge, coalesce, pieces, tokens
+from roundtable.table.merge import MAX_WAITING, QUANTUM, Happened, Merge, coalesce, pieces, tokens
 from tests.fake_time import run
 
 

@@ -14,9 +14,9 @@ from protocol.cursor import ZERO
 from protocol.errors import Invalid, LogUnavailable, NotFound
 from protocol.transcript import Transcript, fold
 from providers.catalog import Catalog
-from roundtable import inbox, off_record
-from roundtable.convening import AskedLimits, AskedSeat, Convene
-from roundtable.host import Host, stream
+from roundtable.hosting import inbox, off_record
+from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
+from roundtable.hosting.host import Host, stream
 from roundtable.log.memory import MemoryLog
 from roundtable.log.split import SplitLog, is_off_record
 from roundtable.log.sqlite import SqliteLog

@@ -20,7 +20,7 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.log.base import EventLog, Outcome, Record
 from roundtable.log.sqlite import SqliteLog
-from roundtable.orchestrator import StreamOrchestrator
+from roundtable.table.orchestrator import StreamOrchestrator
 from tests.tables import until
 
 STREAM = "table/test"

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from roundtable import outlet as outlet_file
-from roundtable.outlet import PATIENCE, Outlet
+from roundtable.fanout import outlet as outlet_file
+from roundtable.fanout.outlet import PATIENCE, Outlet
 from tests.fake_time import run
 from tests.readers import Pipe, settle
 

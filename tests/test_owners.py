@@ -13,15 +13,15 @@ from protocol.cursor import Cursor
 from protocol.errors import LogUnavailable
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
-from roundtable import inbox
-from roundtable.convening import AskedLimits
-from roundtable.host import Host, stream
+from roundtable.hosting import inbox
+from roundtable.hosting.convening import AskedLimits
+from roundtable.hosting.host import Host, stream
+from roundtable.hosting.owners import NOBODY
 from roundtable.log.base import EventLog, Outcome, Record
 from roundtable.log.leases import LocalLeases
 from roundtable.log.memory import MemoryLog
 from roundtable.log.redis import RedisLog
 from roundtable.log.redis_keys import partition
-from roundtable.owners import NOBODY
 from tests.redis_server import RedisServer
 from tests.tables import until
 from tests.test_host import QUICK, ask, resting, speaking

@@ -18,13 +18,13 @@ from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import LogDamaged, WrongState
 from protocol.parts import parts
-from roundtable.broadcast import Broadcast
-from roundtable.channel import Left
-from roundtable.framing import FULL
+from roundtable.fanout.broadcast import Broadcast
+from roundtable.fanout.channel import Left
+from roundtable.fanout.framing import FULL
+from roundtable.fanout.outlet import PATIENCE, Outlet
+from roundtable.fanout.pacing import FASTEST, SLACK, SLOWEST, Score, Tempo
+from roundtable.fanout.playback import Playback
 from roundtable.log.base import Record
-from roundtable.outlet import PATIENCE, Outlet
-from roundtable.pacing import FASTEST, SLACK, SLOWEST, Score, Tempo
-from roundtable.playback import Playback
 from tests.fake_time import run
 from tests.readers import FRAMING, TABLE, MemoryLog, Pipe, delta, play, settle
 from tests.tables import AT, TERM

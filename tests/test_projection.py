@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protocol import events as e
 from protocol.messages import Failure, Message
-from roundtable.projection import MAX_CHARACTERS, Projection, project
+from roundtable.table.projection import MAX_CHARACTERS, Projection, project
 from tests.tables import ADA, BEN, CLEO, opened, transcript, turn
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from protocol import events as e
 from protocol import websocket
 from protocol.cursor import Cursor
-from roundtable.framing import FULL, MessageStream, View, encode, pieces
+from roundtable.fanout.framing import FULL, MessageStream, View, encode, pieces
 from roundtable.log.base import Record
 from tests.fake_time import run
 from tests.readers import delta, records

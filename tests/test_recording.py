@@ -14,8 +14,8 @@ from protocol.cursor import Cursor
 from protocol.errors import Invalid
 from roundtable import exporting, recording
 from roundtable.cli.replay import play
+from roundtable.fanout.pacing import Tempo
 from roundtable.log.base import Record
-from roundtable.pacing import Tempo
 from tests.command_line import SCENE, records
 from tests.tables import AT, TERM
 

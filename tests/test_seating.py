@@ -9,9 +9,9 @@ from protocol.messages import Cost, Limits, Panelist
 from protocol.transcript import Transcript
 from providers import prices
 from providers.catalog import Catalog
-from roundtable import seating
-from roundtable.budget import Allowance, share
-from roundtable.seating import LEAST, MOST, Seated
+from roundtable.table import seating
+from roundtable.table.budget import Allowance, share
+from roundtable.table.seating import LEAST, MOST, Seated
 from tests.tables import ADA, BEN, CLEO, opened, transcript, turn
 
 

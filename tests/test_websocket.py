@@ -17,12 +17,12 @@ from aiohttp import ClientSession, ClientWebSocketResponse, web
 
 from protocol.commands import Say
 from protocol.cursor import Cursor
-from roundtable.channel import Channel
 from roundtable.config import Config
-from roundtable.convening import AskedSeat, Convene
 from roundtable.edge import app, conversation, keys
 from roundtable.edge.limits import MAX_BODY
-from roundtable.host import Host, Receipt
+from roundtable.fanout.channel import Channel
+from roundtable.hosting.convening import AskedSeat, Convene
+from roundtable.hosting.host import Host, Receipt
 from tests.readers import delta
 from tests.server_process import serving
 from tests.serving import JSON, TABLES, Client, Connect, convene, problem, serve, tell

@@ -9,7 +9,7 @@ from protocol import events as e
 from protocol.errors import Conflict, IllegalMove
 from roundtable.log.base import MAX_BATCH_BYTES, Outcome, Record
 from roundtable.log.sqlite import SqliteLog
-from roundtable.writer import Writer
+from roundtable.table.writer import Writer
 from tests.tables import AT, opened, until
 
 STREAM = "table/test"

@@ -14,7 +14,6 @@ from aiohttp import ClientSession, ClientTimeout, ClientWebSocketResponse, web
 from protocol import codec, sse
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
-from roundtable.broadcast import Broadcast
 from roundtable.config import Config
 from roundtable.edge import problems
 from roundtable.edge.conversation import SILENCE
@@ -23,6 +22,7 @@ from roundtable.edge.limits import Limits
 from roundtable.edge.replay import Replays
 from roundtable.edge.sse import events
 from roundtable.edge.websocket import Sockets
+from roundtable.fanout.broadcast import Broadcast
 from roundtable.log.base import Record
 from roundtable.log.sqlite import SqliteLog
 from tests.readers import TABLE, delta, records

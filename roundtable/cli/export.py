@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from protocol.codec import decode_body
 from protocol.errors import NotFound
 from protocol.transcript import Transcript, apply
-from roundtable import addresses, exporting
+from roundtable import exporting
 from roundtable.cli import arguments, console, logs, remote, target
+from roundtable.sdk import addresses
 
 if TYPE_CHECKING:
     from roundtable.cli.arguments import Commands

@@ -20,8 +20,8 @@ from protocol.events import TableClosed
 from protocol.transcript import Transcript, apply
 from providers.catalog import Catalog
 from roundtable.config import Config
-from roundtable.convening import AskedLimits, AskedSeat, Convene
-from roundtable.host import Host, stream
+from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
+from roundtable.hosting.host import Host, stream
 from roundtable.log.base import EventLog, Record
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log

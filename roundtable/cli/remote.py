@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from protocol.errors import CallerError
 from providers.presets import is_loopback
-from roundtable import addresses
 from roundtable.cli import console
+from roundtable.sdk import addresses
 
 if TYPE_CHECKING:
     from roundtable.client import Client

@@ -14,16 +14,17 @@ from protocol import codec
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid
 from protocol.parts import parts
-from roundtable import addresses, exporting, recording
+from roundtable import exporting, recording
 from roundtable.cli import arguments, console, remote
-from roundtable.pacing import FASTEST, LONGEST_GAP, SLOWEST, Score, Tempo
+from roundtable.fanout.pacing import FASTEST, LONGEST_GAP, SLOWEST, Score, Tempo
+from roundtable.sdk import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from roundtable.addresses import Place
     from roundtable.cli.arguments import Commands
     from roundtable.log.base import Record
+    from roundtable.sdk.addresses import Place
 
 _EXAMPLES = """\
 examples:

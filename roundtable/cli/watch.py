@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from protocol import codec
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import NotFound
-from roundtable import addresses, exporting
+from roundtable import exporting
 from roundtable.cli import arguments, console, remote
-from roundtable.following import Reset
+from roundtable.sdk import addresses
+from roundtable.sdk.following import Reset
 
 if TYPE_CHECKING:
-    from roundtable.addresses import Place
     from roundtable.cli.arguments import Commands
     from roundtable.client import Client
     from roundtable.log.base import Record
+    from roundtable.sdk.addresses import Place
 
 _EXAMPLES = """\
 examples:

@@ -15,7 +15,6 @@ from aiohttp import web
 from protocol.errors import Invalid
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.broadcast import Broadcast
 from roundtable.config import Config
 from roundtable.edge import export, keys, limits, models, page, problems, sse
 from roundtable.edge.auth import Door
@@ -24,7 +23,8 @@ from roundtable.edge.limits import Limits
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
-from roundtable.host import Host
+from roundtable.fanout.broadcast import Broadcast
+from roundtable.hosting.host import Host
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
 

@@ -17,7 +17,7 @@ from protocol.errors import Invalid
 from roundtable.edge.limits import MAX_BODY, Buckets
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.tables import MAX_KEY
-from roundtable.outlet import Outlet
+from roundtable.fanout.outlet import Outlet
 
 T = TypeVar("T")
 Answer = Callable[[bytes], Awaitable[bytes]]

@@ -12,7 +12,7 @@ from protocol.errors import LogError
 from protocol.transcript import Transcript
 from roundtable import exporting
 from roundtable.edge import keys
-from roundtable.host import stream
+from roundtable.hosting.host import stream
 
 # Seconds in which a reader takes one page (256 KiB): a phone on a poor line does.
 PAGE_WITHIN = 60.0

@@ -6,9 +6,9 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from providers.catalog import Catalog
-    from roundtable.broadcast import Broadcast
     from roundtable.config import Config
-    from roundtable.host import Host
+    from roundtable.fanout.broadcast import Broadcast
+    from roundtable.hosting.host import Host
     from roundtable.log.base import EventLog
 
 BROADCAST: "web.AppKey[Broadcast]" = web.AppKey("broadcast")

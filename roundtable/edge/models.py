@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from roundtable import budget
 from roundtable.edge import keys
 from roundtable.edge.tables import json
 from roundtable.policies import available
+from roundtable.table import budget
 
 
 async def providers(request: web.Request) -> web.Response:

@@ -13,13 +13,13 @@ from aiohttp import web
 
 from protocol import codec
 from protocol.errors import Invalid
-from roundtable.channel import Channel, LeadIn
 from roundtable.edge import keys, sse
 from roundtable.edge.conversation import Answer
 from roundtable.edge.tables import MAX_KEY
 from roundtable.edge.websocket import Sockets, upgrades
-from roundtable.pacing import FASTEST, LONGEST_GAP, SLOWEST, Score, Tempo
-from roundtable.playback import Playback
+from roundtable.fanout.channel import Channel, LeadIn
+from roundtable.fanout.pacing import FASTEST, LONGEST_GAP, SLOWEST, Score, Tempo
+from roundtable.fanout.playback import Playback
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 

@@ -11,10 +11,10 @@ from aiohttp import HttpVersion11, web
 
 from protocol import sse
 from protocol.cursor import ZERO, Cursor
-from roundtable.channel import Channel, LeadIn
 from roundtable.edge.keys import BROADCAST
-from roundtable.framing import FULL, ChunkedEventStream, EventStream
-from roundtable.outlet import Outlet
+from roundtable.fanout.channel import Channel, LeadIn
+from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream
+from roundtable.fanout.outlet import Outlet
 
 HEADERS = {
     "Content-Type": "text/event-stream",

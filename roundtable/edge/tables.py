@@ -12,10 +12,10 @@ from aiohttp import hdrs, web
 
 from protocol import codec
 from protocol.errors import Invalid
-from roundtable.convening import Convene
 from roundtable.edge import keys
 from roundtable.edge.limits import Limits, body
-from roundtable.host import Receipt, stream
+from roundtable.hosting.convening import Convene
+from roundtable.hosting.host import Receipt, stream
 
 # One page of the list; a person sees some twenty at a time.
 MAX_LIMIT = 100

@@ -15,15 +15,15 @@ from aiohttp import hdrs, web
 from protocol import codec
 from protocol.cursor import Cursor
 from protocol.errors import Invalid
-from roundtable.channel import Channel, LeadIn, Left
 from roundtable.edge import keys
 from roundtable.edge.conversation import SILENCE, Answer, Close, Conversation, Socket, race
 from roundtable.edge.limits import Limits
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.sse import asked, come_back
 from roundtable.edge.tables import idempotency_key, outcome
-from roundtable.framing import FULL, MessageStream
-from roundtable.outlet import Outlet
+from roundtable.fanout.channel import Channel, LeadIn, Left
+from roundtable.fanout.framing import FULL, MessageStream
+from roundtable.fanout.outlet import Outlet
 
 Begin = Callable[[Channel], tuple[Answer, LeadIn | None]]
 """What answers a client of this channel, and what it is shown before the present."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from protocol.cursor import ZERO
-from roundtable.framing import EventStream
+from roundtable.fanout.framing import EventStream
 from tests.bench.baseline import compile  # noqa: A004
 from tests.bench.figures import Figure
 from tests.bench.prepare import new_table

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from protocol import events as e
 from protocol.cursor import ZERO
-from roundtable.framing import EventStream
+from roundtable.fanout.framing import EventStream
 from roundtable.log.sqlite import SqliteLog
 from tests.bench.server import CLOSED, WORD, append, records
 

@@ -25,9 +25,9 @@ from aiohttp import web
 from protocol import codec
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
-from roundtable.broadcast import Broadcast
 from roundtable.edge import sse
 from roundtable.edge.keys import BROADCAST
+from roundtable.fanout.broadcast import Broadcast
 from roundtable.log.base import EventLog, Record
 from roundtable.log.opening import open_log
 

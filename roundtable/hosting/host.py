@@ -20,14 +20,15 @@ from protocol.cursor import Cursor
 from protocol.errors import IllegalMove, LogDamaged, NotFound, WrongState
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
-from roundtable import convening, inbox, off_record, policies
-from roundtable.convening import Convene
-from roundtable.inbox import Inbox
+from roundtable import policies
+from roundtable.hosting import convening, inbox, off_record
+from roundtable.hosting.convening import Convene
+from roundtable.hosting.inbox import Inbox
+from roundtable.hosting.outcomes import Outcomes
+from roundtable.hosting.owners import Owners, stream, table_of
+from roundtable.hosting.snapshots import Snapshots
+from roundtable.hosting.summary import Summary, summarise
 from roundtable.log.base import EventLog
-from roundtable.outcomes import Outcomes
-from roundtable.owners import Owners, stream, table_of
-from roundtable.snapshots import Snapshots
-from roundtable.summary import Summary, summarise
 
 __all__ = ["Host", "Opened", "Receipt", "stream"]
 

@@ -13,9 +13,9 @@ import msgspec
 from protocol import sse
 from protocol.cursor import Cursor
 from protocol.errors import Invalid, RoundtableError
-from roundtable.backoff import Backoff
 from roundtable.log.base import Record
-from roundtable.refusals import Unreachable
+from roundtable.sdk.backoff import Backoff
+from roundtable.sdk.refusals import Unreachable
 
 Connect = Callable[[Cursor], AbstractAsyncContextManager[AsyncIterator[bytes] | None]]
 """Opens the stream after a cursor; None says that there is nothing more to come (204). Raises `Unreachable`, also from

@@ -12,8 +12,8 @@ from protocol import codec
 from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.errors import LogError, NotFound, WrongState
+from roundtable.hosting.snapshots import Snapshots
 from roundtable.log.base import EventLog, Record, Tail
-from roundtable.snapshots import Snapshots
 
 log = logging.getLogger("roundtable.outcomes")
 

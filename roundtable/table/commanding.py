@@ -2,8 +2,8 @@
 
 from protocol import commands
 from protocol import events as e
-from roundtable.floor import Floor
-from roundtable.writer import Writer
+from roundtable.table.floor import Floor
+from roundtable.table.writer import Writer
 
 
 def act(position: int, submitted: e.CommandSubmitted, writer: Writer, floor: Floor) -> None:

@@ -15,11 +15,11 @@ import msgspec
 from protocol import codec
 from protocol.cursor import Cursor
 from protocol.errors import LogError, NotFound
-from roundtable.blocks import RUN_BYTES, Blocks, Dialect, Run
-from roundtable.framing import FULL, encode, pieces
+from roundtable.fanout.blocks import RUN_BYTES, Blocks, Dialect, Run
+from roundtable.fanout.framing import FULL, encode, pieces
+from roundtable.fanout.outlet import Outlet
+from roundtable.fanout.ring import Ring
 from roundtable.log.base import EventLog, Record
-from roundtable.outlet import Outlet
-from roundtable.ring import Ring
 
 Left = Literal["lagged", "ended", "closed", "stalled", "draining", "broken", "deleted"]
 """Why a subscriber is no longer live: it has not taken the last piece; the table closed and it has all; it left; it

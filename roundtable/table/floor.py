@@ -15,12 +15,12 @@ from protocol.errors import Invalid
 from protocol.messages import Failure
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
-from roundtable import budget, seating
-from roundtable.budget import Allowance, Limit
 from roundtable.log.base import MAX_BATCH_BYTES
-from roundtable.merge import Merge, Source, coalesce
-from roundtable.turn import TurnRun
-from roundtable.writer import Writer
+from roundtable.table import budget, seating
+from roundtable.table.budget import Allowance, Limit
+from roundtable.table.merge import Merge, Source, coalesce
+from roundtable.table.turn import TurnRun
+from roundtable.table.writer import Writer
 
 # Characters taken from the merge for one append: a quarter of a batch in bytes, as UTF-8 needs at most four each.
 TAKE = MAX_BATCH_BYTES // 4

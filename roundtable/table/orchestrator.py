@@ -13,11 +13,11 @@ from protocol.cursor import Cursor
 from protocol.messages import Failure
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
-from roundtable import budget, commanding
-from roundtable.floor import Floor
 from roundtable.log.base import EventLog
 from roundtable.policies import Plan, TurnPolicy
-from roundtable.writer import Writer
+from roundtable.table import budget, commanding
+from roundtable.table.floor import Floor
+from roundtable.table.writer import Writer
 
 # A policy that plans more steps than this without a turn to wait for is broken.
 MAX_STEPS = 200

@@ -13,10 +13,10 @@ from protocol.codec import body_type, encode
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import LogError, WrongState
 from protocol.parts import parts
-from roundtable.channel import Channel
+from roundtable.fanout.channel import Channel
+from roundtable.fanout.outlet import Outlet
+from roundtable.fanout.pacing import Score
 from roundtable.log.base import EventLog, Record
-from roundtable.outlet import Outlet
-from roundtable.pacing import Score
 
 # Read from the log at a time, and so what waits in memory for one viewer. Entries, bytes (a single entry may be more).
 PAGE, PAGE_BYTES = 64, 64 * 1024

@@ -13,8 +13,8 @@ from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from providers.demo import language_of
-from roundtable import budget
 from roundtable.log.split import OFF_RECORD
+from roundtable.table import budget
 
 MAX_TOPIC = 20_000
 """Characters: some ten pages, more than a question needs and less than any model's window."""

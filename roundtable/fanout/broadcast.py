@@ -12,10 +12,10 @@ from protocol import codec
 from protocol.cursor import Cursor
 from protocol.errors import Invalid, LogError, NotFound
 from protocol.events import TableClosed
-from roundtable.audience import Audience
-from roundtable.blocks import MAX_BYTES, Blocks, Dialect
-from roundtable.channel import Channel, Left, Pace
-from roundtable.framing import Framing, View
+from roundtable.fanout.audience import Audience
+from roundtable.fanout.blocks import MAX_BYTES, Blocks, Dialect
+from roundtable.fanout.channel import Channel, Left, Pace
+from roundtable.fanout.framing import Framing, View
 from roundtable.log.base import EventLog, Record
 
 # Seconds between attempts to follow a log that cannot be used: from quick, for a hiccup, to gentle.

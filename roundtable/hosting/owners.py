@@ -17,12 +17,13 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, LogError, LogUnavailable
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
-from roundtable import inbox, policies
-from roundtable.deliveries import STORE_PAUSE, Deliveries
+from roundtable import policies
+from roundtable.hosting import inbox
+from roundtable.hosting.deliveries import STORE_PAUSE, Deliveries
+from roundtable.hosting.lookout import LEASE, Lookout
+from roundtable.hosting.snapshots import Snapshots
 from roundtable.log.base import EventLog, Record
-from roundtable.lookout import LEASE, Lookout
-from roundtable.orchestrator import StreamOrchestrator
-from roundtable.snapshots import Snapshots
+from roundtable.table.orchestrator import StreamOrchestrator
 
 log = logging.getLogger("roundtable.owners")
 

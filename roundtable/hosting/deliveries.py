@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import LogDamaged, LogError
-from roundtable import inbox
+from roundtable.hosting import inbox
 from roundtable.log.base import EventLog, Record, Tail
 
 log = logging.getLogger("roundtable.deliveries")

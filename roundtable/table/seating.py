@@ -10,11 +10,12 @@ from protocol.transcript import Transcript
 from providers import prices
 from providers.base import Request
 from providers.catalog import Catalog
-from roundtable import budget, policies
-from roundtable.budget import Allowance, Limit
+from roundtable import policies
 from roundtable.policies.order import ASKED
-from roundtable.projection import Projection, project
-from roundtable.turn import CHARACTERS_PER_TOKEN, Deadlines, Speaker
+from roundtable.table import budget
+from roundtable.table.budget import Allowance, Limit
+from roundtable.table.projection import Projection, project
+from roundtable.table.turn import CHARACTERS_PER_TOKEN, Deadlines, Speaker
 
 # A model on this machine may read its prompt for minutes, and nobody is charged for waiting: no first deadline.
 LOCAL = Deadlines(first=0.0, idle=120.0)

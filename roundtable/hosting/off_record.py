@@ -5,7 +5,7 @@ The log drops nothing by itself: it cannot know which of its streams anybody sti
 
 from protocol import codec
 from protocol.errors import Invalid, LogUnavailable
-from roundtable import inbox
+from roundtable.hosting import inbox
 from roundtable.log.base import EventLog
 from roundtable.log.memory import MemoryLog
 from roundtable.log.split import SplitLog

@@ -19,9 +19,9 @@ from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.messages import Cost, Failure, Usage
 from providers import base
-from roundtable.deadline import Deadline
-from roundtable.guard import SpeakerGuard
-from roundtable.merge import Happened, Source, pieces
+from roundtable.table.deadline import Deadline
+from roundtable.table.guard import SpeakerGuard
+from roundtable.table.merge import Happened, Source, pieces
 
 log = logging.getLogger("roundtable.turn")
 

@@ -1,0 +1,1 @@
+"""One log, many cursors: how entries reach those who watch."""

@@ -1,0 +1,1 @@
+"""The tables this node's users ask for, and which node owns them."""

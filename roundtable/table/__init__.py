@@ -1,0 +1,1 @@
+"""The only writer of one table, and everything it writes with."""

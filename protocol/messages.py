@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Role = Literal["user", "assistant"]
+Role = Literal["user", "assistant", "tool"]
 StopReason = Literal["end", "length", "stop_sequence", "refusal", "content_filter", "tool_calls"]
 """Why a model stopped, in one vocabulary: `end` is its own decision, `length` the token limit."""
 
@@ -21,11 +21,50 @@ class Panelist(msgspec.Struct, frozen=True):
     options: dict[str, Any] = {}
 
 
-class Message(msgspec.Struct, frozen=True):
-    """One message of a prompt. Roles alternate and the last is `user` (projection sees to it)."""
+class Call(msgspec.Struct, frozen=True):
+    """A model's wish that a tool be used. `arguments` is JSON text as the model wrote it, which need not be valid."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message of a prompt. At a table roles alternate and the last is `user` (projection sees to it).
+
+    An `assistant` may make `calls`; a `tool` message is the result of the one with the id `call`.
+    """
 
     role: Role
     text: str
+    calls: tuple[Call, ...] = ()
+    call: str = ""
+
+
+class ToolSpec(msgspec.Struct, frozen=True):
+    """A tool that a model may call: its name, what it does, and a JSON Schema of its arguments."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    strict: bool = False
+
+
+class TopLogprob(msgspec.Struct, frozen=True):
+    """What a model might have said instead, with the natural logarithm of its probability."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+
+
+class Logprob(msgspec.Struct, frozen=True):
+    """A token as it was said, its logarithm, and the likeliest ones at its place."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+    top_logprobs: tuple[TopLogprob, ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True):

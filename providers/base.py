@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from protocol.messages import Message, StopReason, Usage
+from protocol.messages import Logprob, Message, StopReason, ToolSpec, Usage
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -17,6 +17,7 @@ class Request(msgspec.Struct, frozen=True):
 
     `messages` alternate roles, begin and end with `user`, and none is empty. `max_tokens` bounds what it says (tokens).
     `options` are the panelist's own; a provider refuses (`bad_request`) what it does not know rather than ignore it.
+    `tools` may be called; `tool_choice` is `auto`, `none`, `required`, or the name of the one that must be.
     `speaker` is the panelist's name, for providers that play a part (`scripted`); no vendor is sent it.
     """
 
@@ -26,12 +27,15 @@ class Request(msgspec.Struct, frozen=True):
     max_tokens: int | None = None
     options: dict[str, Any] = {}
     speaker: str = ""
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str = "auto"
 
 
 class Text(msgspec.Struct, frozen=True, tag=True):
-    """Words of the answer; never empty."""
+    """Words of the answer; never empty. `logprobs` of its tokens, where they were asked for and the server has them."""
 
     text: str
+    logprobs: tuple[Logprob, ...] = ()
 
 
 class Thinking(msgspec.Struct, frozen=True, tag=True):

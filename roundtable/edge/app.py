@@ -3,11 +3,13 @@
 Opened in this order: log, catalog, broadcast, host. Closed in reverse, after the streams were told to come back.
 """
 
+import asyncio
 import gc
 import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
@@ -18,15 +20,21 @@ from roundtable import policies
 from roundtable.config import Config
 from roundtable.edge import export, keys, limits, models, page, problems, sse
 from roundtable.edge.auth import Door
+from roundtable.edge.callers import Callers
 from roundtable.edge.health import Health
+from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.hosting.host import Host
+from roundtable.invocations.invocations import Invocations
+from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
+from roundtable.tools.complete import Complete
+from roundtable.tools.toolbox import Toolbox
 
 # Seconds the loop may hold the interpreter before the log's thread gets it. With Python's 5 ms a busy loop made an
 # append wait up to a second (see log/README.md).
@@ -51,11 +59,12 @@ def build(config: Config) -> web.Application:
         middlewares=[problems.middleware, door.middleware, bounds.middleware], client_max_size=limits.MAX_BODY
     )
     app[keys.CONFIG] = config
-    app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host])
+    app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host, _invocations])
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
+    invoking = Invoking(Callers())
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [
@@ -72,6 +81,9 @@ def build(config: Config) -> web.Application:
             web.get(f"{table}/replay", bounds.stream(Replays(sockets).replay), allow_head=False),
             web.get(f"{table}/export", export.export, allow_head=False),
             web.post(f"{table}/commands", tables.command),
+            web.post("/invoke", bounds.stream(invoking.invoke)),
+            web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
+            web.delete("/invoke/{id}", invoking.cancel),
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),
             web.get("/v1/policies", models.policies),
@@ -167,6 +179,19 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
     await host.close()
 
 
+async def _invocations(app: web.Application) -> AsyncIterator[None]:
+    toolbox = Toolbox([Complete(app[keys.CATALOG])])
+    memory = MemoryLog()
+    app[keys.FLEETING] = Broadcast(memory)
+    invocations = app[keys.INVOCATIONS] = Invocations(app[keys.LOG], memory, toolbox, time.time)
+    await app[keys.FLEETING].start()
+    await invocations.start()
+    yield
+    await invocations.close()
+    await app[keys.FLEETING].close()
+    await memory.close()
+
+
 async def _drain(app: web.Application) -> None:
     # Before aiohttp waits for handlers to end: theirs are the streams, and they end only when told.
-    await app[keys.BROADCAST].close(DRAIN_WITHIN)
+    await asyncio.gather(*(app[key].close(DRAIN_WITHIN) for key in (keys.BROADCAST, keys.FLEETING)))

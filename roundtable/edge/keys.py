@@ -9,10 +9,14 @@ if TYPE_CHECKING:
     from roundtable.config import Config
     from roundtable.fanout.broadcast import Broadcast
     from roundtable.hosting.host import Host
+    from roundtable.invocations.invocations import Invocations
     from roundtable.log.base import EventLog
 
 BROADCAST: "web.AppKey[Broadcast]" = web.AppKey("broadcast")
 CATALOG: "web.AppKey[Catalog]" = web.AppKey("catalog")
 CONFIG: "web.AppKey[Config]" = web.AppKey("config")
+INVOCATIONS: "web.AppKey[Invocations]" = web.AppKey("invocations")
+# The fan-out of what is not recorded: invocations that belong to one connection.
+FLEETING: "web.AppKey[Broadcast]" = web.AppKey("fleeting")
 HOST: "web.AppKey[Host]" = web.AppKey("host")
 LOG: "web.AppKey[EventLog]" = web.AppKey("log")

@@ -5,6 +5,7 @@ Nothing here waits, except for a body, and that has a deadline.
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import random
 import resource
@@ -95,6 +96,7 @@ class Limits:
     def stream(self, handler: Handler) -> Handler:
         """`handler` with the number of its open streams bounded."""
 
+        @functools.wraps(handler)
         async def bounded(request: web.Request) -> web.StreamResponse:
             if self.streams >= self.max_streams:
                 return _come_back(request)

@@ -72,7 +72,7 @@ class Replays:
 
         if upgrades(request):
             return await self._sockets.serve(request, begin)
-        return await sse.serve(request, lambda channel: begin(channel)[1])
+        return await sse.serve(request, sse.table(request), begin=lambda channel: begin(channel)[1])
 
 
 async def _steer(channel: Channel, playback: Playback, data: bytes) -> bytes:

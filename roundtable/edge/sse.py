@@ -13,7 +13,7 @@ from protocol import sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
 from roundtable.fanout.channel import Channel, LeadIn
-from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream
+from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, View
 from roundtable.fanout.outlet import Outlet
 
 HEADERS = {
@@ -29,14 +29,21 @@ _CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
-    return await serve(request)
+    return await serve(request, table(request))
 
 
-async def serve(request: web.Request, begin: Callable[[Channel], LeadIn] | None = None) -> web.StreamResponse:
-    """The stream that was asked for; `begin` makes what comes before it. Raises as `events` does."""
+def table(request: web.Request) -> str:
+    """The stream of the table in the request's path."""
+    return f"table/{request.match_info['id']}"
+
+
+async def serve(
+    request: web.Request, name: str, view: View = FULL, begin: Callable[[Channel], LeadIn] | None = None
+) -> web.StreamResponse:
+    """Stream `name` from the cursor asked for; `begin` makes what comes before it. Raises as `events` does."""
     start = asked(request)
     framing = _CHUNKED if request.version >= HttpVersion11 else _PLAIN  # HTTP/1.0 knows no chunks
-    async with request.app[BROADCAST].channel(f"table/{request.match_info['id']}", FULL, framing) as channel:
+    async with request.app[BROADCAST].channel(name, view, framing) as channel:
         cursor, first = await channel.resume(start)
         if channel.ended(cursor) and not first:
             return web.Response(status=204)  # tells an EventSource not to come back
@@ -79,7 +86,8 @@ async def _serve(
         await outlet.send(wrap(first))
         left = await channel.follow(outlet, cursor, lead_in)
         if left in {"ended", "deleted"}:
-            await outlet.send(wrap(channel.farewell()))
+            if farewell := channel.farewell():  # an empty chunk would end the response here
+                await outlet.send(wrap(farewell))
         elif left in {"draining", "broken"}:
             await outlet.send(wrap(sse.encode(retry=int(come_back() * 1000))))
     except ConnectionError:

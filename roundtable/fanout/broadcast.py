@@ -8,14 +8,14 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from protocol import codec
 from protocol.cursor import Cursor
-from protocol.errors import Invalid, LogError, NotFound
-from protocol.events import TableClosed
+from protocol.errors import Invalid, LogError
 from roundtable.fanout.audience import Audience
 from roundtable.fanout.blocks import MAX_BYTES, Blocks, Dialect
 from roundtable.fanout.channel import Channel, Left, Pace
 from roundtable.fanout.framing import Framing, View
+from roundtable.fanout.kinds import missing, reason_of_end
+from roundtable.fanout.reading import Reading
 from roundtable.log.base import EventLog, Record
 
 # Seconds between attempts to follow a log that cannot be used: from quick, for a hiccup, to gentle.
@@ -35,9 +35,14 @@ class _Stream:
         self.deleted = False
         self.elsewhere = 0  # readers on other nodes
         self.channels: dict[tuple[str, str], Channel] = {}
+        self.readings: set[Reading] = set()
+
+    @property
+    def unread(self) -> bool:
+        return not (self.channels or self.readings)
 
     def readers(self) -> int:
-        return sum(channel.readers for channel in self.channels.values())
+        return sum(channel.readers for channel in self.channels.values()) + len(self.readings)
 
     def spectators(self) -> int:
         return self.readers() + self.elsewhere
@@ -52,23 +57,39 @@ class _Stream:
         for channel in self.channels.values():
             channel.nudge()
 
-    def offer(self, records: Sequence[Record]) -> None:
+    def add(self, reading: Reading) -> None:
+        self.readings.add(reading)
+        if self.reason is not None:
+            reading.close()
+        self.nudge()
+
+    def remove(self, reading: Reading) -> None:
+        self.readings.discard(reading)
+        self.nudge()
+
+    def offer(self, name: str, records: Sequence[Record]) -> None:
         self.tip = records[-1].cursor
-        self.reason = self.reason or _reason(records)
+        self.reason = self.reason or reason_of_end(name, records)
         for channel in self.channels.values():
             channel.offer(records)
             if self.reason is not None:
                 channel.close(self.reason)
+        for reading in self.readings:
+            reading.offer(records)
+            if self.reason is not None:
+                reading.close()
 
     def delete(self) -> None:
         self.deleted = True
         for channel in self.channels.values():
             channel.close("deleted")
-            channel.dismiss("deleted")
+        self.dismiss("deleted")
 
     def dismiss(self, left: Left) -> None:
         for channel in self.channels.values():
             channel.dismiss(left)
+        for reading in self.readings:
+            reading.dismiss(left)
 
 
 class Broadcast:
@@ -143,12 +164,36 @@ class Broadcast:
             yield channel
         finally:
             stream.count(channel, -1)
-            if not stream.channels and self._streams.get(name) is stream:
-                self._drop(name)
-            self._left.set()
+            self._leave(name, stream)
+
+    @contextlib.asynccontextmanager
+    async def reading(self, name: str, after: Cursor | None) -> AsyncIterator[Reading]:
+        """Stream `name` for one reader who takes it at his own pace, after a cursor that exists (None: after now).
+
+        Raises `NotFound` when there is no such stream, `LogError`, and `Invalid` (code `unknown_cursor`).
+        """
+        stream = self._streams.get(name) or await self._open(name)
+        reading = Reading(self._log, name, stream.tip if after is None else after, stream.tip)
+        stream.add(reading)
+        if self._draining:
+            reading.dismiss("draining")
+        try:
+            if after is not None and not await self._log.has(name, after):
+                raise Invalid(
+                    f"There is nothing at {after} to go on after.", field="after", code="unknown_cursor"
+                )
+            yield reading
+        finally:
+            stream.remove(reading)
+            self._leave(name, stream)
+
+    def _leave(self, name: str, stream: _Stream) -> None:
+        if stream.unread and self._streams.get(name) is stream:
+            self._drop(name)
+        self._left.set()
 
     def _readers(self) -> dict[str, int]:
-        return {name: stream.readers() for name, stream in self._streams.items() if stream.channels}
+        return {name: stream.readers() for name, stream in self._streams.items() if not stream.unread}
 
     def _heard(self, name: str, elsewhere: int) -> None:
         stream = self._streams.get(name)
@@ -162,23 +207,23 @@ class Broadcast:
                 return stream
             last = await self._log.last(name)
             if last is None:
-                raise _missing(name)
+                raise missing(name)
             recent = await self._log.read(name, max(0, last.cursor.seq - LOOK_BACK), limit=LOOK_BACK)
             if not recent:
-                raise _missing(name)
+                raise missing(name)
             tip = recent[-1].cursor
-            stream = self._opening[name] = _Stream(tip, _reason(recent))
+            stream = self._opening[name] = _Stream(tip, reason_of_end(name, recent))
             try:
                 await self._tail.add(name, tip)
             except Invalid:
-                raise _missing(name) from None  # it was deleted, perhaps begun anew, since we looked
+                raise missing(name) from None  # it was deleted, perhaps begun anew, since we looked
             except BaseException:
                 self._tail.remove(name)  # cancelled, perhaps after it was added
                 raise
             finally:
                 del self._opening[name]
             if stream.deleted:
-                raise _missing(name)
+                raise missing(name)
             self._streams[name] = stream
             return stream
 
@@ -256,7 +301,7 @@ class Broadcast:
         if not stream or not fresh:
             return
         if fresh[0].cursor.seq == stream.tip.seq + 1:
-            stream.offer(fresh)
+            stream.offer(name, fresh)
         elif (
             name in self._streams
         ):  # the log lost entries that we have shown, and their numbers were given again
@@ -275,16 +320,3 @@ class Broadcast:
         _logger.error("%s no longer holds what it held", name)
         self._blocks.forget(name)
         self._drop(name).dismiss("broken")
-
-
-def _missing(name: str) -> NotFound:
-    return NotFound(f"There is no table {name.partition('/')[2][:40]!r}.")
-
-
-def _reason(records: Sequence[Record]) -> str | None:
-    """Why the table closed, if that is among `records`."""
-    for cursor, body in reversed(records):
-        if codec.body_type(body) == b"table.closed":
-            event = codec.decode_body(cursor, body).event
-            return event.reason if isinstance(event, TableClosed) else ""
-    return None

@@ -194,6 +194,8 @@ class Channel:
     def farewell(self) -> bytes:
         """The last frames of a reader that has all."""
         tip = self._ring.tip
+        if not self.view.farewell and self.reason != "deleted":
+            return b""
         told = {"type": "end", "cursor": str(tip), "reason": self.reason}
         return self._mark(tip) + self.framing.notice(b"end", codec.encode(told))
 

@@ -7,7 +7,7 @@ already the data of its frame, so the full view decodes and encodes nothing.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from protocol import codec, sse, websocket
+from protocol import codec, invocation, sse, websocket
 from protocol.cursor import Cursor
 from protocol.parts import parts
 from roundtable.log.base import Record
@@ -24,12 +24,13 @@ class View(NamedTuple):
     """What is shown: `frames` of an entry, without any state.
 
     `parts`, where it is given, tells the same in more frames: so does a replay, and who left one within an entry
-    goes on with them.
+    goes on with them. `farewell`: an `end` follows the last entry, which does not say so itself.
     """
 
     name: str
     frames: Frames
     parts: Frames | None = None
+    farewell: bool = True
 
 
 FULL = View(
@@ -38,6 +39,9 @@ FULL = View(
     lambda record: [(codec.body_type(part.body), part.body) for part in parts(record.body)],
 )
 """Every entry, one frame each, as logged; its parts are those it was made of."""
+
+INVOCATION = View("invocation", lambda record: invocation.shown(record.body), farewell=False)
+"""An invocation step by step, however its steps were logged; its last entry is the end."""
 
 
 class Framing(Protocol):

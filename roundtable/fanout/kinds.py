@@ -1,0 +1,27 @@
+"""What the fan-out knows of a stream by its kind: what it is called, and which entry is its last."""
+
+from collections.abc import Sequence
+
+from protocol import codec, invocation
+from protocol.errors import NotFound
+from protocol.events import TableClosed
+from roundtable.log.base import Record
+
+
+def missing(name: str) -> NotFound:
+    """No such stream; its owner or its reader has mistyped it, or it was deleted."""
+    kind, _, id = name.partition("/")
+    return NotFound(f"There is no {kind} {id[:40]!r}.")
+
+
+def reason_of_end(name: str, records: Sequence[Record]) -> str | None:
+    """Why the stream will have no more entries, if that is among `records`."""
+    kind = name.partition("/")[0]
+    for cursor, body in reversed(records):
+        type = codec.body_type(body)
+        if kind == invocation.KIND and type in invocation.ENDINGS:
+            return type.decode()
+        if kind == "table" and type == b"table.closed":
+            event = codec.decode_body(cursor, body).event
+            return event.reason if isinstance(event, TableClosed) else ""
+    return None

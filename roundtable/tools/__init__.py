@@ -1,0 +1,1 @@
+"""Anything that can be invoked: each tool is a file, or another package's entry point."""

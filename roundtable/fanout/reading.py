@@ -67,13 +67,13 @@ class Reading:
         while True:
             if self._left == "deleted":
                 raise NotFound(f"{self.name} was deleted.")
-            if self._left is not None:
-                raise LogUnavailable("This server is going down, or cannot read its store; come back.")
             if records := self._waiting() or await self._behind():
                 self.cursor = records[-1].cursor
                 return records
             if self.ended:
                 return []
+            if self._left is not None:  # after what was offered, which may be the end
+                raise LogUnavailable("This server is going down, or cannot read its store; come back.")
             self._news.clear()
             await self._news.wait()
 

@@ -126,7 +126,13 @@ class Reached(NamedTuple):
 def failed(id: str, t: int, failure: Failure, *, fault: Fault = "ours", field: str = "") -> Failed:
     """The end of an invocation by `failure`."""
     return Failed(
-        id=id, t=t, code=failure.code, detail=failure.detail, retryable=failure.retryable, fault=fault, field=field
+        id=id,
+        t=t,
+        code=failure.code,
+        detail=failure.detail,
+        retryable=failure.retryable,
+        fault=fault,
+        field=field,
     )
 
 
@@ -195,9 +201,13 @@ def members(values: Mapping[str, Any]) -> bytes:
 
 
 def are_objects(members: Sequence[bytes]) -> bool:
-    """Whether each is a JSON object, in one line and without blanks around it: what may be logged and framed as it is."""
+    """Whether each is a JSON object, in one line and without blanks around it: it may be logged as it is."""
     joined = b",".join(members)
-    if b"\n" in joined or b"\r" in joined or not all(each[:1] == b"{" and each[-1:] == b"}" for each in members):
+    if (
+        b"\n" in joined
+        or b"\r" in joined
+        or not all(each[:1] == b"{" and each[-1:] == b"}" for each in members)
+    ):
         return False
     try:
         return len(_objects_decoder.decode(b"[%b]" % joined)) == len(members)

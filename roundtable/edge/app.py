@@ -64,12 +64,12 @@ def build(config: Config) -> web.Application:
     )
     app[keys.CONFIG] = config
     app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host, _invocations])
-    app.on_shutdown.append(_drain)
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
     callers = app[keys.CALLERS] = Callers()
     invoking, multiplex = Invoking(callers), Multiplex(bounds, callers)
+    app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [
@@ -213,9 +213,12 @@ async def _invocations(app: web.Application) -> AsyncIterator[None]:
     await memory.close()
 
 
-async def _drain(app: web.Application) -> None:
-    # Before aiohttp waits for handlers to end: theirs are the streams, and they end only when told. First what belongs to
-    # callers, who are to see its end.
+async def _end_calls(app: web.Application) -> None:
+    # First of all what belongs to callers, who are to see its end.
     await app[keys.INVOCATIONS].stop()
     await app[keys.CALLERS].quiet(TOLD_WITHIN)
+
+
+async def _drain(app: web.Application) -> None:
+    # Before aiohttp waits for handlers to end: theirs are the streams, and they end only when told.
     await asyncio.gather(*(app[key].close(DRAIN_WITHIN) for key in (keys.BROADCAST, keys.FLEETING)))

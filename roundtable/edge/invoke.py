@@ -28,8 +28,8 @@ from roundtable.tools.toolbox import TOOL
 
 
 class Invoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /invoke`. `tool` is a tool's name, or any address (`panelist/openai:gpt-5`). `detach`: it goes on
-    without its caller. `record` false: it is in no log, and gone when its caller is."""
+    """The body of `POST /invoke`. `tool` is a tool's name, or any address (`panelist/openai:gpt-5`). `detach`: it goes
+    on without its caller. `record` false: it is in no log, and gone when its caller is."""
 
     tool: str
     args: Mapping[str, Any] = {}
@@ -95,7 +95,6 @@ class Invoking:
             if throttle:
                 throttle.release()
                 request.app[keys.INVOCATIONS].drop(begun.id)
-            await request.app[keys.INVOCATIONS].forget(begun.id)
 
     @operation(tag="invocations", answers={200: "text/event-stream", 204: None})
     async def follow(self, request: web.Request) -> web.StreamResponse:
@@ -147,7 +146,7 @@ class Invoking:
                     last = record.body
                     if throttle:
                         throttle.taken(record.cursor.seq)
-        headers = {hdrs.LOCATION: _own(begun.id)}
+        headers = {"Location": _own(begun.id)}
         end = invocation.decode(last)
         if isinstance(end, (Failed, Cancelled)):
             raise Ended(end, headers)

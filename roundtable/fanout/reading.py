@@ -77,6 +77,13 @@ class Reading:
             self._news.clear()
             await self._news.wait()
 
+    async def here(self) -> Record:
+        """The record that the reader stands at, who has come past the first. Raises `LogError`."""
+        records = await self._log.read(self.name, self.cursor.seq - 1, limit=1)
+        if not records or records[0].cursor != self.cursor:
+            raise LogUnavailable(f"{self.name} no longer holds {self.cursor}.")
+        return records[0]
+
     async def __aiter__(self) -> AsyncIterator[Record]:
         while records := await self.take():
             for record in records:

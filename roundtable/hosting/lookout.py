@@ -23,8 +23,8 @@ SWEEP = 0.25
 
 
 class Lookout:
-    """Of the streams of one `kind`, `held` names those held by `node`, `lost` hears of one that is another's now, `take`
-    goes on with one that nobody owns; it raises nothing but `LogUnavailable`. `every` is in seconds."""
+    """Of the streams of one `kind`, `held` names those held by `node`, `lost` hears of one that is another's now, and
+    `take` goes on with one that nobody owns; it raises nothing but `LogUnavailable`. `every` is in seconds."""
 
     def __init__(
         self,

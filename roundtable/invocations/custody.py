@@ -44,7 +44,13 @@ class Custody:
     log, too. Methods raise `LogError`."""
 
     def __init__(
-        self, log: EventLog, node: str, running: Mapping[str, Running], clock: Callable[[], float], *, shared: bool
+        self,
+        log: EventLog,
+        node: str,
+        running: Mapping[str, Running],
+        clock: Callable[[], float],
+        *,
+        shared: bool,
     ) -> None:
         self._log, self._node, self._running, self._clock, self._shared = log, node, running, clock, shared
         self._deliveries = Deliveries(log, self._deliver, lambda _: None)
@@ -153,6 +159,8 @@ class Custody:
                 running.pause()
             case commands.Resume():
                 running.resume()
+            case _:  # a table's
+                pass
 
     def _lost(self, name: str) -> None:
         if running := self._running.get(name.partition("/")[2]):
@@ -160,9 +168,13 @@ class Custody:
 
     async def _take(self, name: str) -> None:
         """End what nobody runs any more, so that everyone who follows it sees an end."""
-        if name.partition("/")[2] in self._running or not await self._log.leases.claim([name], self._node, LEASE):
+        if name.partition("/")[2] in self._running or not await self._log.leases.claim(
+            [name], self._node, LEASE
+        ):
             return
-        with contextlib.suppress(Conflict):  # its node was only slow, and its next renewal has the lease again
+        with contextlib.suppress(
+            Conflict
+        ):  # its node was only slow, and its next renewal has the lease again
             try:
                 await self._interrupt(name)
             except LogUnavailable:
@@ -180,7 +192,9 @@ class Custody:
             return
         so_far = invocation.reached(last.body)
         chain = Chain(name, self._log, self._clock, last=last.cursor, so_far=so_far)
-        failure = Failure("interrupted", "The server that ran this was stopped or lost. What it told is kept.", True)
+        failure = Failure(
+            "interrupted", "The server that ran this was stopped or lost. What it told is kept.", True
+        )
         chain.tell(TermBegan(owner=self._node))
         chain.tell(invocation.failed(name.partition("/")[2], chain.t, failure))
         await chain.commit()

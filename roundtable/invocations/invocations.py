@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,7 +25,7 @@ from roundtable.invocations.lanes import Bounds, Lanes
 from roundtable.invocations.retention import Retention
 from roundtable.invocations.running import Running
 from roundtable.invocations.throttle import Throttle
-from roundtable.log.base import EventLog, Record
+from roundtable.log.base import EventLog
 from roundtable.log.split import is_off_record
 from roundtable.tools.base import Context, Told, Tool
 from roundtable.tools.toolbox import Toolbox
@@ -177,14 +177,16 @@ class Invocations:
             await self._custody.steer(id, commands.Resume())
 
     def drop(self, id: str) -> None:
-        """Its caller has left: end it, without waiting. Without effect when it has ended, or runs elsewhere."""
+        """Its caller has left, or has all: it ends if it has not, and is soon forgotten if it was not recorded. Waits
+        for nothing."""
         if running := self._of(id):
             running.cancel("caller_left")
+        if not is_recorded(id) and not self._closing:
+            self._spawn(self._chores, self._forget(id, LINGER), f"forget {id}")
 
     async def forget(self, id: str) -> None:
-        """Its caller is done with it: if it was not recorded, remove it once it has ended."""
-        if not is_recorded(id):
-            self._spawn(self._chores, self._forget(id, LINGER), f"forget {id}")
+        """As `drop`."""
+        self.drop(id)
 
     # -- how it runs -------------------------------------------------------------------------------------------
 
@@ -198,12 +200,7 @@ class Invocations:
         return running
 
     def _chain(self, id: str, ask: Ask) -> Chain:
-        throttle = ask.throttle
-
-        def wrote(batch: Sequence[Record]) -> None:
-            for record in batch if throttle else ():
-                throttle.wrote(record.cursor.seq, len(record.body))
-
+        wrote = ask.throttle.wrote if ask.throttle else lambda _: None
         log, patience = (self._log, None) if ask.record else (self._memory, ROOM_WITHIN)
         return Chain(stream(id), log, self._clock, wrote=wrote, patience=patience)
 
@@ -213,9 +210,7 @@ class Invocations:
 
         return run
 
-    async def _run(
-        self, running: Running, told: AsyncGenerator[Told], begun: "asyncio.Future[None]"
-    ) -> None:
+    async def _run(self, running: Running, told: AsyncGenerator[Told], begun: "asyncio.Future[None]") -> None:
         here = self._recorded if is_recorded(running.id) else self._fleeting
         here[running.id] = running
         ended = False

@@ -10,8 +10,8 @@ import msgspec
 
 from protocol.errors import Busy
 
-# How soon to try again when all waiting room is taken. A waiting one that is asked for by a tool is over in seconds; one
-# behind a slow model is refused a few times more. Seconds.
+# How soon to try again when all waiting room is taken: some of those that run are over by then, and who waits for slow
+# models is refused a few times more. Seconds.
 TRY_AGAIN = 2.0
 
 
@@ -50,7 +50,9 @@ class Lanes:
         self._bounds = bounds
         self._running: set[Place] = set()
         self._of_caller: Counter[str] = Counter()  # that run
-        self._waiting: OrderedDict[str, deque[Place]] = OrderedDict()  # by caller, the next to be served first
+        self._waiting: OrderedDict[str, deque[Place]] = (
+            OrderedDict()
+        )  # by caller, the next to be served first
 
     @property
     def running(self) -> int:

@@ -126,6 +126,4 @@ class Running:
     def _fail(self, error: RoundtableError) -> None:
         failure = Failure(error.code, error.detail, error.retryable)
         field = str(getattr(error, "field", ""))
-        self.chain.tell(
-            invocation.failed(self.id, self.chain.t, failure, fault=error.fault, field=field)
-        )
+        self.chain.tell(invocation.failed(self.id, self.chain.t, failure, fault=error.fault, field=field))

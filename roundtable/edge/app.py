@@ -35,8 +35,12 @@ from roundtable.invocations.lanes import Bounds
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
+from roundtable.tools.base import Tool
 from roundtable.tools.complete import Complete
+from roundtable.tools.race import Race
+from roundtable.tools.table import ConveneTable, Table
 from roundtable.tools.toolbox import Toolbox
+from roundtable.tools.vector_markov import VectorMarkov
 
 # Seconds the loop may hold the interpreter before the log's thread gets it. With Python's 5 ms a busy loop made an
 # append wait up to a second (see log/README.md).
@@ -95,6 +99,7 @@ def build(config: Config) -> web.Application:
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),
             web.get("/v1/policies", models.policies),
+            web.get("/v1/tools", models.tools),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),
@@ -188,7 +193,10 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _invocations(app: web.Application) -> AsyncIterator[None]:
-    config, toolbox = app[keys.CONFIG], Toolbox([Complete(app[keys.CATALOG])])
+    config, host, broadcast = app[keys.CONFIG], app[keys.HOST], app[keys.BROADCAST]
+    table, convene = Table(host, broadcast), ConveneTable(host, broadcast)
+    tools: list[Tool] = [Complete(app[keys.CATALOG]), Race(), VectorMarkov(), table, convene]
+    toolbox = app[keys.TOOLBOX] = Toolbox(tools)
     memory = MemoryLog()
     app[keys.FLEETING] = Broadcast(memory)
     invocations = app[keys.INVOCATIONS] = Invocations(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from roundtable.hosting.host import Host
     from roundtable.invocations.invocations import Invocations
     from roundtable.log.base import EventLog
+    from roundtable.tools.toolbox import Toolbox
 
 BROADCAST: "web.AppKey[Broadcast]" = web.AppKey("broadcast")
 CALLERS: "web.AppKey[Callers]" = web.AppKey("callers")
@@ -22,3 +23,4 @@ INVOCATIONS: "web.AppKey[Invocations]" = web.AppKey("invocations")
 FLEETING: "web.AppKey[Broadcast]" = web.AppKey("fleeting")
 HOST: "web.AppKey[Host]" = web.AppKey("host")
 LOG: "web.AppKey[EventLog]" = web.AppKey("log")
+TOOLBOX: "web.AppKey[Toolbox]" = web.AppKey("toolbox")

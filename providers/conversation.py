@@ -41,7 +41,9 @@ def arguments(call: Call) -> dict[str, Any]:
     try:
         return _arguments.decode(call.arguments or "{}")
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
-        detail = f"The arguments of the call {call.id[:60]!r} are no JSON object, which this model is to be given."
+        detail = (
+            f"The arguments of the call {call.id[:60]!r} are no JSON object, which this model is to be given."
+        )
         raise Invalid(detail, field="messages") from error
 
 

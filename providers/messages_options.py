@@ -13,7 +13,15 @@ DEFAULT_MAX_TOKENS = 4096
 # What every current Claude model can write. More is refused by some, and a table's own limit is often more.
 MOST_TOKENS = 64_000
 _GONE = ("temperature", "top_p", "top_k")
-_NEVER = ("seed", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs", "verbosity")
+_NEVER = (
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "verbosity",
+)
 # What Chat Completions calls what this dialect has.
 _NAMES = {**LIMIT, "reasoning_effort": "effort", "stop": "stop_sequences"}
 
@@ -27,7 +35,7 @@ class Text(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
 
 
 class JsonSchema(msgspec.Struct, frozen=True, tag_field="type", tag="json_schema"):
-    """An answer that this schema describes, written as in Chat Completions; its name and strictness say nothing here."""
+    """An answer that a schema describes, as Chat Completions writes it; its name and strictness say nothing here."""
 
     json_schema: _Schema
 

@@ -7,9 +7,9 @@ import httpx2
 from protocol.messages import Message, ToolSpec
 from providers.base import Request
 from providers.chat_api import ChatAnswer
+from providers.conversation import CHOICES
 from providers.openai_client import OpenAIServer
 from providers.openai_options import read_chat
-from providers.conversation import CHOICES
 from providers.options import least
 
 
@@ -63,7 +63,11 @@ def _message(message: Message, extra: dict[str, Any]) -> dict[str, Any]:
         return {"role": message.role, "content": message.text}
     calls = [
         # vLLM reads the arguments as JSON, which nothing is not.
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments or "{}"},
+        }
         | extra
         for call in message.calls
     ]

@@ -43,7 +43,7 @@ class _OpenAIOptions(msgspec.Struct, frozen=True):
     extra_body: dict[str, Any] = {}
 
 
-O = TypeVar("O", bound=_OpenAIOptions)
+Read = TypeVar("Read", bound=_OpenAIOptions)
 
 
 class ChatOptions(_OpenAIOptions, frozen=True):
@@ -115,7 +115,7 @@ def read_responses(options: dict[str, Any]) -> ResponsesOptions:
     return result
 
 
-def _read(options: dict[str, Any], shape: type[O]) -> O:
+def _read(options: dict[str, Any], shape: type[Read]) -> Read:
     result = read(renamed(options, LIMIT), shape)
     if result.top_logprobs is not UNSET and result.logprobs is not True:
         raise Invalid("'top_logprobs' needs 'logprobs'.", field="options.top_logprobs")

@@ -149,7 +149,9 @@ class ResponsesAnswer(Answer):
         before = self._places.setdefault(voice, place)
         self._places[voice] = place
         words = body.delta if place == before else "\n\n" + body.delta
-        return Text(words, tuple(map(_told, body.logprobs))) if body.logprobs and voice is Text else voice(words)
+        return (
+            Text(words, tuple(map(_told, body.logprobs))) if body.logprobs and voice is Text else voice(words)
+        )
 
     def _item(self, index: int, item: _Item, *, done: bool) -> Iterator[Chunk]:
         if item.type != "function_call":

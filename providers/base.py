@@ -46,8 +46,8 @@ class Thinking(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag=True):
-    """Part of tool call `call`: the name comes once and first, `arguments` in fragments of JSON text, of which there may
-    be none. Parts of several calls may alternate.
+    """Part of tool call `call`: the name comes once and first, `arguments` in fragments of JSON text, of which there
+    may be none. Parts of several calls may alternate.
     """
 
     call: str

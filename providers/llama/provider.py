@@ -111,10 +111,8 @@ class LlamaProvider:
 def _check_choice(choice: str) -> None:
     """To demand a call of a model takes a grammar, which is not had here."""
     if choice not in ("auto", "none"):
-        raise Invalid(
-            "tool_choice: a model on this machine may call a tool, and cannot be made to.",
-            field="tool_choice",
-        )
+        detail = "tool_choice: a model on this machine may call a tool, and cannot be made to."
+        raise Invalid(detail, field="tool_choice")
 
 
 def installed() -> bool:

@@ -21,6 +21,7 @@ from roundtable.config import Config
 from roundtable.edge import export, keys, limits, models, page, problems, sse
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
+from roundtable.edge.generate import Generating
 from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
@@ -34,6 +35,7 @@ from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
 from roundtable.tools.complete import Complete
+from roundtable.tools.generate import Generate
 from roundtable.tools.toolbox import Toolbox
 
 # Seconds the loop may hold the interpreter before the log's thread gets it. With Python's 5 ms a busy loop made an
@@ -64,7 +66,8 @@ def build(config: Config) -> web.Application:
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
-    invoking = Invoking(Callers())
+    callers = Callers()
+    invoking, generating = Invoking(callers), Generating(callers)
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [
@@ -84,6 +87,7 @@ def build(config: Config) -> web.Application:
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),
+            web.post("/generate/stream", bounds.stream(generating.stream)),
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),
             web.get("/v1/policies", models.policies),
@@ -180,7 +184,7 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _invocations(app: web.Application) -> AsyncIterator[None]:
-    toolbox = Toolbox([Complete(app[keys.CATALOG])])
+    toolbox = Toolbox([Complete(app[keys.CATALOG]), Generate(app[keys.CATALOG])])
     memory = MemoryLog()
     app[keys.FLEETING] = Broadcast(memory)
     invocations = app[keys.INVOCATIONS] = Invocations(app[keys.LOG], memory, toolbox, time.time)

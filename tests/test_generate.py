@@ -13,7 +13,7 @@ from providers.llama.provider import LlamaProvider, installed
 from roundtable.edge import keys
 from tests import chain_gguf, tiny_gguf
 from tests.serving import Client, Connect, problem, serve
-from tests.tables import until
+from tests.test_llama import until
 
 pytestmark = pytest.mark.skipif(
     not installed(),
@@ -119,6 +119,7 @@ async def test_token_by_token_it_is_what_llama_cpp_itself_generates(folder: Path
         ({"prompt": "x", "model": "llama:chian"}, (400, "invalid", "model")),
         ({"prompt": "x", "model": "scripted:ada"}, (400, "invalid", "model")),
         ({"prompt": "word " * 200_000, "model": "llama:tiny"}, (400, "context_overflow", "")),
+        ({"prompt": "word " * 100, "model": "llama:tiny"}, (400, "context_overflow", "")),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_is_a_problem_document(

@@ -30,6 +30,10 @@ class Refused(Exception):
     """The model does not take this, whichever way it is put; in a sentence."""
 
 
+class TooLong(Exception):
+    """There are more tokens than fit, by far: in a sentence."""
+
+
 def render(
     template: Template | None, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
 ) -> str:

@@ -121,6 +121,7 @@ class Core:
         )
         self._batch = llama_cpp.llama_batch_init(BATCH, 0, 1)
         self._template = self._chat_template()
+        self._longest = max(len(self.piece(token)) for token in range(self._vocabulary))
         self._neutral = chat.Neutral(self._control_tokens())
 
     # -- text ----------------------------------------------------------------------------------------------------
@@ -134,8 +135,12 @@ class Core:
         return self.raw(text)
 
     def raw(self, text: str) -> list[int]:
-        """A text as tokens, to be gone on with as it is, control tokens and all. Raises `chat.Refused`."""
-        tokens = self._tokens(text.encode(errors="replace"))
+        """A text as tokens, to be gone on with as it is, control tokens and all. Raises `chat.Refused`, `TooLong`."""
+        data = text.encode(errors="replace")
+        # Some of llama.cpp's tokenizers take the square of the length: a megabyte would be minutes, for all who wait.
+        if len(data) > self.context * self._longest:
+            raise chat.TooLong(f"The text has {len(data)} bytes, and it can read {self.context} tokens")
+        tokens = self._tokens(data)
         bos = int(llama_cpp.llama_vocab_bos(self._vocab))
         if bos >= 0 and llama_cpp.llama_vocab_get_add_bos(self._vocab) and tokens[:1] != [bos]:
             tokens.insert(0, bos)  # unless the template has written it

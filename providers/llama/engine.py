@@ -11,7 +11,7 @@ from itertools import count
 from typing import Literal, NamedTuple, Protocol
 
 from protocol.messages import Logprob, Message, StopReason, ToolSpec
-from providers.llama.chat import Refused
+from providers.llama.chat import Refused, TooLong
 from providers.llama.text import Words
 from providers.llama.wire import About, Ask, Done, Failed, Halted, Reading, Said, Sampling
 
@@ -126,8 +126,9 @@ class Engine:
             tokens = (
                 core.prompt(ask.system, ask.messages, ask.tools) if ask.raw is None else core.raw(ask.raw)
             )
-        except Refused as error:
-            self._tell(Failed(ask.id, "bad_request", str(error)))
+        except (Refused, TooLong) as error:
+            code = "bad_request" if isinstance(error, Refused) else "context_overflow"
+            self._tell(Failed(ask.id, code, str(error)))
             return
         room = core.context - len(tokens)
         if room <= 0:

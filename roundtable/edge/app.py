@@ -21,6 +21,7 @@ from roundtable.config import Config
 from roundtable.edge import export, keys, limits, models, page, problems, sse
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
+from roundtable.edge.generate import Generating
 from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
@@ -39,6 +40,7 @@ from roundtable.tools.base import Tool
 from roundtable.tools.complete import Complete
 from roundtable.tools.race import Race
 from roundtable.tools.table import ConveneTable, Table
+from roundtable.tools.generate import Generate
 from roundtable.tools.toolbox import Toolbox
 from roundtable.tools.vector_markov import VectorMarkov
 
@@ -72,7 +74,7 @@ def build(config: Config) -> web.Application:
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
     callers = app[keys.CALLERS] = Callers()
-    invoking, multiplex = Invoking(callers), Multiplex(bounds, callers)
+    invoking, multiplex, generating = Invoking(callers), Multiplex(bounds, callers), Generating(callers)
     app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
     table = "/v1/roundtables/{id}"
     app.add_routes(
@@ -96,6 +98,7 @@ def build(config: Config) -> web.Application:
             web.get("/v1/invocations", invoking.list),
             web.get("/v1/invocations/ws", bounds.stream(multiplex.serve), allow_head=False),
             web.get("/v1/tools", invoking.tools),
+            web.post("/generate/stream", bounds.stream(generating.stream)),
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),
             web.get("/v1/policies", models.policies),
@@ -193,9 +196,10 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _invocations(app: web.Application) -> AsyncIterator[None]:
-    config, host, broadcast = app[keys.CONFIG], app[keys.HOST], app[keys.BROADCAST]
+    config, catalog = app[keys.CONFIG], app[keys.CATALOG]
+    host, broadcast = app[keys.HOST], app[keys.BROADCAST]
     table, convene = Table(host, broadcast), ConveneTable(host, broadcast)
-    tools: list[Tool] = [Complete(app[keys.CATALOG]), Race(), VectorMarkov(), table, convene]
+    tools: list[Tool] = [Complete(catalog), Race(), VectorMarkov(), table, convene, Generate(catalog)]
     toolbox = app[keys.TOOLBOX] = Toolbox(tools)
     memory = MemoryLog()
     app[keys.FLEETING] = Broadcast(memory)

@@ -24,6 +24,7 @@ from roundtable.edge.callers import Callers
 from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
+from roundtable.edge.openai.chat import Chat
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
@@ -64,7 +65,8 @@ def build(config: Config) -> web.Application:
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
-    invoking = Invoking(Callers())
+    callers = Callers()
+    invoking, chat = Invoking(callers), Chat(callers)
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [
@@ -86,6 +88,7 @@ def build(config: Config) -> web.Application:
             web.delete("/invoke/{id}", invoking.cancel),
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),
+            web.post("/v1/chat/completions", bounds.stream(chat.create)),
             web.get("/v1/policies", models.policies),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),

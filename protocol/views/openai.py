@@ -2,6 +2,7 @@
 Source: https://platform.openai.com/docs/api-reference/chat and the types of OpenAI's own packages.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -209,21 +210,17 @@ def usage(used: Usage) -> CompletionUsage:
     )
 
 
-def extra(found: Final) -> dict[str, Any] | msgspec.UnsetType:
-    """What we add to an answer: its cost in US dollars, where the price is known."""
-    return msgspec.UNSET if found.cost is None else {"dollars": found.cost.dollars}
-
-
-def completion(id: str, created: int, model: str, said: Said) -> bytes:
-    """The whole object."""
-    found = said.final
+def completion(
+    id: str, created: int, model: str, choice: Choice, *, used: Usage | None, ours: Mapping[str, Any]
+) -> bytes:
+    """The whole object; `ours` is what we add to it, if anything."""
     return codec.encode(
         ChatCompletion(
             id=id,
             created=created,
             model=model,
-            choices=[said.choice()],
-            usage=None if found.usage is None else usage(found.usage),
-            roundtable=extra(found),
+            choices=[choice],
+            usage=None if used is None else usage(used),
+            roundtable=dict(ours) or msgspec.UNSET,
         )
     )

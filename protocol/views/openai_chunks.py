@@ -26,44 +26,48 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
     created: int
     model: str
+    roundtable: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Chunks:
     """One answer's. With `usage` a last chunk tells it, and every other has a null there."""
 
     def __init__(self, head: Head, *, usage: bool = False) -> None:
-        self._usage = usage
-        self._head = b"data: " + codec.encode(head)[:-1]
-        self._delta = self._head + b',"choices":[{"index":0,"delta":'
+        self._head, self._usage = head, usage
         self._close = (b',"usage":null' if usage else b"") + b"}\n\n"
         self._plain = b',"logprobs":null,"finish_reason":null}]' + self._close
         self._calls: dict[str, int] = {}
-        self.ended = False
-        """Whether the end was told; `failed` if by an error."""
         self.failed: invocation.Failed | None = None
+        """The end, if it was told and is an error: how that is said is the edge's."""
+        self._open()
+
+    def about(self, ours: Mapping[str, Any]) -> None:
+        """What we add to every chunk from here on, beside what we had added."""
+        self._head = msgspec.structs.replace(self._head, roundtable={**(self._head.roundtable or {}), **ours})
+        self._open()
+
+    def _open(self) -> None:
+        self._bare = b"data: " + codec.encode(self._head)[:-1]
+        self._delta = self._bare + b',"choices":[{"index":0,"delta":'
 
     def begin(self) -> bytes:
         """The first chunk: who speaks."""
         return self._chunk(b'{"role":"assistant","content":"","refusal":null}')
 
     def words(self, text: bytes) -> bytes:
-        """Words; `text` is a JSON string."""
+        """A chunk of words; `text` is a JSON string."""
         return b'%b{"content":%b}%b' % (self._delta, text, self._plain)
 
     def told(self, body: bytes) -> bytes:
         """What an invocation's entry tells: none, one or several chunks."""
         return b"".join([self._event(kind, data) for kind, data in invocation.shown(body)])
 
-    def end(self, reason: FinishReason, used: Usage | None, extra: Mapping[str, Any] | None = None) -> bytes:
+    def end(self, reason: FinishReason, used: Usage | None) -> bytes:
         """The last chunks, and that it is done."""
-        self.ended = True
         last = b'{},"logprobs":null,"finish_reason":"%b"}]' % reason.encode()
         count = b""
         if self._usage and used is not None:
-            ours = b',"roundtable":' + codec.encode(extra) if extra else b""
-            count = b'%b,"choices":[],"usage":%b%b}\n\n' % (
-                self._head, codec.encode(openai.usage(used)), ours,
-            )  # fmt: skip
+            count = b'%b,"choices":[],"usage":%b}\n\n' % (self._bare, codec.encode(openai.usage(used)))
         return self._delta + last + self._close + count + DONE
 
     def _chunk(self, delta: bytes) -> bytes:
@@ -75,10 +79,11 @@ class Chunks:
             return self.words(plain[1]) if plain else self._step(openai.step(body))
         if kind == b"converge":
             final = openai.final(body)
-            extra = openai.extra(final)
-            return self.end(openai.FINISH[final.stop_reason], final.usage, extra or None)
+            if final.cost is not None:
+                self.about({"dollars": final.cost.dollars})
+            return self.end(openai.FINISH[final.stop_reason], final.usage)
         if kind in invocation.ENDINGS:
-            self.ended, self.failed = True, openai.failure(body)
+            self.failed = openai.failure(body)
         return b""
 
     def _step(self, step: Step) -> bytes:

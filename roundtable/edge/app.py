@@ -25,6 +25,8 @@ from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
 from roundtable.edge.openai.chat import Chat
+from roundtable.edge.openai.models import Models
+from roundtable.edge.openai.panels import Panels
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
@@ -66,7 +68,10 @@ def build(config: Config) -> web.Application:
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
     callers = Callers()
-    invoking, chat = Invoking(callers), Chat(callers)
+    panels = Panels(config.panels)
+    app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
+    invoking, chat = Invoking(callers), Chat(callers, bounds, panels)
+    listed = Models(panels)
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [
@@ -87,7 +92,8 @@ def build(config: Config) -> web.Application:
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),
             web.get("/v1/providers", models.providers),
-            web.get("/v1/models", models.models),
+            web.get("/v1/models", listed.list),
+            web.get("/v1/models/{model:.+}", listed.read),
             web.post("/v1/chat/completions", bounds.stream(chat.create)),
             web.get("/v1/policies", models.policies),
             web.get("/healthz", health.alive),

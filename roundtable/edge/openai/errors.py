@@ -1,5 +1,5 @@
-"""Errors as OpenAI's packages expect them: `{"error":{"message","type","param","code"}}`, and a status by which they choose
-what to raise. A header says whether they should ask again by themselves.
+"""Errors as OpenAI's packages expect them: `{"error":{"message","type","param","code"}}`, and a status by which they
+choose what to raise. A header says whether they should ask again by themselves.
 """
 
 from collections.abc import Mapping
@@ -39,6 +39,7 @@ _STATUS = {
 # OpenAI's word for what we call otherwise.
 _CODE = {
     "context_overflow": "context_length_exceeded",
+    "invalid": "invalid_value",
     "malformed_json": None,
     "quota": "insufficient_quota",
     "rate_limited": "rate_limit_exceeded",

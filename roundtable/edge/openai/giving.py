@@ -32,7 +32,8 @@ _BEAT = sse.comment("hb")
 class Telling(Protocol):
     """What makes frames of a stream's entries; `failed` once they told that it failed."""
 
-    failed: Failed | None
+    @property
+    def failed(self) -> Failed | None: ...
 
     def begin(self) -> bytes: ...
 
@@ -44,6 +45,7 @@ async def give(
 ) -> web.StreamResponse:
     """Everything up to the reading's end. Raises `ProviderError` for what failed before its first word, and
     `LogError`; what fails later is told in the stream."""
+    begin = telling.begin()
     first = await _opening(reading, telling, taken)
     if telling.failed and not first:
         raise errors.raised(telling.failed)
@@ -52,7 +54,7 @@ async def give(
     if outlet is not None:
         with contextlib.suppress(ConnectionError):  # the caller has gone
             try:
-                await outlet.send(wrap(telling.begin() + first))
+                await outlet.send(wrap(begin + first))
                 await _rest(outlet, reading, telling, taken, wrap)
                 failed = telling.failed
             except LogError as error:
@@ -62,7 +64,7 @@ async def give(
     return response
 
 
-async def whole(reading: Reading, take: Callable[[bytes], None], taken: Taken = lambda seq: None) -> None:
+async def whole(reading: Reading, take: Callable[[bytes], object], taken: Taken = lambda seq: None) -> None:
     """Everything, for who waits for the end. Raises `LogError`."""
     while records := await reading.take():
         for record in records:

@@ -200,13 +200,16 @@ _HANDED_ON = (
 )  # fmt: skip
 # Where our providers' word is another than OpenAI's.
 _OUR_WORD = {"reasoning_effort": "effort"}
-_THEIR_WORD = {ours: theirs for theirs, ours in _OUR_WORD.items()}
+_THEIR_WORD = {ours: theirs for theirs, ours in _OUR_WORD.items()} | {
+    "topic": "messages",
+    "prompt": "messages",
+}
 _decoder = msgspec.json.Decoder(ChatRequest)
 
 
 def decode(body: bytes) -> ChatRequest:
     """The request. Raises `Invalid` in OpenAI's words, naming the parameter."""
-    asked: ChatRequest = codec.decode_json(body, _decoder)
+    asked: ChatRequest = worded(body, _decoder)
     if asked.store:
         raise Invalid("No completion is stored here: leave store out.", field="store")
     if asked.top_logprobs is not None and not asked.logprobs:
@@ -215,6 +218,25 @@ def decode(body: bytes) -> ChatRequest:
         raise Invalid("stream_options is for a stream: stream is not true.", field="stream_options")
     _check_calls(asked.messages)
     return asked
+
+
+def worded(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """What was asked. Raises `Invalid` with OpenAI's own code for what is wrong."""
+    try:
+        return codec.decode_json(body, decoder)
+    except Invalid as error:
+        if not error.field:
+            raise
+        detail, code = error.detail, "invalid_value"
+        if "unknown field" in detail:
+            detail, code = f"Unknown parameter: {error.field!r}.", "unknown_parameter"
+        elif "missing required field" in detail:
+            detail, code = f"Missing required parameter: {error.field!r}.", "missing_required_parameter"
+        elif "Expected `null`" in detail:
+            detail, code = f"{error.field!r} is not taken here.", "unsupported_parameter"
+        else:
+            detail = f"Invalid {error.field!r}: {detail}"
+        raise Invalid(detail, field=error.field, code=code) from error
 
 
 def options(asked: ChatRequest) -> dict[str, Any]:
@@ -247,6 +269,11 @@ def seat(asked: ChatRequest) -> dict[str, Any]:
         "tools": [_tool(tool.function) for tool in asked.tools or ()],
         "tool_choice": choice.function.name if isinstance(choice, Chosen) else choice or "auto",
     }
+
+
+def counts(asked: ChatRequest) -> bool:
+    """Whether a stream ends with what it used."""
+    return bool(asked.stream_options and asked.stream_options.include_usage)
 
 
 def most_tokens(asked: ChatRequest) -> int | None:

@@ -26,6 +26,9 @@ from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
 from roundtable.edge.multiplex import Multiplex
+from roundtable.edge.openai.chat import Chat
+from roundtable.edge.openai.models import Models
+from roundtable.edge.openai.panels import Panels
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
@@ -75,6 +78,9 @@ def build(config: Config) -> web.Application:
     sockets = Sockets(bounds)
     callers = app[keys.CALLERS] = Callers()
     invoking, multiplex, generating = Invoking(callers), Multiplex(bounds, callers), Generating(callers)
+    panels = Panels(config.panels)
+    app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
+    chat, listed = Chat(callers, bounds, panels), Models(panels)
     app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
     table = "/v1/roundtables/{id}"
     app.add_routes(
@@ -97,10 +103,11 @@ def build(config: Config) -> web.Application:
             web.delete("/invoke/{id}", invoking.cancel),
             web.get("/v1/invocations", invoking.list),
             web.get("/v1/invocations/ws", bounds.stream(multiplex.serve), allow_head=False),
-            web.get("/v1/tools", invoking.tools),
             web.post("/generate/stream", bounds.stream(generating.stream)),
             web.get("/v1/providers", models.providers),
-            web.get("/v1/models", models.models),
+            web.get("/v1/models", listed.list),
+            web.get("/v1/models/{model:.+}", listed.read),
+            web.post("/v1/chat/completions", bounds.stream(chat.create)),
             web.get("/v1/policies", models.policies),
             web.get("/v1/tools", models.tools),
             web.get("/healthz", health.alive),

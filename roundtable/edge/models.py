@@ -1,4 +1,4 @@
-"""What can be asked for here: providers, models, policies, tools, limits, and the panel of who names none."""
+"""What can be asked for here: providers, policies, tools, limits, and the panel of who names none."""
 
 from typing import Any
 
@@ -32,19 +32,6 @@ async def providers(request: web.Request) -> web.Response:
 async def policies(request: web.Request) -> web.Response:
     """`GET /v1/policies`: the ways to share the floor, the default first."""
     return json({"policies": _policies()})
-
-
-async def models(request: web.Request) -> web.Response:
-    """`GET /v1/models`: who can speak now, as in OpenAI's list. Never empty: there is the demo."""
-    catalog = request.app[keys.CATALOG]
-    survey = await catalog.survey()
-    names = [f"{status.name}:{model}" for status in survey if status.usable for model in status.models]
-    names += [panelist.model for panelist in catalog.default_panel(survey)]
-    data = [
-        {"id": name, "object": "model", "created": 0, "owned_by": name.partition(":")[0]}
-        for name in dict.fromkeys(names)
-    ]
-    return json({"object": "list", "data": data})
 
 
 class ListedTool(msgspec.Struct, frozen=True):

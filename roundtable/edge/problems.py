@@ -25,6 +25,7 @@ from protocol.errors import (
     WrongState,
 )
 from protocol.invocation import Cancelled, Failed
+from roundtable.edge.openai import errors as openai
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -125,12 +126,12 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _from_aiohttp(error)
+        return _from_aiohttp(error, request.path)
     except ConnectionError:
         raise  # the caller has gone; nobody is left to be told
     except Exception as error:  # noqa: BLE001 - the outermost: behind it is aiohttp, which would tell less
         problem = describe(error, f"{request.method} {request.path}")
-        return _answer(problem, _headers(error))
+        return _answer(problem, _headers(error), request.path)
 
 
 def describe(error: Exception, where: str) -> Problem:
@@ -160,12 +161,12 @@ def _status(error: RoundtableError) -> int:
     return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
 
 
-def _from_aiohttp(error: web.HTTPException) -> web.Response:
+def _from_aiohttp(error: web.HTTPException, path: str) -> web.Response:
     if error.status < 400:
         raise error
     code, detail = _AIOHTTP.get(error.status, ("bad_request", error.reason + "."))
     allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-    return _answer(_problem(error.status, code, detail), allow)
+    return _answer(_problem(error.status, code, detail), allow, path)
 
 
 def _unforeseen(error: Exception, where: str) -> Problem:
@@ -196,7 +197,9 @@ def _problem(
     )
 
 
-def _answer(problem: Problem, headers: Mapping[str, str] | None) -> web.Response:
+def _answer(problem: Problem, headers: Mapping[str, str] | None, path: str) -> web.Response:
+    if openai.speaks(path):
+        return openai.answer(problem, headers or {})
     return web.Response(
         status=problem.status,
         body=codec.encode(problem),

@@ -13,7 +13,7 @@ from roundtable.policies.floor_time import FloorTime
 from roundtable.policies.parallel import Parallel
 from roundtable.policies.round_robin import RoundRobin
 
-__all__ = ["GROUP", "Plan", "Seat", "TurnPolicy", "available", "blind", "find"]
+__all__ = ["GROUP", "Plan", "Seat", "TurnPolicy", "available", "blind", "concludes", "find"]
 
 GROUP = "roundtable.policies"
 
@@ -40,3 +40,9 @@ def blind(name: str) -> bool:
     """Whether that policy is `blind`; not, when it is not installed here."""
     policy = available().get(name)
     return policy is not None and policy.blind
+
+
+def concludes(name: str) -> bool:
+    """Whether tables under that policy end with a turn of the kind `verdict`: it says so by an attribute `verdict`,
+    which a policy need not have."""
+    return bool(getattr(available().get(name), "verdict", False))

@@ -5,12 +5,15 @@ already the data of its frame, so the full view decodes and encodes nothing.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from protocol import codec, invocation, sse, websocket
 from protocol.cursor import Cursor
 from protocol.parts import parts
 from roundtable.log.base import Record
+
+if TYPE_CHECKING:
+    from roundtable.fanout.stages import Stages
 
 # Where `codec.body_type` begins. Its expression is repeated below, as a call per entry would double the cost.
 _TYPE = len(b'{"type":"')
@@ -24,13 +27,18 @@ class View(NamedTuple):
     """What is shown: `frames` of an entry, without any state.
 
     `parts`, where it is given, tells the same in more frames: so does a replay, and who left one within an entry
-    goes on with them. `farewell`: an `end` follows the last entry, which does not say so itself.
+    goes on with them. `farewell`: an `end` follows the last entry, which does not say so itself. `stages` is what is
+    done to the frames before they are shown. `ends`, where the view ends before its stream does, says of an entry why
+    it is the last one, and `since` is the seq after which that can be.
     """
 
     name: str
     frames: Frames
     parts: Frames | None = None
     farewell: bool = True
+    stages: "Stages | None" = None
+    ends: Callable[[Record], str | None] | None = None
+    since: int = 0
 
 
 FULL = View(

@@ -18,13 +18,14 @@ from protocol.errors import Invalid
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
-from roundtable.edge import export, keys, limits, models, page, problems, sse
+from roundtable.edge import analytics, export, keys, limits, models, page, problems, sse
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
 from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
 from roundtable.edge.replay import Replays
+from roundtable.edge.streams import Streams
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
@@ -64,6 +65,7 @@ def build(config: Config) -> web.Application:
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
+    streams = Streams(sockets)
     invoking = Invoking(Callers())
     table = "/v1/roundtables/{id}"
     app.add_routes(
@@ -81,6 +83,9 @@ def build(config: Config) -> web.Application:
             web.get(f"{table}/replay", bounds.stream(Replays(sockets).replay), allow_head=False),
             web.get(f"{table}/export", export.export, allow_head=False),
             web.post(f"{table}/commands", tables.command),
+            web.get("/v1/stream", bounds.stream(streams.several), allow_head=False),
+            web.get("/v1/stream/{type}/{id}", bounds.stream(streams.one), allow_head=False),
+            web.get(f"{table}/analytics", analytics.analytics),
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),

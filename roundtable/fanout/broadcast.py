@@ -33,7 +33,7 @@ ROOMY_VIEWS, SMALL_RING = 32, 32 * 1024
 _logger = logging.getLogger("roundtable.broadcast")
 
 
-class _Finish(NamedTuple):
+class Finish(NamedTuple):
     """Where a view has ended, and why."""
 
     cursor: Cursor
@@ -77,7 +77,7 @@ class _Stream:
     def add(self, reading: Reading) -> None:
         self.readings.add(reading)
         if self.reason is not None:
-            reading.close()
+            reading.close(self.reason)
         self.nudge()
 
     def remove(self, reading: Reading) -> None:
@@ -97,7 +97,7 @@ class _Stream:
         for reading in self.readings:
             reading.offer(records)
             if self.reason is not None:
-                reading.close()
+                reading.close(self.reason)
 
     def delete(self) -> None:
         self.deleted = True
@@ -212,6 +212,16 @@ class Broadcast:
             stream.remove(reading)
             self._leave(name, stream)
 
+    async def prepared(self, name: str, view: View) -> tuple[View, Finish | None]:
+        """For whoever holds a `reading` of the stream: the view with what its stages need to know, and where it has
+        ended if it has. Raises `NotFound` and `LogError`."""
+        stream = self._streams.get(name)
+        if stream is None:
+            raise LogUnavailable(f"{name} could not be read on; come back.")
+        if view.stages and view.stages.extras:
+            view = bound(view, await self._ledger(name, stream))
+        return view, await self._finish(name, stream, view)
+
     def _leave(self, name: str, stream: _Stream) -> None:
         if stream.unread and self._streams.get(name) is stream:
             self._drop(name)
@@ -255,12 +265,9 @@ class Broadcast:
     async def _make(self, stream: _Stream, dialect: Dialect) -> Channel:
         """The channel, with what its view needs to know of the past. Raises as `channel` does."""
         name, view, framing = dialect
-        needs_ledger = view.stages is not None and view.stages.extras
-        if not (needs_ledger or view.ends):
+        if not (view.ends or (view.stages and view.stages.extras)):
             return self._add(stream, dialect)
-        if needs_ledger:
-            view = bound(view, await self._ledger(name, stream))
-        finish = await self._finish(name, stream, view)
+        view, finish = await self.prepared(name, view)
         if stream.deleted:
             raise missing(name)
         if self._streams.get(name) is not stream:
@@ -269,7 +276,7 @@ class Broadcast:
             stream, Dialect(name, view, framing), finish
         )
 
-    async def _finish(self, name: str, stream: _Stream, view: View) -> _Finish | None:
+    async def _finish(self, name: str, stream: _Stream, view: View) -> Finish | None:
         """Where the view has ended already."""
         seq = view.since
         while view.ends and seq < stream.tip.seq:
@@ -278,7 +285,7 @@ class Broadcast:
                 raise missing(name)
             for record in records:
                 if record.cursor.seq <= stream.tip.seq and (reason := view.ends(record)) is not None:
-                    return _Finish(record.cursor, reason)
+                    return Finish(record.cursor, reason)
             seq = records[-1].cursor.seq
         return None
 
@@ -295,7 +302,7 @@ class Broadcast:
             stream.ledger = ledger
         return ledger
 
-    def _add(self, stream: _Stream, dialect: Dialect, finish: _Finish | None = None) -> Channel:
+    def _add(self, stream: _Stream, dialect: Dialect, finish: Finish | None = None) -> Channel:
         roomy = len(stream.channels) < ROOMY_VIEWS
         channel = Channel(
             dialect,

@@ -214,10 +214,10 @@ class Channel:
         told = {"type": "hb", "head": str(self.head), "spectators": self._spectators()}
         return self.framing.notice(b"hb", codec.encode(told))
 
-    def farewell(self) -> bytes:
-        """The last frames of a reader that has all."""
+    def farewell(self, *, always: bool = False) -> bytes:
+        """The last frames of a reader that has all; `always` also where the last entry says that it is."""
         tip = self._ring.tip
-        if not self.view.farewell and self.reason != "deleted":
+        if not (always or self.view.farewell) and self.reason != "deleted":
             return b""
         told = {"type": "end", "cursor": str(tip), "reason": self.reason}
         return self._mark(tip) + self.framing.notice(b"end", codec.encode(told))

@@ -1,4 +1,4 @@
-"""Records as the bytes of one view in one framing: straight from the log where a view has no stages, or through them."""
+"""Records as the bytes of one view in one framing: straight from the log, or through the stages of the view."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby

@@ -53,7 +53,10 @@ INVOCATION = View("invocation", lambda record: invocation.shown(record.body), fa
 
 
 class Framing(Protocol):
-    """How frames stand on one kind of connection. `name` tells framings apart; equal names give equal bytes."""
+    """How frames stand on one kind of connection. `name` tells framings apart; equal names give equal bytes.
+
+    A `cursor` is one stream's or, as text alike, that of several (`combining.Cursors`).
+    """
 
     name: str
 
@@ -61,7 +64,7 @@ class Framing(Protocol):
         """The full view of the records: the same as `frame` for each, made fast."""
         ...
 
-    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+    def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """A frame that moves the reader to `cursor`."""
         ...
 
@@ -69,7 +72,7 @@ class Framing(Protocol):
         """A frame that is not in the log and moves nobody: `hb`, `reset`, `end`."""
         ...
 
-    def mark(self, cursor: Cursor) -> bytes:
+    def mark(self, cursor: object) -> bytes:
         """A frame that moves the reader to `cursor` and shows nothing."""
         ...
 
@@ -90,7 +93,7 @@ class EventStream:
             fields += (cursor.term, cursor.seq, body[_TYPE : body.index(b'"', _TYPE)], body)
         return b"id: %d-%d\nevent: %b\ndata: %b\n\n" * len(records) % tuple(fields)
 
-    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+    def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
         return sse.encode(data, event=event.decode(), id=str(cursor))
 
@@ -98,7 +101,7 @@ class EventStream:
         """As `Framing.notice`."""
         return sse.encode(data, event=event.decode())
 
-    def mark(self, cursor: Cursor) -> bytes:
+    def mark(self, cursor: object) -> bytes:
         """As `Framing.mark`."""
         return sse.encode(id=str(cursor))
 
@@ -131,7 +134,7 @@ class MessageStream:
             [websocket.text(b'{"id":"%d-%d",%b' % (at.term, at.seq, body[1:])) for at, body in records]
         )
 
-    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+    def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
         return websocket.text(b'{"id":"%b",%b' % (str(cursor).encode(), data[1:]))
 
@@ -139,7 +142,7 @@ class MessageStream:
         """As `Framing.notice`. A heartbeat goes with a ping, which asks for a sign of life: one piece for all."""
         return (websocket.ping() if event == b"hb" else b"") + websocket.text(data)
 
-    def mark(self, cursor: Cursor) -> bytes:
+    def mark(self, cursor: object) -> bytes:
         """As `Framing.mark`."""
         return self.frame(cursor, b"mark", b'{"type":"mark"}')
 

@@ -5,6 +5,7 @@ on nothing else, so that two who ask at different times are told the same.
 """
 
 from bisect import bisect_right
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -71,10 +72,8 @@ class Ledger:
             return
         self.seq = seq
         if (kind := body_type(body)) in _READ:
-            try:
+            with suppress(*UNREADABLE):  # carried along by everyone, so by us
                 self._apply(kind, _decoder.decode(body))
-            except UNREADABLE:
-                pass  # carried along by everyone, so by us
 
     def spent(self, seq: int) -> Spent:
         """What had been spent with entry `seq`."""

@@ -18,7 +18,7 @@ from protocol.errors import Invalid
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
-from roundtable.edge import export, keys, limits, models, page, problems, sse
+from roundtable.edge import analytics, export, keys, limits, models, page, problems, sse
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
 from roundtable.edge.generate import Generating
@@ -30,6 +30,7 @@ from roundtable.edge.openai.chat import Chat
 from roundtable.edge.openai.models import Models
 from roundtable.edge.openai.panels import Panels
 from roundtable.edge.replay import Replays
+from roundtable.edge.streams import Streams
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
@@ -81,6 +82,7 @@ def build(config: Config) -> web.Application:
     panels = Panels(config.panels)
     app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
     chat, listed = Chat(callers, bounds, panels), Models(panels)
+    streams = Streams(sockets)
     app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
     table = "/v1/roundtables/{id}"
     app.add_routes(
@@ -98,6 +100,9 @@ def build(config: Config) -> web.Application:
             web.get(f"{table}/replay", bounds.stream(Replays(sockets).replay), allow_head=False),
             web.get(f"{table}/export", export.export, allow_head=False),
             web.post(f"{table}/commands", tables.command),
+            web.get("/v1/stream", bounds.stream(streams.several), allow_head=False),
+            web.get("/v1/stream/{type}/{id}", bounds.stream(streams.one), allow_head=False),
+            web.get(f"{table}/analytics", analytics.analytics),
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),

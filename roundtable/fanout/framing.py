@@ -5,12 +5,15 @@ already the data of its frame, so the full view decodes and encodes nothing.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from protocol import codec, invocation, sse, websocket
 from protocol.cursor import Cursor
 from protocol.parts import parts
 from roundtable.log.base import Record
+
+if TYPE_CHECKING:
+    from roundtable.fanout.stages import Stages
 
 # Where `codec.body_type` begins. Its expression is repeated below, as a call per entry would double the cost.
 _TYPE = len(b'{"type":"')
@@ -24,13 +27,18 @@ class View(NamedTuple):
     """What is shown: `frames` of an entry, without any state.
 
     `parts`, where it is given, tells the same in more frames: so does a replay, and who left one within an entry
-    goes on with them. `farewell`: an `end` follows the last entry, which does not say so itself.
+    goes on with them. `farewell`: an `end` follows the last entry, which does not say so itself. `stages` is what is
+    done to the frames before they are shown. `ends`, where the view ends before its stream does, says of an entry why
+    it is the last one, and `since` is the seq after which that can be.
     """
 
     name: str
     frames: Frames
     parts: Frames | None = None
     farewell: bool = True
+    stages: "Stages | None" = None
+    ends: Callable[[Record], str | None] | None = None
+    since: int = 0
 
 
 FULL = View(
@@ -45,7 +53,10 @@ INVOCATION = View("invocation", lambda record: invocation.shown(record.body), fa
 
 
 class Framing(Protocol):
-    """How frames stand on one kind of connection. `name` tells framings apart; equal names give equal bytes."""
+    """How frames stand on one kind of connection. `name` tells framings apart; equal names give equal bytes.
+
+    A `cursor` is one stream's or, as text alike, that of several (`combining.Cursors`).
+    """
 
     name: str
 
@@ -53,7 +64,7 @@ class Framing(Protocol):
         """The full view of the records: the same as `frame` for each, made fast."""
         ...
 
-    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+    def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """A frame that moves the reader to `cursor`."""
         ...
 
@@ -61,7 +72,7 @@ class Framing(Protocol):
         """A frame that is not in the log and moves nobody: `hb`, `reset`, `end`."""
         ...
 
-    def mark(self, cursor: Cursor) -> bytes:
+    def mark(self, cursor: object) -> bytes:
         """A frame that moves the reader to `cursor` and shows nothing."""
         ...
 
@@ -82,7 +93,7 @@ class EventStream:
             fields += (cursor.term, cursor.seq, body[_TYPE : body.index(b'"', _TYPE)], body)
         return b"id: %d-%d\nevent: %b\ndata: %b\n\n" * len(records) % tuple(fields)
 
-    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+    def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
         return sse.encode(data, event=event.decode(), id=str(cursor))
 
@@ -101,7 +112,7 @@ class EventStream:
         """As `Framing.notice`."""
         return sse.encode(data, event=event.decode())
 
-    def mark(self, cursor: Cursor) -> bytes:
+    def mark(self, cursor: object) -> bytes:
         """As `Framing.mark`."""
         return sse.encode(id=str(cursor))
 
@@ -134,7 +145,7 @@ class MessageStream:
             [websocket.text(b'{"id":"%d-%d",%b' % (at.term, at.seq, body[1:])) for at, body in records]
         )
 
-    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+    def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
         return websocket.text(b'{"id":"%b",%b' % (str(cursor).encode(), data[1:]))
 
@@ -142,7 +153,7 @@ class MessageStream:
         """As `Framing.notice`. A heartbeat goes with a ping, which asks for a sign of life: one piece for all."""
         return (websocket.ping() if event == b"hb" else b"") + websocket.text(data)
 
-    def mark(self, cursor: Cursor) -> bytes:
+    def mark(self, cursor: object) -> bytes:
         """As `Framing.mark`."""
         return self.frame(cursor, b"mark", b'{"type":"mark"}')
 

@@ -17,15 +17,16 @@ MAX_WAITING = MAX_BATCH_BYTES
 
 
 class Reading:
-    """Made by `Broadcast.reading`. Iterate it, or `take` from it; one task may."""
+    """Made by `Broadcast.reading`. Iterate it, or `take` from it; one task may. `reason` is set once the stream has
+    ended, whether or not the reader has come so far."""
 
     def __init__(self, log: EventLog, name: str, cursor: Cursor, tip: Cursor) -> None:
         self.name, self.cursor = name, Cursor(cursor.term, cursor.seq)
         self._log = log
-        self._tip = tip  # the last record we know to exist
+        self._tip = tip
         self._fresh: deque[Record] = deque()  # follows `cursor` without a gap, or is empty
         self._size = 0
-        self._ended = False
+        self.reason: str | None = None
         self._left: Left | None = None
         self._news = asyncio.Event()
 
@@ -42,9 +43,9 @@ class Reading:
             self._fresh += [record for record in records if record.cursor.seq > held.seq]
         self._news.set()
 
-    def close(self) -> None:
+    def close(self, reason: str) -> None:
         """What was offered is all there will be."""
-        self._ended = True
+        self.reason = reason
         self._news.set()
 
     def dismiss(self, left: Left) -> None:
@@ -57,7 +58,17 @@ class Reading:
     @property
     def ended(self) -> bool:
         """Whether the reader has all there will ever be."""
-        return self._ended and self.cursor.seq >= self._tip.seq
+        return self.reason is not None and self.cursor.seq >= self._tip.seq
+
+    @property
+    def tip(self) -> Cursor:
+        """The last record we know to exist."""
+        return self._tip
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is something to take now."""
+        return self.cursor.seq < self._tip.seq
 
     async def take(self) -> list[Record]:
         """The next records as soon as there are any, `MAX_WAITING` bytes at the most or one; none at the end.

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 
 from protocol.errors import Invalid
+from protocol.views.thread import PREFIX
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
@@ -26,6 +27,7 @@ from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
+from roundtable.edge.threads import Threads
 from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.hosting.host import Host
@@ -65,7 +67,10 @@ def build(config: Config) -> web.Application:
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
     invoking = Invoking(Callers())
-    table = "/v1/roundtables/{id}"
+    threads = Threads(bounds)
+    # A thread is a table, told by its id: neither is found at the other's address.
+    table = f"/v1/roundtables/{{id:(?!{PREFIX})[^/]+}}"
+    thread = f"/v1/threads/{{id:{PREFIX}[^/]+}}"
     app.add_routes(
         [
             web.get("/", page.index),
@@ -81,6 +86,16 @@ def build(config: Config) -> web.Application:
             web.get(f"{table}/replay", bounds.stream(Replays(sockets).replay), allow_head=False),
             web.get(f"{table}/export", export.export, allow_head=False),
             web.post(f"{table}/commands", tables.command),
+            web.post("/v1/threads", threads.begin),
+            web.get("/v1/threads", threads.list),
+            web.get(thread, threads.read),
+            web.delete(thread, threads.delete),
+            web.get(f"{thread}/live", bounds.stream(threads.live), allow_head=False),
+            web.post(f"{thread}/messages", threads.say),
+            web.get(f"{thread}/events", bounds.stream(sse.events), allow_head=False),
+            web.get(f"{thread}/ws", bounds.stream(sockets.table), allow_head=False),
+            web.get(f"{thread}/export", export.export, allow_head=False),
+            web.post(f"{thread}/commands", tables.command),
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),

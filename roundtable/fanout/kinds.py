@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from protocol import codec, invocation
 from protocol.errors import NotFound
 from protocol.events import TableClosed
+from protocol.views import thread
 from roundtable.log.base import Record
 
 
 def missing(name: str) -> NotFound:
     """No such stream; its owner or its reader has mistyped it, or it was deleted."""
     kind, _, id = name.partition("/")
+    if id.startswith(thread.PREFIX):
+        kind = "thread"
     return NotFound(f"There is no {kind} {id[:40]!r}.")
 
 

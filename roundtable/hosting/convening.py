@@ -2,6 +2,7 @@
 
 import secrets
 import unicodedata
+from typing import Any
 
 import msgspec
 
@@ -70,7 +71,7 @@ async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
         panel = catalog.default_panel(await catalog.survey(), language_of(topic))
     else:
         panel = [Panelist(seat.name, seat.model, seat.persona, seat.options) for seat in ask.panel]
-    _check_panel(panel, catalog)
+    check_panel(panel, catalog)
     return TableOpened(
         table=table,
         topic=topic,
@@ -109,7 +110,8 @@ def _check_text(text: str, field: str, longest: int) -> None:
         )
 
 
-def _check_panel(panel: list[Panelist], catalog: Catalog) -> None:
+def check_panel(panel: list[Panelist], catalog: Catalog) -> None:
+    """Raise `Invalid` for seats that cannot be, or that nobody here can take."""
     if not panel:
         raise Invalid("The panel is empty; seat at least one panelist, or leave it out.", field="panel")
     if len(panel) > MAX_SEATS:
@@ -169,11 +171,17 @@ def _members(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _limits(asked: AskedLimits) -> Limits:
+def bounded(asked: AskedLimits) -> dict[str, Any]:
+    """Limits by name. Raises `Invalid` for one that is none."""
     values = msgspec.structs.asdict(asked)
     for name, value in values.items():
         if value is not None and not 0 < value < 1e12:
             raise Invalid(f"{name} is more than 0 and less than a million million.", field=f"limits.{name}")
+    return values
+
+
+def _limits(asked: AskedLimits) -> Limits:
+    values = bounded(asked)
     if all(value is None for name, value in values.items() if name != "max_dollars"):
         # Nothing bounds nothing, and dollars alone do not where a model is free or its price unknown.
         values["max_rounds"] = budget.DEFAULT.max_rounds

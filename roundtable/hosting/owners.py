@@ -100,8 +100,8 @@ class Owners:
 
     # -- what the host asks ------------------------------------------------------------------------------------
 
-    async def begin(self, opening: e.TableOpened, policy: policies.TurnPolicy) -> Cursor:
-        """Own a new table and let it begin. Returns the cursor of `opening`.
+    async def begin(self, opening: e.TableOpened, policy: policies.TurnPolicy, *said: e.Event) -> Cursor:
+        """Own a new table and let it begin, with what was `said` at once. Returns the cursor of `opening`.
 
         Raises `LogUnavailable`. Should the store have written the table nevertheless, it is removed again: whoever
         convened it was told that it failed, so it must not go on and cost money.
@@ -110,7 +110,7 @@ class Owners:
         owner = self._orchestrator(table, policy)
         await self._claim(table)  # first: a table that is written and has no lease would be nobody's for ever
         try:
-            begun = await owner.begin(opening)
+            begun = await owner.begin(opening, *said)
         except LogUnavailable:
             self._spawn(_patiently(lambda: self._delete(table)), f"undo {table}")
             raise

@@ -53,14 +53,17 @@ class StreamOrchestrator:
 
     # -- taking the table --------------------------------------------------------------------------------------
 
-    async def begin(self, opening: e.TableOpened) -> Cursor:
-        """Write a new table's first entries, up to who has the floor. Returns the cursor of `table.opened`.
+    async def begin(self, opening: e.TableOpened, *said: e.Event) -> Cursor:
+        """Write a new table's first entries, up to who has the floor: `said` is what follows its opening at once.
+        Returns the cursor of `table.opened`.
 
         Raises `LogUnavailable` at once when the store cannot be written: nobody waits for this table yet.
         """
         self._writer.begin_term(self._owner)
         self._writer.note(opening)
         opened = self._writer.last
+        for event in said:
+            self._writer.note(event)
         self._advance()
         await self._writer.commit(patient=False)
         return opened

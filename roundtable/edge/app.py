@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -19,7 +20,7 @@ from protocol.views.thread import PREFIX
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
-from roundtable.edge import export, keys, limits, models, page, problems, sse
+from roundtable.edge import export, keys, limits, models, page, platform, problems, sse, system
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
 from roundtable.edge.health import Health
@@ -30,7 +31,10 @@ from roundtable.edge.tables import Tables
 from roundtable.edge.threads import Threads
 from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
-from roundtable.hosting.host import Host
+from roundtable.hosting.host import Host, new_node
+from roundtable.hosting.people import People
+from roundtable.hosting.platform import Platform
+from roundtable.hosting.system import System
 from roundtable.invocations.invocations import Invocations
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
@@ -61,7 +65,7 @@ def build(config: Config) -> web.Application:
         middlewares=[problems.middleware, door.middleware, bounds.middleware], client_max_size=limits.MAX_BODY
     )
     app[keys.CONFIG] = config
-    app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host, _invocations])
+    app.cleanup_ctx.extend([_log, _catalog, _broadcast, partial(_news, bounds), _host, _invocations])
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
@@ -96,6 +100,12 @@ def build(config: Config) -> web.Application:
             web.get(f"{thread}/ws", bounds.stream(sockets.table), allow_head=False),
             web.get(f"{thread}/export", export.export, allow_head=False),
             web.post(f"{thread}/commands", tables.command),
+            web.post("/v1/system/maintenance", system.announce),
+            web.get("/v1/stream/system/{id}", bounds.stream(system.follow), allow_head=False),
+            web.get("/v1/stream/platform", platform.listed),
+            web.post("/v1/stream/platform/{id}", platform.post),
+            web.delete("/v1/stream/platform/{id}", platform.delete),
+            web.get("/v1/stream/platform/{id}", bounds.stream(platform.follow), allow_head=False),
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),
@@ -187,8 +197,26 @@ async def _broadcast(app: web.Application) -> AsyncIterator[None]:
     await broadcast.close()
 
 
+async def _news(bounds: Limits, app: web.Application) -> AsyncIterator[None]:
+    """What is told beside the tables; before the host, which tells it, and after it."""
+    log, node = app[keys.LOG], new_node()
+    app[keys.PLATFORM] = Platform(log, time.time)
+    people = app[keys.PEOPLE] = People(log, node, time.time)
+    news = app[keys.SYSTEM] = System(log, node, time.time, lambda: _counts(app, bounds))
+    people.start()
+    await news.start()
+    yield
+    await people.close()
+    await news.close()
+
+
+def _counts(app: web.Application, bounds: Limits) -> tuple[int, int, int]:
+    return app[keys.HOST].held, bounds.streams, app[keys.BROADCAST].readers()
+
+
 async def _host(app: web.Application) -> AsyncIterator[None]:
-    host = app[keys.HOST] = Host(app[keys.LOG], app[keys.CATALOG])
+    news = app[keys.SYSTEM]
+    host = app[keys.HOST] = Host(app[keys.LOG], app[keys.CATALOG], node=news.node, tell=news.tell)
     await host.start()
     yield
     await host.close()

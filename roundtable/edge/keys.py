@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from roundtable.config import Config
     from roundtable.fanout.broadcast import Broadcast
     from roundtable.hosting.host import Host
+    from roundtable.hosting.people import People
+    from roundtable.hosting.platform import Platform
+    from roundtable.hosting.system import System
     from roundtable.invocations.invocations import Invocations
     from roundtable.log.base import EventLog
 
@@ -19,4 +22,7 @@ INVOCATIONS: "web.AppKey[Invocations]" = web.AppKey("invocations")
 # The fan-out of what is not recorded: invocations that belong to one connection.
 FLEETING: "web.AppKey[Broadcast]" = web.AppKey("fleeting")
 HOST: "web.AppKey[Host]" = web.AppKey("host")
+PEOPLE: "web.AppKey[People]" = web.AppKey("people")
+PLATFORM: "web.AppKey[Platform]" = web.AppKey("platform")
+SYSTEM: "web.AppKey[System]" = web.AppKey("system")
 LOG: "web.AppKey[EventLog]" = web.AppKey("log")

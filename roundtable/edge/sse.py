@@ -12,6 +12,7 @@ from aiohttp import HttpVersion11, web
 from protocol import sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
+from roundtable.edge.presence import present
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, View
 from roundtable.fanout.outlet import Outlet
@@ -28,8 +29,9 @@ _CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
-    return await serve(request, table(request))
+    """Raises `Invalid` for a malformed cursor or name, `NotFound` for an unknown table, `LogUnavailable`."""
+    with present(request):
+        return await serve(request, table(request))
 
 
 def table(request: web.Request) -> str:

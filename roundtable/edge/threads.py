@@ -17,6 +17,7 @@ from protocol.views.thread import Thread, ThreadMessage, thread
 from roundtable.edge import keys
 from roundtable.edge.limits import Limits, body
 from roundtable.edge.operations import operation, queried
+from roundtable.edge.presence import present
 from roundtable.edge.sse import serve, table
 from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
 from roundtable.fanout.framing import THREAD
@@ -108,7 +109,8 @@ class Threads:
     @operation(tag="threads", answers={200: "text/event-stream"})
     async def live(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/threads/{id}/live`: messages and answers as they come, from any cursor."""
-        return await serve(request, table(request), THREAD)
+        with present(request):
+            return await serve(request, table(request), THREAD)
 
     @operation(tag="threads", answers={204: None})
     async def delete(self, request: web.Request) -> web.Response:

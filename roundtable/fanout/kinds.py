@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from protocol import codec, invocation
+from protocol import codec, invocation, system
 from protocol.errors import NotFound
 from protocol.events import TableClosed
 from protocol.views import thread
@@ -15,6 +15,11 @@ def missing(name: str) -> NotFound:
     if id.startswith(thread.PREFIX):
         kind = "thread"
     return NotFound(f"There is no {kind} {id[:40]!r}.")
+
+
+def renewed(name: str) -> bool:
+    """Whether a stream that is deleted is only begun again, so that its readers are to come back."""
+    return name.startswith(f"{system.SYSTEM}/")
 
 
 def reason_of_end(name: str, records: Sequence[Record]) -> str | None:

@@ -89,7 +89,7 @@ def check_command(command: commands.ANY, transcript: Transcript) -> None:
     if isinstance(command, commands.Say):
         _check_text(command.text, "text", MAX_TEXT)
         if command.author:
-            _check_name(command.author, "author")
+            check_name(command.author, "author")
             if any(_same(command.author, panelist.name) for panelist in transcript.panel):
                 raise Invalid(
                     f"{command.author} is a panelist; say it under a name of your own.", field="author"
@@ -119,13 +119,13 @@ def check_panel(panel: list[Panelist], catalog: Catalog) -> None:
     names: set[str] = set()
     for index, panelist in enumerate(panel):
         where = f"panel[{index}]"
-        _check_name(panelist.name, f"{where}.name")
+        check_name(panelist.name, f"{where}.name")
         if _plain(panelist.name) in names:
             raise Invalid(f"Two panelists are named {panelist.name!r}.", field=f"{where}.name")
         if _same(panelist.name, HOST):
             raise Invalid(f"{HOST} is what the person at the table is called.", field=f"{where}.name")
         names.add(_plain(panelist.name))
-        if _too_deep(panelist.options):
+        if too_deep(panelist.options):
             raise Invalid(f"Options are nested at most {MAX_DEPTH} deep.", field=f"{where}.options")
         if len(panelist.persona) > MAX_PERSONA:
             raise Invalid(f"A persona has at most {MAX_PERSONA:,} characters.", field=f"{where}.persona")
@@ -136,7 +136,8 @@ def check_panel(panel: list[Panelist], catalog: Catalog) -> None:
             raise Invalid(error.detail, field=f"{where}.{inner}", code=error.code) from error
 
 
-def _check_name(name: str, field: str) -> None:
+def check_name(name: str, field: str) -> None:
+    """Raise `Invalid` for what cannot be a name."""
     if not name.strip() or name != name.strip() or len(name) > MAX_NAME:
         raise Invalid(f"A name has 1 to {MAX_NAME} characters and no blanks around it.", field=field)
     if not name.isprintable() or _NOT_IN_NAMES & set(name):
@@ -155,7 +156,7 @@ def _same(one: str, other: str) -> bool:
     return _plain(one) == _plain(other)
 
 
-def _too_deep(value: object) -> bool:
+def too_deep(value: object) -> bool:
     """Whether JSON is nested deeper than `MAX_DEPTH`; without recursion, which is what it protects."""
     level = [value]
     for _ in range(MAX_DEPTH):

@@ -12,17 +12,18 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from protocol import commands
 from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.errors import IllegalMove, Invalid, LogDamaged, NotFound, WrongState
+from protocol.system import TableChanged
 from protocol.transcript import Transcript
 from protocol.views import thread
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.hosting import convening, inbox, off_record, threads
+from roundtable.hosting import convening, inbox, off_record, people, threads
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.inbox import Inbox
 from roundtable.hosting.outcomes import Outcomes
@@ -31,6 +32,7 @@ from roundtable.hosting.snapshots import Snapshots
 from roundtable.hosting.summary import Summary, summarise
 from roundtable.hosting.threads import ThreadLine
 from roundtable.log.base import EventLog
+from roundtable.log.split import is_off_record
 
 __all__ = ["Host", "Opened", "Receipt", "stream"]
 
@@ -41,6 +43,19 @@ T = TypeVar("T")
 OUTCOME_WAIT = 2.0
 # Inboxes remembered, so that a command does not read all that came before it. Tables.
 INBOXES = 256
+
+
+_NEWS: dict[str, Literal["open", "resting", "closed", "deleted"]] = {
+    "open": "open",
+    "resting": "resting",
+    "closed": "closed",
+    "deleted": "deleted",
+}
+
+
+def new_node() -> str:
+    """A name that no other node has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 class Opened(NamedTuple):
@@ -69,16 +84,25 @@ class Listing(NamedTuple, Generic[T]):
 
 
 class Host:
-    """`start` it, use it, `close` it. All methods may raise `LogUnavailable`."""
+    """`start` it, use it, `close` it. All methods may raise `LogUnavailable`. `node` is this node's name, and `tell` is
+    told what concerns everyone."""
 
-    def __init__(self, log: EventLog, catalog: Catalog, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], float] = time.time,
+        node: str = "",
+        tell: Callable[[e.Event], None] = lambda _: None,
+    ) -> None:
         self._log = log
         self._catalog = catalog
         self._clock = clock
         self._snapshots = Snapshots(log)
         self._outcomes = Outcomes(log, self._snapshots)
-        node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._owners = Owners(log, catalog, self._snapshots, node, clock)
+        self._tell = tell
+        self._owners = Owners(log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed)
         self._inboxes: OrderedDict[str, Inbox] = OrderedDict()
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -145,8 +169,10 @@ class Host:
         # is still there to be deleted again.
         await self._log.delete(inbox.stream(table))
         await self._log.delete(stream(table))
+        await self._log.delete(people.stream(table))
         self._snapshots.forget(stream(table))
         self._inboxes.pop(table, None)
+        self._changed(table, "deleted")
         log.info("table %s deleted", table)
 
     async def transcript(self, table: str) -> Transcript:
@@ -182,6 +208,15 @@ class Host:
                 found.append(told(transcript))
         more = len(names) > limit
         return Listing(found, unreadable, table_of(names[limit - 1]) if more else None)
+
+    @property
+    def held(self) -> int:
+        """How many tables this node owns now: those that are under way here."""
+        return self._owners.held
+
+    def _changed(self, table: str, status: str) -> None:
+        if status in _NEWS and not is_off_record(table):  # news are recorded
+            self._tell(TableChanged(table=table, status=_NEWS[status]))
 
     async def _outcome(self, table: str, key: str, wait: float) -> e.Entry | None:
         with contextlib.suppress(TimeoutError):

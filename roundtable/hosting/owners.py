@@ -15,7 +15,7 @@ from protocol import codec
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, LogError, LogUnavailable
-from protocol.transcript import Transcript
+from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.hosting import inbox
@@ -56,16 +56,25 @@ class _Held:
 
 
 class Owners:
-    """`start` it, use it, `close` it. `node` is this node's name; no other has it."""
+    """`start` it, use it, `close` it. `node` is this node's name; no other has it. `changed` hears of each table
+    that is taken, and what it is when it is left."""
 
     def __init__(
-        self, log: EventLog, catalog: Catalog, snapshots: Snapshots, node: str, clock: Callable[[], float]
+        self,
+        log: EventLog,
+        catalog: Catalog,
+        snapshots: Snapshots,
+        node: str,
+        clock: Callable[[], float],
+        *,
+        changed: Callable[[str, TableStatus], None] = lambda *_: None,
     ) -> None:
         self._log = log
         self._catalog = catalog
         self._snapshots = snapshots
         self._node = node
         self._clock = clock
+        self._changed = changed
         self._held: dict[str, _Held] = {}
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by table
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,6 +106,11 @@ class Owners:
         # At the same time: a provider may take its time to close, and what we still write is refused.
         await asyncio.gather(self._hand_over(left), *tasks, return_exceptions=True)
         await self._deliveries.close()
+
+    @property
+    def held(self) -> int:
+        """How many tables are owned here now."""
+        return len(self._held)
 
     # -- what the host asks ------------------------------------------------------------------------------------
 
@@ -219,6 +233,7 @@ class Owners:
         """Hold the table from now on. All of its inbox is delivered: an owner knows by their keys what was acted on,
         while a store that lost commands has given their places again."""
         held = self._held[table] = _Held(owner)
+        self._changed(table, "open")
         try:
             # Before the owner runs, so that it is in time for a table that rests.
             await self._deliveries.add(table)
@@ -231,6 +246,7 @@ class Owners:
         after: Callable[[str, Cursor], Awaitable[None]] = self._broken
         try:
             await held.owner.run()
+            self._changed(table, held.owner.status)
             after = self._done
         except* Conflict:
             log.warning("table %s was written by another, or has lost what was written", table)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.messages import Failure
-from protocol.transcript import Transcript
+from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import EventLog
 from roundtable.policies import Plan, TurnPolicy
@@ -87,6 +87,11 @@ class StreamOrchestrator:
     def acknowledged(self) -> Cursor:
         """The last entry that the log has accepted from us."""
         return self._writer.acknowledged
+
+    @property
+    def status(self) -> TableStatus:
+        """What the table is now, as far as this owner has written."""
+        return self._transcript.status
 
     # -- what others ask ---------------------------------------------------------------------------------------
 

@@ -11,14 +11,16 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from aiohttp import web
 
 from protocol.errors import Invalid
+from protocol.views.thread import PREFIX
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
-from roundtable.edge import analytics, export, keys, limits, models, page, problems, sse
+from roundtable.edge import analytics, export, keys, limits, models, page, platform, problems, sse, system
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
 from roundtable.edge.generate import Generating
@@ -32,9 +34,13 @@ from roundtable.edge.openai.panels import Panels
 from roundtable.edge.replay import Replays
 from roundtable.edge.streams import Streams
 from roundtable.edge.tables import Tables
+from roundtable.edge.threads import Threads
 from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
-from roundtable.hosting.host import Host
+from roundtable.hosting.host import Host, new_node
+from roundtable.hosting.people import People
+from roundtable.hosting.platform import Platform
+from roundtable.hosting.system import System
 from roundtable.invocations.invocations import Invocations
 from roundtable.invocations.lanes import Bounds
 from roundtable.log.memory import MemoryLog
@@ -73,7 +79,7 @@ def build(config: Config) -> web.Application:
         middlewares=[problems.middleware, door.middleware, bounds.middleware], client_max_size=limits.MAX_BODY
     )
     app[keys.CONFIG] = config
-    app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host, _invocations])
+    app.cleanup_ctx.extend([_log, _catalog, _broadcast, partial(_news, bounds), _host, _invocations])
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
@@ -84,7 +90,10 @@ def build(config: Config) -> web.Application:
     chat, listed = Chat(callers, bounds, panels), Models(panels)
     streams = Streams(sockets)
     app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
-    table = "/v1/roundtables/{id}"
+    threads = Threads(bounds)
+    # A thread is a table, told by its id: neither is found at the other's address.
+    table = f"/v1/roundtables/{{id:(?!{PREFIX})[^/]+}}"
+    thread = f"/v1/threads/{{id:{PREFIX}[^/]+}}"
     app.add_routes(
         [
             web.get("/", page.index),
@@ -103,6 +112,22 @@ def build(config: Config) -> web.Application:
             web.get("/v1/stream", bounds.stream(streams.several), allow_head=False),
             web.get("/v1/stream/{type}/{id}", bounds.stream(streams.one), allow_head=False),
             web.get(f"{table}/analytics", analytics.analytics),
+            web.post("/v1/threads", threads.begin),
+            web.get("/v1/threads", threads.list),
+            web.get(thread, threads.read),
+            web.delete(thread, threads.delete),
+            web.get(f"{thread}/live", bounds.stream(threads.live), allow_head=False),
+            web.post(f"{thread}/messages", threads.say),
+            web.get(f"{thread}/events", bounds.stream(sse.events), allow_head=False),
+            web.get(f"{thread}/ws", bounds.stream(sockets.table), allow_head=False),
+            web.get(f"{thread}/export", export.export, allow_head=False),
+            web.post(f"{thread}/commands", tables.command),
+            web.post("/v1/system/maintenance", system.announce),
+            web.get("/v1/stream/system/{id}", bounds.stream(system.follow), allow_head=False),
+            web.get("/v1/stream/platform", platform.listed),
+            web.post("/v1/stream/platform/{id}", platform.post),
+            web.delete("/v1/stream/platform/{id}", platform.delete),
+            web.get("/v1/stream/platform/{id}", bounds.stream(platform.follow), allow_head=False),
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),
@@ -200,8 +225,26 @@ async def _broadcast(app: web.Application) -> AsyncIterator[None]:
     await broadcast.close()
 
 
+async def _news(bounds: Limits, app: web.Application) -> AsyncIterator[None]:
+    """What is told beside the tables; before the host, which tells it, and after it."""
+    log, node = app[keys.LOG], new_node()
+    app[keys.PLATFORM] = Platform(log, time.time)
+    people = app[keys.PEOPLE] = People(log, node, time.time)
+    news = app[keys.SYSTEM] = System(log, node, time.time, lambda: _counts(app, bounds))
+    people.start()
+    await news.start()
+    yield
+    await people.close()
+    await news.close()
+
+
+def _counts(app: web.Application, bounds: Limits) -> tuple[int, int, int]:
+    return app[keys.HOST].held, bounds.streams, app[keys.BROADCAST].readers()
+
+
 async def _host(app: web.Application) -> AsyncIterator[None]:
-    host = app[keys.HOST] = Host(app[keys.LOG], app[keys.CATALOG])
+    news = app[keys.SYSTEM]
+    host = app[keys.HOST] = Host(app[keys.LOG], app[keys.CATALOG], node=news.node, tell=news.tell)
     await host.start()
     yield
     await host.close()

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from roundtable.edge.callers import Callers
     from roundtable.fanout.broadcast import Broadcast
     from roundtable.hosting.host import Host
+    from roundtable.hosting.people import People
+    from roundtable.hosting.platform import Platform
+    from roundtable.hosting.system import System
     from roundtable.invocations.invocations import Invocations
     from roundtable.log.base import EventLog
     from roundtable.tools.toolbox import Toolbox
@@ -22,5 +25,8 @@ INVOCATIONS: "web.AppKey[Invocations]" = web.AppKey("invocations")
 # The fan-out of what is not recorded: invocations that belong to one connection.
 FLEETING: "web.AppKey[Broadcast]" = web.AppKey("fleeting")
 HOST: "web.AppKey[Host]" = web.AppKey("host")
+PEOPLE: "web.AppKey[People]" = web.AppKey("people")
+PLATFORM: "web.AppKey[Platform]" = web.AppKey("platform")
+SYSTEM: "web.AppKey[System]" = web.AppKey("system")
 LOG: "web.AppKey[EventLog]" = web.AppKey("log")
 TOOLBOX: "web.AppKey[Toolbox]" = web.AppKey("toolbox")

@@ -8,7 +8,7 @@ from aiohttp import web
 from roundtable.edge import keys
 from roundtable.edge.operations import operation
 from roundtable.edge.tables import json
-from roundtable.policies import available
+from roundtable.policies import REPLY, available
 from roundtable.table import budget
 from roundtable.tools.toolbox import TOOL
 
@@ -73,6 +73,7 @@ def _policies() -> list[dict[str, str]]:
     return [
         {"name": policy.name, "title": policy.title, "summary": policy.summary}
         for policy in available().values()
+        if policy.name != REPLY  # a thread's, and nothing to convene a table with
     ]
 
 

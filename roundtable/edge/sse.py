@@ -14,6 +14,7 @@ from protocol import codec, sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
 from roundtable.fanout.broadcast import Broadcast
+from roundtable.edge.presence import present
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, Framing, View
 from roundtable.fanout.lines import ChunkedLines, Lines
@@ -61,8 +62,9 @@ LINES = Wire(
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
-    return await serve(request, table(request))
+    """Raises `Invalid` for a malformed cursor or name, `NotFound` for an unknown table, `LogUnavailable`."""
+    with present(request):
+        return await serve(request, table(request))
 
 
 def table(request: web.Request) -> str:

@@ -18,6 +18,7 @@ from protocol.errors import Invalid
 from roundtable.edge import keys
 from roundtable.edge.conversation import SILENCE, Answer, Close, Conversation, Socket, race
 from roundtable.edge.limits import Limits
+from roundtable.edge.presence import present
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.sse import asked, come_back
 from roundtable.edge.tables import idempotency_key, outcome
@@ -57,7 +58,8 @@ class Sockets:
 
     async def table(self, request: web.Request) -> web.StreamResponse:
         """One table, live, and commands to it. Raises like `sse.events`, and `Refused` (426) for a plain GET."""
-        return await self.serve(request, lambda _: (partial(_command, request), None))
+        with present(request):
+            return await self.serve(request, lambda _: (partial(_command, request), None))
 
     async def serve(
         self, request: web.Request, begin: Begin, name: str = "", view: View = FULL

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from protocol import codec, invocation, sse, websocket
 from protocol.cursor import Cursor
 from protocol.parts import parts
+from protocol.views import thread
 from roundtable.log.base import Record
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ FULL = View(
 
 INVOCATION = View("invocation", lambda record: invocation.shown(record.body), farewell=False)
 """An invocation step by step, however its steps were logged; its last entry is the end."""
+
+
+THREAD = View("thread", lambda record: thread.shown(record.body))
+"""A thread as messages and what becomes of them."""
 
 
 class Framing(Protocol):

@@ -52,15 +52,15 @@ class Running:
         finally:
             if not self.over.done():
                 self.over.set_result(None)
-            await self._close_tool(self._pulling)
+            self._stop_tool()
+            await self._tool_closed(self._pulling)
             self.place.leave()
         return False
 
     def cancel(self, reason: str = "command") -> None:
         """End it now with what has been told; no effect when it has ended."""
         self.chain.tell(Cancelled(id=self.id, t=self.chain.t, reason=reason))
-        if self._pulling:
-            self._pulling.cancel()
+        self._stop_tool()
 
     def abandon(self) -> None:
         """It is another's: stop, and write nothing more."""
@@ -78,8 +78,12 @@ class Running:
             self._going.set()
             self.chain.tell(Resumed(id=self.id, t=self.chain.t))
 
-    async def _close_tool(self, pulling: asyncio.Task[None]) -> None:
-        pulling.cancel()
+    def _stop_tool(self) -> None:
+        """Once: a second time would interrupt it while it lets go of what it holds."""
+        if self._pulling and not self._pulling.cancelling():
+            self._pulling.cancel()
+
+    async def _tool_closed(self, pulling: asyncio.Task[None]) -> None:
         await asyncio.wait([pulling], timeout=CLOSE_WITHIN)
         if not pulling.done():
             log.warning("invocation %s: its tool did not stop within %.0f s", self.id, CLOSE_WITHIN)

@@ -32,8 +32,10 @@ KEEP = 1000.0
 class Node:
     """One node's invocations, over a log that it may share."""
 
-    def __init__(self, log: EventLog, *, shared: bool = False, bounds: Bounds | None = None) -> None:
-        self.log, self.memory, self.ticks = log, MemoryLog(), Ticks()
+    def __init__(
+        self, log: EventLog, *, shared: bool = False, bounds: Bounds | None = None, room: int = 1 << 20
+    ) -> None:
+        self.log, self.memory, self.ticks = log, MemoryLog(room), Ticks()
         self.invocations = Invocations(
             log, self.memory, Toolbox([self.ticks]), now, bounds=bounds, shared=shared, keep=KEEP
         )
@@ -239,6 +241,16 @@ def test_what_is_not_recorded_is_in_no_log_and_forgotten_when_its_caller_is_done
     scene(work)
 
 
+def test_without_room_in_memory_it_ends_and_leaves_room() -> None:
+    async def work() -> None:
+        async with node(room=10_000) as here:
+            await here.invocations.invoke(Ask("tool/ticks", {"steps": 100, "size": 1000}, record=False))
+            await asyncio.sleep(20)
+            assert (here.memory.size, here.ticks.open, here.invocations.lanes.running) == (0, 0, 0)
+
+    scene(work)
+
+
 def test_stopping_ends_everything_and_begins_nothing() -> None:
     async def work() -> None:
         async with node(bounds=Bounds(running=2)) as here:
@@ -320,13 +332,20 @@ def freeze(dead: Node) -> None:
 
 Move = tuple[str, float]
 MOVES = st.lists(
-    st.tuples(st.sampled_from(["cancel", "drop", "pause", "resume", "stop", "freeze", "elsewhere"]), st.floats(0, 6)),
+    st.tuples(
+        st.sampled_from(["cancel", "drop", "pause", "resume", "stop", "freeze", "elsewhere"]), st.floats(0, 6)
+    ),
     max_size=6,
 )
 
 
 @settings(max_examples=60)
-@given(MOVES, st.sampled_from(["converge", "provider", "hang", "nothing"]), st.sampled_from([0.0, 0.5]), st.booleans())
+@given(
+    MOVES,
+    st.sampled_from(["converge", "provider", "hang", "nothing"]),
+    st.sampled_from([0.0, 0.5]),
+    st.booleans(),
+)
 def test_whatever_happens_at_once_there_is_one_end_and_nothing_after_it(
     moves: list[Move], then: str, pause: float, queued: bool
 ) -> None:

@@ -133,5 +133,10 @@ def check(told: list[tuple[str, Any]]) -> None:
     places = [Cursor.parse(cursor) for cursor, _ in told]
     assert [at.seq for at in places if not at.part] == list(range(1, places[-1].seq + 1))
     for at, after in zip(places, places[1:], strict=False):
-        assert (after.seq, after.part) in ((at.seq, at.part + 1), (at.seq, 0), (at.seq + 1, 0), (at.seq + 1, 1))
+        assert (after.seq, after.part) in (
+            (at.seq, at.part + 1),
+            (at.seq, 0),
+            (at.seq + 1, 0),
+            (at.seq + 1, 1),
+        )
         assert (at.part == 0) == (after.seq == at.seq + 1)

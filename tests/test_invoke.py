@@ -131,7 +131,9 @@ async def test_without_stream_the_last_entry_is_the_answer(client: Client, ticks
         ("bug", (500, "internal", "")),
     ],
 )
-async def test_an_end_by_an_error_is_a_problem(client: Client, ticks: Ticks, then: str, expected: Any) -> None:
+async def test_an_end_by_an_error_is_a_problem(
+    client: Client, ticks: Ticks, then: str, expected: Any
+) -> None:
     body = {"tool": "ticks", "args": {"then": then}, "stream": False}
     response = await client.post("/invoke", json=body)
     assert await problem(response) == expected
@@ -185,7 +187,11 @@ async def test_what_is_not_recorded_is_followed_while_it_runs_and_in_no_list(
     async with begun(client, **HANG, record=False) as (own, response):
         async with client.get(own) as other:
             assert (await client.delete(own)).status == 204
-            assert data(await frames(other))[-1]["type"] == data(await frames(response))[-1]["type"] == "cancelled"
+            assert (
+                data(await frames(other))[-1]["type"]
+                == data(await frames(response))[-1]["type"]
+                == "cancelled"
+            )
     assert (await (await client.get("/v1/invocations")).json())["invocations"] == []
     assert await served(client)[keys.LOG].last(stream(own.removeprefix("/invoke/"))) is None
 
@@ -215,7 +221,17 @@ async def test_too_many_are_refused_in_words(aiohttp_client: Connect, tmp_path: 
         assert (await problem(refused))[:2] == (429, "too_many_requests")
         assert refused.headers["Retry-After"] == "2"
         assert (await client.delete(own)).status == 204
-        assert [event["type"] for event in data(await frames(queued))] in (["queued", "cancelled"], ["cancelled"])
+        assert [event["type"] for event in data(await frames(queued))] in (
+            ["queued", "cancelled"],
+            ["cancelled"],
+        )
+
+
+async def test_a_full_house_is_a_problem_for_whoever_posts(aiohttp_client: Connect, tmp_path: Path) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, max_streams=1)
+    give(served(client))
+    async with begun(client, **HANG):
+        assert (await problem(await client.post("/invoke", json=HANG)))[:2] == (503, "too_many_streams")
 
 
 async def test_a_list_in_pages(client: Client, ticks: Ticks) -> None:

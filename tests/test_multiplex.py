@@ -29,7 +29,9 @@ class Caller:
         await self.socket.send_json({"type": type, "stream": stream, **members})
 
     async def ticks(self, stream: str, credit: int | None = None, **args: Any) -> None:
-        await self.send("invoke", stream, tool="ticks", args=args, **({} if credit is None else {"credit": credit}))
+        await self.send(
+            "invoke", stream, tool="ticks", args=args, **({} if credit is None else {"credit": credit})
+        )
 
     async def hear(self) -> Any:
         async with asyncio.timeout(20):
@@ -189,7 +191,9 @@ async def test_leaving_a_stream_is_hanging_up_for_it_alone(caller: Caller, ticks
     await caller.until_ended("b")
 
 
-async def test_the_socket_takes_with_it_what_belongs_to_it(client: Client, caller: Caller, ticks: Ticks) -> None:
+async def test_the_socket_takes_with_it_what_belongs_to_it(
+    client: Client, caller: Caller, ticks: Ticks
+) -> None:
     for number in range(20):
         await caller.ticks(f"s{number}", then="hang", credit=number % 3)
     await caller.send("invoke", "kept", tool="ticks", args={"then": "hang"}, detach=True, key="kept")

@@ -43,9 +43,7 @@ class Ticks:
             while done < args.steps:
                 now = min(args.block or 1, args.steps - done)
                 pad = "x" * args.size
-                yield (
-                    Steps([msgspec.json.encode({"pad": pad})] * now) if args.block else Step({"pad": pad})
-                )
+                yield (Steps([msgspec.json.encode({"pad": pad})] * now) if args.block else Step({"pad": pad}))
                 done += now
                 self.taken += now
                 await asyncio.sleep(args.pause)

@@ -104,7 +104,7 @@ class Limits:
             try:
                 return await handler(request)
             except LogUnavailable:
-                if hdrs.UPGRADE in request.headers:
+                if _sees_status(request):
                     raise
                 return _come_back(
                     request
@@ -154,6 +154,11 @@ def _check(seconds: float, what: str) -> None:
         )
 
 
+def _sees_status(request: web.Request) -> bool:
+    """Whether whoever asks is a program that is told what is wrong; an EventSource only ever sends a GET."""
+    return request.method != "GET" or hdrs.UPGRADE in request.headers
+
+
 def _too_large() -> Refused:
     return Refused(f"The body is larger than {MAX_BODY} bytes (1 MiB), the most we read.", code="too_large")
 
@@ -161,7 +166,7 @@ def _too_large() -> Refused:
 def _come_back(request: web.Request) -> web.Response:
     # Seconds are spread, or all who were turned away come back at once.
     wait = random.uniform(5, 15)
-    if hdrs.UPGRADE in request.headers:
+    if _sees_status(request):
         raise Refused(
             "As many people watch here as this server serves.", code="too_many_streams", retry_after=wait
         )

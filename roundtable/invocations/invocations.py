@@ -228,8 +228,9 @@ class Invocations:
             del here[running.id]
         if here is self._recorded:
             await self._custody.release(running.id, ended=ended)
-        else:
-            self._spawn(self._chores, self._forget(running.id, FORGET_AFTER), f"forget {running.id}")
+        else:  # without an end, which found no room, nobody should wait for one
+            after = FORGET_AFTER if ended else 0.0
+            self._spawn(self._chores, self._forget(running.id, after), f"forget {running.id}")
 
     async def _open(self, running: Running, begun: "asyncio.Future[None]") -> bool:
         """Write its first entries. False, and `begun` says why, when that is not possible: should they be written

@@ -110,8 +110,12 @@ def test_steps_that_come_together_are_logged_together_and_shown_apart() -> None:
             events = await here.told(begun)
             assert kinds(events) == ["init", *["step"] * 2500, "converge"]
             assert events[-1] | {"at": 0} == {
-                **{"type": "converge", "at": 0, "id": begun.id, "t": 2500},
-                **{"final": {"steps": 2500}, "reason": "steps"},
+                "type": "converge",
+                "at": 0,
+                "id": begun.id,
+                "t": 2500,
+                "final": {"steps": 2500},
+                "reason": "steps",
             }
             assert len(await here.log.read(begun.stream, 0)) < 20
 
@@ -160,7 +164,6 @@ def test_a_queued_one_says_so_runs_in_its_turn_and_can_be_cancelled() -> None:
             first, second, third = [await here.begin(pause=1) for _ in range(3)]
             with pytest.raises(Busy):
                 await here.begin()
-            assert here.ticks.open == 0 or here.ticks.open == 1
             await here.invocations.cancel(third.id)
             assert kinds(await here.told(third)) == ["init", "queued", "cancelled"]
             events = await here.told(second)
@@ -387,5 +390,7 @@ async def do(here: Node, other: Node, id: str, move: str, at: float) -> None:
                 freeze(here)
             case "elsewhere":
                 await other.invocations.cancel(id)
+            case _:
+                raise AssertionError(move)
     except WrongState:
         pass  # it was over

@@ -1,14 +1,14 @@
 """A hundred invocations at once with random cancels: each stream is dense, ends once, and is what the log holds."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from protocol import sse
 from protocol.cursor import Cursor
@@ -50,7 +50,7 @@ STORES = pytest.mark.parametrize("store", [on_sqlite, on_redis])
 
 async def served(connect: Connect, settings: dict[str, Any]) -> Client:
     client = await serve(connect, **settings)
-    give(cast(web.Application, client.app))
+    give(client.app)
     return client
 
 
@@ -85,7 +85,7 @@ async def cancel(client: Client, own: str, after: float) -> None:
 async def logged(client: Client, first: sse.Frame) -> list[sse.Frame]:
     """What the log holds of it, as it is shown."""
     name = stream(msgspec.json.decode(first.data)["id"])
-    log, place, wire = cast(web.Application, client.app)[keys.LOG], 0, b""
+    log, place, wire = client.app[keys.LOG], 0, b""
     while records := await log.read(name, place):
         place = records[-1].cursor.seq
         wire += encode(INVOCATION, EventStream(), records)
@@ -132,7 +132,7 @@ def check(told: list[tuple[str, Any]]) -> None:
     assert told[-1][1]["t"] == len(steps)
     places = [Cursor.parse(cursor) for cursor, _ in told]
     assert [at.seq for at in places if not at.part] == list(range(1, places[-1].seq + 1))
-    for at, after in zip(places, places[1:], strict=False):
+    for at, after in itertools.pairwise(places):
         assert (after.seq, after.part) in (
             (at.seq, at.part + 1),
             (at.seq, 0),

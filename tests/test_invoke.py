@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -35,7 +35,7 @@ def ticks(client: Client) -> Ticks:
 
 
 def served(client: Client) -> web.Application:
-    return cast(web.Application, client.app)
+    return client.app
 
 
 async def frames(response: ClientResponse) -> list[sse.Frame]:
@@ -184,14 +184,11 @@ async def test_a_detached_one_goes_on_without_its_caller(client: Client, ticks: 
 async def test_what_is_not_recorded_is_followed_while_it_runs_and_in_no_list(
     client: Client, ticks: Ticks
 ) -> None:
-    async with begun(client, **HANG, record=False) as (own, response):
-        async with client.get(own) as other:
-            assert (await client.delete(own)).status == 204
-            assert (
-                data(await frames(other))[-1]["type"]
-                == data(await frames(response))[-1]["type"]
-                == "cancelled"
-            )
+    async with begun(client, **HANG, record=False) as (own, response), client.get(own) as other:
+        assert (await client.delete(own)).status == 204
+        assert (
+            data(await frames(other))[-1]["type"] == data(await frames(response))[-1]["type"] == "cancelled"
+        )
     assert (await (await client.get("/v1/invocations")).json())["invocations"] == []
     assert await served(client)[keys.LOG].last(stream(own.removeprefix("/invoke/"))) is None
 

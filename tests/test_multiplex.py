@@ -3,10 +3,10 @@
 import asyncio
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType, web
+from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from roundtable.edge import keys, strands
 from roundtable.edge.multiplex import WINDOW
@@ -66,7 +66,7 @@ async def client(aiohttp_client: Connect, tmp_path: Path) -> Client:
 
 @pytest.fixture
 def ticks(client: Client) -> Ticks:
-    return give(cast(web.Application, client.app))
+    return give(client.app)
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ async def test_a_server_that_stops_tells_every_stream_and_the_socket(
     aiohttp_client: Connect, tmp_path: Path
 ) -> None:
     client = await serve(aiohttp_client, data=tmp_path)
-    app = cast(web.Application, client.app)
+    app = client.app
     give(app)
     caller, idle = Caller(await client.ws_connect(PATH)), await client.ws_connect(PATH)
     await caller.ticks("a", then="hang")
@@ -244,9 +244,9 @@ async def test_silence_is_broken_by_a_heartbeat(caller: Caller, monkeypatch: pyt
 async def test_what_is_not_recorded_is_forgotten_with_its_stream(client: Client, caller: Caller) -> None:
     await caller.send("invoke", "a", tool="ticks", record=False)
     await caller.until_ended("a")
-    app = cast(web.Application, client.app)
+    app = client.app
     memory = app[keys.INVOCATIONS]._memory
     async with asyncio.timeout(20):
-        while await memory.streams("invocation"):
+        while await memory.streams("invocation"):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)
     assert await app[keys.LOG].streams("invocation") == []

@@ -119,14 +119,14 @@ async def test_the_end_needs_no_credit(caller: Caller) -> None:
 
 
 async def test_a_fast_stream_does_not_starve_a_slow_one(caller: Caller) -> None:
-    await caller.ticks("fast", steps=60_000, block=1000, size=100)
+    await caller.ticks("fast", steps=20_000, block=1000, size=100)
     while len(caller.told["fast"]) < 100:
         await caller.hear()
     await caller.ticks("slow", steps=5)
     await caller.until_ended("slow")
     assert not caller.ended("fast")
     await caller.until_ended("fast")
-    assert len(caller.told["fast"]) == 60_002
+    assert len(caller.told["fast"]) == 20_002
 
 
 async def test_pausing_and_going_on_mid_step(caller: Caller) -> None:

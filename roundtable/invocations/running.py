@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from protocol import invocation
@@ -109,15 +109,20 @@ class Running:
     def _tell(self, told: Told) -> None:
         match told:
             case Step():
-                self.chain.step([invocation.members(told.members)])
+                self._step([invocation.members(told.members)])
             case Steps():
-                if not invocation.are_objects(told.members):
-                    raise RoundtableError("The tool broke: its steps are no JSON objects, each in one line.")
-                self.chain.step(told.members)
+                self._step(told.members)
             case Measured():
                 self.chain.tell(Entropy(id=self.id, t=self.chain.t, value=told.value, of=told.of))
             case Final():
                 self.chain.tell(Converge(id=self.id, t=self.chain.t, final=told.value, reason=told.reason))
+
+    def _step(self, members: Sequence[bytes]) -> None:
+        if not invocation.are_objects(members):
+            raise RoundtableError(
+                "The tool broke: a step of its own is no JSON object, or names what is ours."
+            )
+        self.chain.step(members)
 
     async def _may_go_on(self) -> None:
         await self.chain.room()

@@ -109,3 +109,19 @@ async def test_a_stream_that_is_left_and_followed_again_repeats_nothing(split: S
     await write(split, other, 1, Cursor(1, 2))
     assert (await take(tail, 1))[0][1].cursor == Cursor(1, 3)
     await tail.close()
+
+
+async def test_a_reader_who_leaves_just_as_something_comes_does_not_end_the_tail(split: SplitLog) -> None:
+    tail = await split.tail()
+    for stream in (ONE, SECRET):
+        await tail.add(stream, ZERO)
+    waiting = asyncio.create_task(take(tail, 1))
+    await asyncio.sleep(0)
+    await write(split, SECRET, 1)
+    answers = tail._asked  # type: ignore[attr-defined]
+    while not any(task and task.done() for task in answers.values()):  # noqa: ASYNC110 - not a moment later
+        await asyncio.sleep(0)
+    tail.remove(SECRET)  # before whoever waits for the two has woken
+    await write(split, ONE, 1)
+    await waiting
+    await tail.close()

@@ -42,9 +42,12 @@ class Health:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """`GET /metrics`: Prometheus' text format, version 0.0.4."""
+        lanes = request.app[keys.INVOCATIONS].lanes
         gauges = {
             "roundtable_streams": ("Event streams open.", self._limits.streams),
             "roundtable_streams_limit": ("Event streams that may be open.", self._limits.max_streams),
+            "roundtable_invocations": ("Invocations running here.", lanes.running),
+            "roundtable_invocations_waiting": ("Invocations waiting here for their turn.", lanes.waiting),
         }
         text = "".join(
             f"# HELP {name} {meaning}\n# TYPE {name} gauge\n{name} {value}\n"

@@ -3,6 +3,7 @@
 `find` gives a policy by name; others register under the entry-point group `roundtable.policies`.
 """
 
+import logging
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
@@ -15,16 +16,21 @@ from roundtable.policies.round_robin import RoundRobin
 
 __all__ = ["GROUP", "Plan", "Seat", "TurnPolicy", "available", "blind", "find"]
 
+log = logging.getLogger("roundtable.policies")
+
 GROUP = "roundtable.policies"
 
 
 @cache  # looking for installed packages reads the disk, for 2 ms of the loop's time; policies keep no state
 def available() -> Mapping[str, TurnPolicy]:
-    """Every policy there is, by name; ours first and not to be replaced."""
-    found: dict[str, TurnPolicy] = {}
-    installed = (point.load()() for point in entry_points(group=GROUP))
-    for policy in (RoundRobin(), Parallel(), FloorTime(), *installed):
-        found.setdefault(policy.name, policy)
+    """Every policy there is, by name; ours first and not to be replaced. One that does not load is left out."""
+    found: dict[str, TurnPolicy] = {policy.name: policy for policy in (RoundRobin(), Parallel(), FloorTime())}
+    for point in entry_points(group=GROUP):
+        try:
+            policy: TurnPolicy = point.load()()
+            found.setdefault(policy.name, policy)
+        except (Exception, SystemExit) as error:  # whatever another package does, tables go on
+            log.warning("the installed policy %s cannot be used", point.name, exc_info=error)
     return found
 
 

@@ -50,7 +50,7 @@ async def test_a_table_at_rest_is_a_result_and_a_word_wakes_it(client: Client) -
     (again,) = await invoke(client, address)
     assert (again["reason"], again["final"]["turns"]) == ("rested", [])
     *told, end = await invoke(client, address, say="And then?", to="Ada")
-    assert types(told)[0] == "message.posted"
+    assert "message.posted" in types(told)[:2], "a new term may begin before it"
     assert types(told)[-1] == "table.rested"
     assert [turn["text"] for turn in end["final"]["turns"]] == ["Hello there."]
     *told, end = await invoke(client, address, after="0-0")

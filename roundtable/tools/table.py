@@ -3,6 +3,7 @@
 The table stays what it is, with a stream and readers of its own: here it is followed, and its rest is a result.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncGenerator
@@ -86,6 +87,7 @@ class ConveneTable:
 
     def __init__(self, host: Host, broadcast: Broadcast) -> None:
         self._host, self._broadcast = host, broadcast
+        self._closing: set[asyncio.Task[None]] = set()
 
     def run(self, args: Convene, context: Context) -> AsyncGenerator[Told]:
         """As `Table.run`."""
@@ -106,7 +108,10 @@ class ConveneTable:
                     yield told
         finally:
             if not followed.reason:
-                await self._close(opened.id, key)
+                closing = asyncio.create_task(self._close(opened.id, key), name=f"close {opened.id}")
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+                await asyncio.shield(closing)  # who ends us twice must not leave it open
 
     async def _close(self, table: str, key: str) -> None:
         try:

@@ -10,7 +10,7 @@ from protocol.errors import Invalid, ProviderError
 from protocol.messages import Cost, Panelist, Usage
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
 from providers.catalog import Catalog
-from roundtable.table.asking import Deadlines
+from roundtable.table.asking import MOST, Deadlines
 from roundtable.tools.base import Final, Told
 from roundtable.tools.complete import WAITING, Complete
 from tests.fake_time import run as in_fake_time
@@ -134,13 +134,20 @@ def test_who_takes_his_time_holds_the_model_back_and_costs_it_no_deadline() -> N
     assert len(in_fake_time(scenario())) == 1001
 
 
+@pytest.mark.parametrize("call", [ToolCall("c" * 500), ToolCall("", "x" * 500)])
+def test_a_server_that_makes_calls_without_end_is_cut(call: Chunk) -> None:
+    final = told([call] * (MOST + 1))[-1]
+    assert isinstance(final, Final)
+    assert final.reason == "length"
+
+
 @pytest.mark.parametrize("script", [[1e6], [Text("One"), 1e6], [Text("x")] * 1000])
 def test_closed_means_the_model_stops_now(script: list[Act]) -> None:
     playing = Playing(script)
 
     async def scenario() -> float:
         answer = run("tool/complete", {"model": "m", "prompt": "Why?"}, Complete(playing))
-        pulling = asyncio.create_task(heard(answer) if script == [1e6] else anext(answer))  # type: ignore[arg-type]
+        pulling = asyncio.create_task(heard(answer) if script == [1e6] else anext(answer))
         await asyncio.sleep(1.0)
         pulling.cancel()
         await asyncio.wait([pulling])

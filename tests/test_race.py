@@ -168,7 +168,7 @@ def test_a_race_of_races_runs_and_one_deeper_is_refused() -> None:
         ([{"address": "tool/lap", "args": {"steps": 1}}] * (MOST + 1), "args.contestants"),
         ([{"address": "tool/lop"}], "args.contestants[0].address"),
         ([{"address": "tool/lap", "args": {"step": 1}}], "args.contestants[0].args.step"),
-        ([{"address": "tool/lap", "args": {"steps": 1}, "name": "A"}] * 2, "args.contestants[0].name"),
+        ([{"address": "tool/lap", "args": {"steps": 1}, "name": "A"}] * 2, "args.contestants[1].name"),
     ],
 )
 def test_what_cannot_run_is_refused_before_anybody_does(contestants: list[Any], field: str) -> None:

@@ -6,7 +6,8 @@ The table stays what it is, with a stream and readers of its own: here it is fol
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import msgspec
@@ -72,7 +73,8 @@ class Table:
             followed = _Followed(args.table, head, _REASONS.get(status, ""))
             if args.say:
                 followed.await_command(key)
-                await self._host.submit(args.table, key, Say(args.say, args.to, args.author), wait=0)
+                with _named():
+                    await self._host.submit(args.table, key, Say(args.say, args.to, args.author), wait=0)
             async for told in followed.relay(reading):
                 yield told
 
@@ -96,10 +98,8 @@ class ConveneTable:
         return self._hold(args, _key(context))
 
     async def _hold(self, args: Convene, key: str) -> AsyncGenerator[Told]:
-        try:
+        with _named():
             opened = await self._host.convene(args)
-        except Invalid as error:  # it comes too late to be refused, so the error must name the field itself
-            raise Invalid(f"{error.field}: {error.detail}", field=error.field, code=error.code) from error
         followed = _Followed(opened.id, opened.cursor, "")
         try:
             yield Step({"table": opened.id})
@@ -122,11 +122,23 @@ class ConveneTable:
             log.warning("table %s stays open: %s", table, error.detail)
 
 
+@contextmanager
+def _named() -> Iterator[None]:
+    """What is found wrong only now is named as what is refused at once."""
+    try:
+        yield
+    except Invalid as error:
+        field = _SAID.get(error.field, error.field)
+        raise Invalid(error.detail, field=f"args.{field}", code=error.code) from error
+
+
 def _key(context: Context) -> str:
     """For one command: an invocation may run several of us."""
     return f"invocation {context.id} {secrets.token_hex(4)}"
 
 
+# What the command calls it, and we.
+_SAID = {"text": "say"}
 _REASONS = {"resting": "rested", "closed": "closed"}
 
 

@@ -33,7 +33,6 @@ from roundtable.invocations.invocations import Invocations
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
-from roundtable.tools.base import Tool
 from roundtable.tools.complete import Complete
 from roundtable.tools.race import Race
 from roundtable.tools.table import ConveneTable, Table
@@ -185,10 +184,7 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _invocations(app: web.Application) -> AsyncIterator[None]:
-    host, broadcast = app[keys.HOST], app[keys.BROADCAST]
-    table, convene = Table(host, broadcast), ConveneTable(host, broadcast)
-    tools: list[Tool] = [Complete(app[keys.CATALOG]), Race(), VectorMarkov(), table, convene]
-    toolbox = app[keys.TOOLBOX] = Toolbox(tools)
+    toolbox = app[keys.TOOLBOX] = _toolbox(app)
     memory = MemoryLog()
     app[keys.FLEETING] = Broadcast(memory)
     invocations = app[keys.INVOCATIONS] = Invocations(app[keys.LOG], memory, toolbox, time.time)
@@ -198,6 +194,19 @@ async def _invocations(app: web.Application) -> AsyncIterator[None]:
     await invocations.close()
     await app[keys.FLEETING].close()
     await memory.close()
+
+
+def _toolbox(app: web.Application) -> Toolbox:
+    host, broadcast = app[keys.HOST], app[keys.BROADCAST]
+    return Toolbox(
+        [
+            Complete(app[keys.CATALOG]),
+            Race(),
+            Table(host, broadcast),
+            ConveneTable(host, broadcast),
+            VectorMarkov(),
+        ]
+    )
 
 
 async def _drain(app: web.Application) -> None:

@@ -31,38 +31,42 @@ GOAL = 30.0
 
 
 def measure(repeat: int) -> Iterator[Figure]:
-    """Microseconds a step from the request to the last byte. The first run, which imports NumPy, is not counted."""
-    ours, bare = list[float](), list[float]()
+    """Microseconds a step from the request to the last byte, and of the servers' CPU. The first run, which imports
+    NumPy, is not counted."""
+    ours, bare = list[tuple[float, float]](), list[tuple[float, float]]()
     with tempfile.TemporaryDirectory() as directory:
         command = (sys.executable, "-m", "roundtable.cli", "serve", "--port", "0", "--data", directory)
         with Program(*command, quiet=True) as server:
             address = server.line().removeprefix("listening on http://")
             wire = Path(directory) / "wire"
-            wire.write_bytes(_invoke(address)[1])
+            wire.write_bytes(_invoke(server, address)[1])
             with python("steps", str(wire)) as handler:
-                port = handler.port()
+                there = f"127.0.0.1:{handler.port()}"
                 for _ in range(repeat):
-                    ours.append(_invoke(address)[0])
-                    bare.append(_read(f"127.0.0.1:{port}", "GET", "")[0])
-    name = f"a step of {DIM} numbers to one client"
-    yield Figure(f"{name}, beside aiohttp alone", "us", ours, bare, GOAL)
-    yield Figure("  beside 100,000 steps a second", "us", ours, [PROMISED], 1.0)
+                    ours.append(_invoke(server, address)[0])
+                    bare.append(_read(handler, there, "GET", "")[0])
+    wall, cpu = zip(*ours, strict=True)
+    alone = [each[0] for each in bare]
+    yield Figure(f"step of {DIM} numbers to one client beside aiohttp", "us", wall, alone, GOAL)
+    yield Figure("  beside 100,000 steps a second", "us", wall, [PROMISED], 1.0)
+    yield Figure("  its server's CPU beside that", "us", cpu, [PROMISED], 1.0)
 
 
-def _invoke(address: str) -> tuple[float, bytes]:
-    took, got = _read(address, "POST", json.dumps(INVOCATION))
+def _invoke(server: Program, address: str) -> tuple[tuple[float, float], bytes]:
+    took, got = _read(server, address, "POST", json.dumps(INVOCATION))
     if (steps := got.count(b"\nevent: step\n")) != STEPS:
         raise RuntimeError(f"{steps:,} steps came of {STEPS:,}")
     return took, got
 
 
-def _read(address: str, method: str, body: str) -> tuple[float, bytes]:
-    """Microseconds a step, and everything read."""
+def _read(server: Program, address: str, method: str, body: str) -> tuple[tuple[float, float], bytes]:
+    """Microseconds a step, wall and CPU, and everything read."""
     with closing(HTTPConnection(address)) as connection:
-        began = time.perf_counter()
+        began, used = time.perf_counter(), server.cpu()
         connection.request(method, "/invoke", body, {"Content-Type": "application/json"})
         got = connection.getresponse().read()
-        return 1e6 * (time.perf_counter() - began) / STEPS, got
+        took = time.perf_counter() - began, server.cpu() - used
+        return (1e6 * took[0] / STEPS, 1e6 * took[1] / STEPS), got
 
 
 async def main(wire: bytes) -> None:

@@ -1,5 +1,6 @@
 """A whole roundtable as an invocation, by a real server: convened, followed, spoken to, and let go."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,14 @@ import pytest
 
 from protocol import sse
 from roundtable.edge import keys
+from roundtable.hosting.convening import AskedSeat, Convene
 from roundtable.hosting.host import stream
+from roundtable.tools.table import ConveneTable
 from tests.serving import QUICK, SLOW, Client, Connect, convene, serve
 from tests.tables import until
+from tests.tools import ALONE, heard
 
+SEAT = msgspec.convert(SLOW, AskedSeat)
 HELD = {"topic": "Why?", "panel": [QUICK], "limits": {"max_rounds": 1}}
 
 
@@ -60,7 +65,8 @@ async def test_a_table_at_rest_is_a_result_and_a_word_wakes_it(client: Client) -
 
 
 async def test_who_cancels_closes_the_table_that_was_convened_and_no_other(client: Client) -> None:
-    host, log = client.server.app[keys.HOST], client.server.app[keys.LOG]  # type: ignore[attr-defined]
+    app = client.app
+    host, log = app[keys.HOST], app[keys.LOG]
     table = await convene(client)
     body = {"tool": "convene", "args": {"topic": "Why?", "panel": [SLOW]}}
     async with (
@@ -77,6 +83,28 @@ async def test_who_cancels_closes_the_table_that_was_convened_and_no_other(clien
     closed = await until(log, stream(held), lambda transcript: transcript.status == "closed")
     assert closed.ended_reason == "command"
     assert (await host.transcript(table)).status == "open"
+
+
+@pytest.mark.parametrize("after", range(4))
+async def test_a_table_whose_invocation_ends_while_it_is_convened_is_closed(
+    client: Client, after: int
+) -> None:
+    app = client.app
+    host, log = app[keys.HOST], app[keys.LOG]
+    convening = ConveneTable(host, app[keys.BROADCAST]).run(Convene("Why?", [SEAT]), ALONE)
+    pulling = asyncio.create_task(heard(convening))
+    for _ in range(after):
+        await asyncio.sleep(0)
+    for _ in range(2):
+        pulling.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([pulling])
+    async with asyncio.timeout(20):
+        while any(task.get_name() == "convene" for task in asyncio.all_tasks()):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+    for table in (await host.summaries()).tables:
+        await until(log, stream(table.id), lambda transcript: transcript.status == "closed")
+    assert len((await host.summaries()).tables) == (after > 0)
 
 
 @pytest.mark.parametrize(

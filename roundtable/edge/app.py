@@ -46,7 +46,6 @@ from roundtable.invocations.lanes import Bounds
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
-from roundtable.tools.base import Tool
 from roundtable.tools.complete import Complete
 from roundtable.tools.race import Race
 from roundtable.tools.table import ConveneTable, Table
@@ -251,11 +250,8 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _invocations(app: web.Application) -> AsyncIterator[None]:
-    config, catalog = app[keys.CONFIG], app[keys.CATALOG]
-    host, broadcast = app[keys.HOST], app[keys.BROADCAST]
-    table, convene = Table(host, broadcast), ConveneTable(host, broadcast)
-    tools: list[Tool] = [Complete(catalog), Race(), VectorMarkov(), table, convene, Generate(catalog)]
-    toolbox = app[keys.TOOLBOX] = Toolbox(tools)
+    config = app[keys.CONFIG]
+    toolbox = app[keys.TOOLBOX] = _toolbox(app)
     memory = MemoryLog()
     app[keys.FLEETING] = Broadcast(memory)
     invocations = app[keys.INVOCATIONS] = Invocations(
@@ -284,6 +280,12 @@ async def _end_calls(app: web.Application) -> None:
     # First of all what belongs to callers, who are to see its end.
     await app[keys.INVOCATIONS].stop()
     await app[keys.CALLERS].quiet(TOLD_WITHIN)
+
+
+def _toolbox(app: web.Application) -> Toolbox:
+    catalog, host, broadcast = app[keys.CATALOG], app[keys.HOST], app[keys.BROADCAST]
+    ours: list[Tool] = [Complete(catalog), Generate(catalog), Race(), VectorMarkov()]
+    return Toolbox([*ours, Table(host, broadcast), ConveneTable(host, broadcast)])
 
 
 async def _drain(app: web.Application) -> None:

@@ -55,6 +55,11 @@ def renamed(options: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in options.items()}
 
 
+def named(error: Invalid) -> str:
+    """What is wrong, with the name of the option that it is about: a turn's failure has no field."""
+    return f"{error.field}: {error.detail}" if error.field.startswith("options.") else error.detail
+
+
 def stops(given: Stops | None) -> tuple[str, ...]:
     """Stop sequences, however they were given."""
     return (given,) if isinstance(given, str) else tuple(given or ())

@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 import httpx2
 
 from protocol.errors import Invalid, ProviderError
-from providers import conversation
+from providers import calling
 from providers.answer import Answer
 from providers.base import Chunk, Request
 from providers.connection import listen
 from providers.failures import Failures, report, retry_after
+from providers.options import named
 from providers.presets import Preset
 
 
@@ -81,10 +82,10 @@ class ModelServer(ABC, Generic[C]):
         if self._client.is_closed():
             raise self._failures.cut()
         try:
-            conversation.check(request)
+            calling.check(request)
             return await self._send(request)
         except Invalid as error:
-            raise self._failures.refused(error.detail) from None
+            raise self._failures.refused(named(error)) from None
         except self._refused as error:
             # Not chained: the SDK's error prints the server's words, which may hold the key.
             raise self._failed(error, request.model) from None

@@ -11,7 +11,7 @@ import msgspec
 
 from protocol.errors import Invalid
 from protocol.messages import Call, Message, ToolSpec
-from providers.conversation import NO_PARAMETERS, arguments, names
+from providers.calling import NO_PARAMETERS, arguments, names
 from providers.llama import calls
 
 S = TypeVar("S", bound=msgspec.Struct)

@@ -143,7 +143,13 @@ async def test_options_by_the_names_of_openais_clients() -> None:
         "type": "json_schema",
         "json_schema": {"name": "vote", "schema": {"type": "object"}, "strict": True},
     }
-    options = {"stop": "END", "max_completion_tokens": 9, "user": "u1", "reasoning_effort": "low", "n": 1}
+    options: dict[str, Any] = {
+        "stop": "END",
+        "max_completion_tokens": 9,
+        "user": "u1",
+        "reasoning_effort": "low",
+        "n": 1,
+    }
     _, body = await sent(ask(**options, response_format=shape))
     assert (body["stop_sequences"], body["max_tokens"], body["metadata"]) == (["END"], 9, {"user_id": "u1"})
     assert body["output_config"] == {

@@ -118,7 +118,7 @@ async def test_gemini_is_told_again_of_calls_without_their_signatures() -> None:
 
 
 async def test_options_by_the_names_of_openais_clients() -> None:
-    options = {
+    options: dict[str, Any] = {
         "max_completion_tokens": 9, "logprobs": True, "top_logprobs": 3, "logit_bias": {"17": -100}, "user": "u1",
         "n": 1, "frequency_penalty": 1, "presence_penalty": -1, "parallel_tool_calls": False, "stop": ["END"],
         "response_format": {"type": "json_object"}, "reasoning_effort": "low",

@@ -155,4 +155,4 @@ class Neutral:
             return self(value)
         if isinstance(value, dict):
             return {self(name): self._deep(member) for name, member in value.items()}
-        return [self._deep(member) for member in value] if isinstance(value, list) else value
+        return [self._deep(member) for member in value] if isinstance(value, list | tuple) else value

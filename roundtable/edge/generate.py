@@ -14,7 +14,7 @@ from aiohttp import HttpVersion11, web
 from protocol import codec, invocation, sse
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogError, NotFound, ProviderError, RoundtableError
-from protocol.invocation import Converge, Failed
+from protocol.invocation import Cancelled, Converge, Failed
 from protocol.messages import StopReason, Usage
 from roundtable.edge import keys
 from roundtable.edge.callers import HEARTBEAT, Callers, give, prepare
@@ -29,6 +29,7 @@ from roundtable.invocations.throttle import Throttle
 from roundtable.log.base import Record
 from roundtable.tools.generate import Args
 
+LEFT = "caller_left"
 _BROKEN = invocation.ENDINGS - {b"converge"}
 # What the process of a model refuses because of what was asked.
 _ASKED_WRONGLY = {"bad_request", "context_overflow", "model_not_found", "not_configured"}
@@ -86,7 +87,7 @@ class _Final(msgspec.Struct, frozen=True):
     text: str
     rest: str
     stop_reason: StopReason
-    usage: Usage
+    usage: Usage | None
 
 
 _decoder = msgspec.json.Decoder(Generation)
@@ -231,7 +232,7 @@ async def _end(request: web.Request, begun: Begun) -> None:
     """Stop it if it has not ended, and forget it."""
     invocations = request.app[keys.INVOCATIONS]
     with suppress(NotFound):  # it has ended
-        await invocations.cancel(begun.id, "caller_left")
+        await invocations.cancel(begun.id, LEFT)
     await invocations.forget(begun.id)
 
 
@@ -242,7 +243,10 @@ def _final(data: bytes) -> tuple[int, _Final]:
 
 
 def _error(data: bytes) -> RoundtableError:
+    """Why it came to no end. Raises `ConnectionError` when that is because its caller has left."""
     event = invocation.decode(data)
+    if isinstance(event, Cancelled) and event.reason == LEFT:
+        raise ConnectionResetError("the caller has left")
     if not isinstance(event, Failed):
         return ProviderError("It was stopped before its end.", code="unavailable", retryable=True)
     if event.code in _ASKED_WRONGLY:
@@ -254,5 +258,6 @@ def _reason(final: _Final) -> str:
     return "length" if final.stop_reason == "length" else "stop"
 
 
-def _counted(usage: Usage) -> Counted:
+def _counted(usage: Usage | None) -> Counted:
+    usage = usage or Usage()
     return Counted(usage.input, usage.output, usage.input + usage.output)

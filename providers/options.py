@@ -21,7 +21,8 @@ Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Bias = dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], Annotated[float, Meta(ge=-100, le=100)]]
 """Added to tokens' logits, by token id."""
 Top = Annotated[int, Meta(ge=0, le=20)]
-Tokens = Annotated[int, Meta(ge=1)]
+# More than any model reads; beyond 64 bits it would be no number on the way to llama.cpp.
+Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 One = Literal[1]
 """How many answers: several would be several turns."""
 # More is no stop sequence but a filter; each is looked for at every token.

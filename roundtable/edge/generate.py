@@ -122,14 +122,10 @@ def _frames(record: Record) -> Sequence[tuple[bytes, bytes]]:
                 frames.append((event, codec.encode(Sampled(step.t - 1, step.token, step.text))))
             case b"converge":
                 t, final = _final(data)
-                frames.append(
-                    (event, codec.encode(Ended(t, final.rest, _reason(final), _counted(final.usage))))
-                )
-                frames.append((event, b"[DONE]"))
+                ended = Ended(t, final.rest, _reason(final), _counted(final.usage))
+                frames += [(event, codec.encode(ended)), (event, b"[DONE]")]
             case b"error" | b"cancelled":
-                error = _error(data)
-                about = {"code": error.code, "message": error.detail, "retryable": error.retryable}
-                frames.append((event, codec.encode({"error": about})))
+                frames.append((event, _failure(_error(data))))
             case _:
                 pass  # that it began, waits, pauses
     return frames
@@ -157,11 +153,11 @@ class Generating:
             if not asked.stream:
                 return await _whole(asked, first, reading)
             response, outlet = await prepare(request)
-            with suppress(ConnectionError, LogError):
-                if outlet is not None:
+            if outlet is not None:
+                with suppress(ConnectionError):
                     framing = _CHUNKED if request.version >= HttpVersion11 else _PLAIN
-                    await _open(outlet, framing, first)
-                    await give(outlet, reading, TOKENS, framing, throttle)
+                    await outlet.send(framing.wrap(sse.comment() + encode(TOKENS, framing, first)))
+                    await _tell(outlet, reading, framing, throttle)
             return response
 
     @asynccontextmanager
@@ -203,8 +199,11 @@ def _is_told(record: Record) -> bool:
     return codec.body_type(record.body) in {b"step", b"steps", *invocation.ENDINGS}
 
 
-async def _open(outlet: Outlet, framing: EventStream, first: Sequence[Record]) -> None:
-    await outlet.send(framing.wrap(sse.comment() + encode(TOKENS, framing, first)))
+async def _tell(outlet: Outlet, reading: Reading, framing: EventStream, throttle: Throttle) -> None:
+    try:
+        await give(outlet, reading, TOKENS, framing, throttle)
+    except LogError as error:  # this node stops
+        await outlet.send(framing.wrap(framing.frame(ZERO, b"error", _failure(error))))
 
 
 async def _whole(asked: Generation, first: Sequence[Record], reading: Reading) -> web.Response:
@@ -252,6 +251,11 @@ def _error(data: bytes) -> RoundtableError:
     if event.code in _ASKED_WRONGLY:
         return Invalid(event.detail, code=event.code)
     return ProviderError(event.detail, code=event.code, retryable=event.retryable)
+
+
+def _failure(error: RoundtableError) -> bytes:
+    about = {"code": error.code, "message": error.detail, "retryable": error.retryable}
+    return codec.encode({"error": about})
 
 
 def _reason(final: _Final) -> str:

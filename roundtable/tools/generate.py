@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated
-
-import msgspec
 
 from protocol.errors import Invalid, ProviderError
 from providers.base import Generates, Stop, Text, Token
 from providers.catalog import Catalog
 from providers.llama.options import Sampled
+from providers.options import Tokens
 from roundtable.tools.base import Context, Final, Step, Told
 
 # Tokens unless told otherwise: a paragraph. What has no chat template seldom ends by itself.
@@ -23,7 +21,7 @@ class Args(Sampled, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     prompt: str
     model: str = ""
-    max_tokens: Annotated[int, msgspec.Meta(ge=1)] = MAX_TOKENS
+    max_tokens: Tokens = MAX_TOKENS
 
 
 class Generate:

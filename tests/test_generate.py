@@ -87,6 +87,7 @@ async def test_all_at_once(aiohttp_client: Connect, folder: Path, tmp_path: Path
     assert response.content_type == "application/json"
     whole = await response.json()
     tokens, _ = await told(caller, prompt="x", **GREEDY)
+    assert whole["model"] == "llama:chain"
     assert whole["text"] == "Hello you🌍\ufffd"
     assert whole["tokens"] == [token["token"] for token in tokens]
     assert (whole["finish_reason"], whole["usage"]["completion_tokens"]) == ("stop", 7)

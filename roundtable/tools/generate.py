@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from msgspec.structs import replace
+
 from protocol.errors import Invalid, ProviderError
 from providers.base import Generates, Stop, Text, Token
 from providers.catalog import Catalog
@@ -36,11 +38,12 @@ class Generate:
         self._catalog = catalog
 
     def run(self, args: Args, context: Context) -> AsyncGenerator[Told]:
-        """`Final.value` is `{"text","rest","stop_reason","usage"}`, where `rest` is the end of the text that no step
-        has; its reason the stop reason. Raises `Invalid` at once when there is no such model.
+        """`Final.value` is `{"model","text","rest","stop_reason","usage"}`, where `rest` is the end of the text that no
+        step has; its reason the stop reason. Raises `Invalid` at once when there is no such model.
         """
         try:
-            provider, model = self._catalog.resolve(args.model or self._catalog.first_file())
+            args = replace(args, model=args.model or self._catalog.first_file())
+            provider, model = self._catalog.resolve(args.model)
         except Invalid as error:
             raise Invalid(error.detail, field="args.model", code=error.code) from error
         if not isinstance(provider, Generates):
@@ -64,7 +67,7 @@ async def _run(provider: Generates, model: str, args: Args) -> AsyncGenerator[To
                     rest += token.text
                 case Stop():
                     text = "".join(said) + rest
-                    told = {"text": text, "rest": rest, "stop_reason": token.reason, "usage": token.usage}
-                    yield Final(told, token.reason)
+                    about = {"model": args.model, "stop_reason": token.reason, "usage": token.usage}
+                    yield Final({"text": text, "rest": rest, **about}, token.reason)
                     return
     raise ProviderError("The text broke off without an end.", code="connection", retryable=True)

@@ -59,8 +59,9 @@ class ModelServer(ABC, Generic[C]):
         self._preset, self._client, self._errors, self._now = preset, client, errors, now
         key_env = preset.key_envs[0] if preset.key_envs else ""
         self._failures = Failures(preset.title, preset.host, local=self.local, key_env=key_env, secret=key)
-        # What the SDK raises on purpose; and by a key or an address that cannot be written into a request.
-        self._refused = (errors.own, httpx2.InvalidURL, ValueError)
+        # What the SDK raises on purpose; and by what cannot be written into a request: a key, an address, a tool that
+        # is nested a thousand times.
+        self._refused = (errors.own, httpx2.InvalidURL, ValueError, RecursionError)
 
     @abstractmethod
     def check(self, options: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from protocol.errors import ProviderError
-from protocol.messages import Logprob, Message, Usage
+from protocol.messages import Logprob, Message, ToolSpec, Usage
 from providers.anthropic import AnthropicProvider
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
 from providers.llama.provider import LlamaProvider, installed
@@ -472,3 +472,17 @@ async def test_what_any_client_sends_is_taken_and_several_answers_are_not(subjec
         with pytest.raises(ProviderError, match=r"options\.n") as refused:
             await anext(stage.provider.stream(request))
     assert refused.value.code == "bad_request"
+
+
+@subjects
+async def test_tools_that_cannot_be_written_down_are_a_refusal_and_no_crash(subject: Subject) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    async with subject.play("text") as stage:
+        tools = (ToolSpec("x", "", deep), ToolSpec("y", "\ud800"))
+        for tool in tools:
+            heard, _ = await listen(stage.provider, msgspec.structs.replace(stage.request, tools=(tool,)))
+            assert heard.error in {"", "bad_request"}  # what is not written (a script does not) is no matter
+        heard, _ = await listen(stage.provider, stage.request)
+    assert subject.told(heard) == SCENARIOS["text"]

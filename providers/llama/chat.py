@@ -83,7 +83,7 @@ def _rendered(template: Template, system: str, said: list[Written], tools: list[
 def _folded(system: str, said: list[Written]) -> list[Written]:
     if not system:
         return said
-    if said[0]["role"] != "user":
+    if not said or said[0]["role"] != "user":
         return [{"role": "user", "content": system}, *said]
     return [{"role": "user", "content": f"{system}\n\n{said[0]['content']}"}, *said[1:]]
 

@@ -56,6 +56,7 @@ class Generating:
             if first and codec.body_type(first[0].body) in _BROKEN:
                 raise error(first[0].body)
             if not asked.stream:
+                throttle.release()
                 rest = [record async for record in reading]
                 return json(whole([record.body for record in (*first, *rest)]))
             response, outlet = await prepare(request)
@@ -63,6 +64,8 @@ class Generating:
                 with suppress(ConnectionError):
                     framing = _CHUNKED if request.version >= HttpVersion11 else _PLAIN
                     await outlet.send(framing.wrap(sse.comment() + encode(TOKENS, framing, first)))
+                    if first:
+                        throttle.taken(first[-1].cursor.seq)
                     await _tell(outlet, reading, framing, throttle)
             return response
 

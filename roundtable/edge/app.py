@@ -24,6 +24,7 @@ from roundtable.edge.callers import Callers
 from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
+from roundtable.edge.openai.answering import Answering
 from roundtable.edge.openai.chat import Chat
 from roundtable.edge.openai.models import Models
 from roundtable.edge.openai.panels import Panels
@@ -70,7 +71,8 @@ def build(config: Config) -> web.Application:
     callers = Callers()
     panels = Panels(config.panels)
     app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
-    invoking, chat = Invoking(callers), Chat(callers, bounds, panels)
+    answering = Answering(callers, bounds, panels)
+    invoking, chat = Invoking(callers), Chat(answering)
     listed = Models(panels)
     table = "/v1/roundtables/{id}"
     app.add_routes(

@@ -98,10 +98,9 @@ def failed(error: RoundtableError) -> Failed:
     return Failed(id="", t=0, code=error.code, detail=error.detail, retryable=error.retryable)
 
 
-def frame(failed: Failed) -> bytes:
-    """The end of a stream that failed: both packages raise it. No `[DONE]` follows, as it is not done."""
-    status = _STATUS.get(failed.code, 500)
-    return b"data: %b\n\n" % _body(status, failed.code, failed.detail, None)
+def body(failed: Failed) -> bytes:
+    """An error in mid-stream."""
+    return _body(_STATUS.get(failed.code, 500), failed.code, failed.detail, None)
 
 
 def _body(status: int, code: str, detail: str, param: str | None) -> bytes:

@@ -12,6 +12,7 @@ from aiohttp import HttpVersion11, web
 from protocol import sse
 from protocol.errors import LogError
 from protocol.invocation import Failed
+from protocol.views.openai import Writer
 from roundtable.edge.callers import HEARTBEAT, prepare
 from roundtable.edge.openai import errors
 from roundtable.fanout.framing import ChunkedEventStream, EventStream
@@ -30,22 +31,20 @@ _BEAT = sse.comment("hb")
 
 
 class Telling(Protocol):
-    """What makes frames of a stream's entries; `failed` once they told that it failed."""
+    """What makes bytes of a stream's entries; `failed` once they told that it failed."""
 
     @property
     def failed(self) -> Failed | None: ...
-
-    def begin(self) -> bytes: ...
 
     def told(self, body: bytes) -> bytes: ...
 
 
 async def give(
-    request: web.Request, reading: Reading, telling: Telling, taken: Taken = lambda seq: None
+    request: web.Request, reading: Reading, telling: Telling, writer: Writer, taken: Taken = lambda seq: None
 ) -> web.StreamResponse:
     """Everything up to the reading's end. Raises `ProviderError` for what failed before its first word, and
     `LogError`; what fails later is told in the stream."""
-    begin = telling.begin()
+    begin = writer.begin()
     first = await _opening(reading, telling, taken)
     if telling.failed and not first:
         raise errors.raised(telling.failed)
@@ -60,16 +59,22 @@ async def give(
             except LogError as error:
                 failed = errors.failed(error)
             if failed:
-                await outlet.send(wrap(errors.frame(failed)))
+                await outlet.send(wrap(writer.fail(failed)))
     return response
 
 
-async def whole(reading: Reading, take: Callable[[bytes], object], taken: Taken = lambda seq: None) -> None:
-    """Everything, for who waits for the end. Raises `LogError`."""
+async def whole(
+    reading: Reading, telling: Telling, writer: Writer, taken: Taken = lambda seq: None
+) -> web.Response:
+    """The answer when it is complete. Raises `ProviderError` when it failed, and `LogError`."""
+    writer.begin()
     while records := await reading.take():
-        for record in records:
-            take(record.body)
+        _wire(records, telling)
         taken(records[-1].cursor.seq)
+    if telling.failed:
+        raise errors.raised(telling.failed)
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(body=writer.object(), content_type="application/json", headers=headers)
 
 
 async def _opening(reading: Reading, telling: Telling, taken: Taken) -> bytes:

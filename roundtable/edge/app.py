@@ -28,6 +28,7 @@ from roundtable.edge.openai.answering import Answering
 from roundtable.edge.openai.chat import Chat
 from roundtable.edge.openai.models import Models
 from roundtable.edge.openai.panels import Panels
+from roundtable.edge.openai.responses import Responses
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
@@ -72,7 +73,7 @@ def build(config: Config) -> web.Application:
     panels = Panels(config.panels)
     app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
     answering = Answering(callers, bounds, panels)
-    invoking, chat = Invoking(callers), Chat(answering)
+    invoking, chat, responses = Invoking(callers), Chat(answering), Responses(answering)
     listed = Models(panels)
     table = "/v1/roundtables/{id}"
     app.add_routes(
@@ -97,6 +98,7 @@ def build(config: Config) -> web.Application:
             web.get("/v1/models", listed.list),
             web.get("/v1/models/{model:.+}", listed.read),
             web.post("/v1/chat/completions", bounds.stream(chat.create)),
+            web.post("/v1/responses", bounds.stream(responses.create)),
             web.get("/v1/policies", models.policies),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),

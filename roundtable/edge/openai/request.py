@@ -173,7 +173,7 @@ class ChatRequest(Strict, frozen=True):
     prompt_cache_options: dict[str, Any] | None = None
     prediction: dict[str, Any] | None = None
     # Only as far as they ask for what is done anyway.
-    n: Literal[1] | None = None
+    n: int | None = None
     store: bool | None = None
     modalities: list[Literal["text"]] | None = None
     audio: None = None
@@ -209,7 +209,13 @@ _decoder = msgspec.json.Decoder(ChatRequest)
 
 def decode(body: bytes) -> ChatRequest:
     """The request. Raises `Invalid` in OpenAI's words, naming the parameter."""
-    asked: ChatRequest = worded(body, _decoder)
+    return checked(worded(body, _decoder))
+
+
+def checked(asked: ChatRequest) -> ChatRequest:
+    """The request, if its parts fit each other; else raises `Invalid`."""
+    if asked.n not in (None, 1):
+        raise Invalid("One answer is given: n is 1.", field="n")
     if asked.store:
         raise Invalid("No completion is stored here: leave store out.", field="store")
     if asked.top_logprobs is not None and not asked.logprobs:

@@ -120,8 +120,8 @@ async def test_a_panel_answers_in_this_form_too(openai: AsyncOpenAI) -> None:
         ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0].type"),
         ({"input": [{"type": "function_call", "name": "f", "arguments": ""}]}, "input[0].call_id"),
         ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
-        ({"reasoning": {"effort": "high"}, "extra_body": script(text="x")}, "reasoning.effort"),
-        ({"text": {"format": {"type": "json_object"}}, "extra_body": script(text="x")}, "text.format"),
+        ({"text": {"verbosity": "low"}}, "text.verbosity"),
+        ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"extra_body": {"foo": 1}}, "foo"),
     ],
 )

@@ -40,7 +40,7 @@ class Answering:
             writer = form(answer.id, {})
             if asked.stream:
                 return await give(request, answer.reading, writer, writer, answer.taken)
-            return await whole(answer.reading, writer, writer, answer.taken)
+            return await whole(request, answer.reading, writer, writer, answer.taken)
 
     async def _panel(self, request: web.Request, asked: ChatRequest, form: Form) -> web.StreamResponse:
         panel = self._panels.find(asked.model)
@@ -52,4 +52,4 @@ class Answering:
             told = table.Told(Discussion(verdict=convening.wants_verdict(panel, asked)), writer)
             if asked.stream:
                 return await give(request, reading, told, writer)
-            return await whole(reading, told, writer)
+            return await whole(request, reading, told, writer)

@@ -46,7 +46,8 @@ _CODE = {
     "too_many_requests": "rate_limit_exceeded",
     "unauthorized": "invalid_api_key",
 }
-_TYPE = {403: "permission_error", 429: "rate_limit_error"}
+# OpenAI says invalid_request_error for a wrong key, too; LiteLLM then takes it for a bad request.
+_TYPE = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
 class Error(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ async def give(
     `LogError`; what fails later is told in the stream."""
     begin = writer.begin()
     first = await _opening(reading, telling, taken)
+    _stay(request)
     if telling.failed and not first:
         raise errors.raised(telling.failed)
     wrap = (_CHUNKED if request.version >= HttpVersion11 else _PLAIN).wrap
@@ -64,17 +65,24 @@ async def give(
 
 
 async def whole(
-    reading: Reading, telling: Telling, writer: Writer, taken: Taken = lambda seq: None
+    request: web.Request, reading: Reading, telling: Telling, writer: Writer, taken: Taken = lambda seq: None
 ) -> web.Response:
     """The answer when it is complete. Raises `ProviderError` when it failed, and `LogError`."""
     writer.begin()
     while records := await reading.take():
         _wire(records, telling)
         taken(records[-1].cursor.seq)
+    _stay(request)
     if telling.failed:
         raise errors.raised(telling.failed)
     headers = {"Cache-Control": "no-store"}
     return web.Response(body=writer.object(), content_type="application/json", headers=headers)
+
+
+def _stay(request: web.Request) -> None:
+    """Raises `ConnectionResetError` when the caller has left: nobody is to be told that it was stopped for him."""
+    if request.transport is None or request.transport.is_closing():
+        raise ConnectionResetError("the caller has left")
 
 
 async def _opening(reading: Reading, telling: Telling, taken: Taken) -> bytes:

@@ -58,6 +58,7 @@ class CalledFunction(Strict, frozen=True):
 
     name: str
     arguments: str
+    parsed_arguments: Any = None  # what OpenAI's package adds to answers it has put together
 
 
 class Called(Strict, frozen=True):
@@ -80,6 +81,7 @@ class AssistantMessage(Strict, frozen=True, tag="assistant", tag_field="role"):
     function_call: None = None
     annotations: list[Any] | None = None
     reasoning_content: str | None = None
+    parsed: Any = None  # as with `parsed_arguments`
 
 
 class ToolMessage(Strict, frozen=True, tag="tool", tag_field="role"):
@@ -198,12 +200,8 @@ _HANDED_ON = (
     "temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
     "top_logprobs", "response_format", "parallel_tool_calls", "reasoning_effort", "verbosity", "service_tier",
 )  # fmt: skip
-# Where our providers' word is another than OpenAI's.
-_OUR_WORD = {"reasoning_effort": "effort"}
-_THEIR_WORD = {ours: theirs for theirs, ours in _OUR_WORD.items()} | {
-    "topic": "messages",
-    "prompt": "messages",
-}
+# OpenAI's word for what we call otherwise.
+_THEIR_WORD = {"effort": "reasoning_effort", "prompt": "messages", "topic": "messages"}
 _decoder = msgspec.json.Decoder(ChatRequest)
 
 
@@ -251,7 +249,7 @@ def options(asked: ChatRequest) -> dict[str, Any]:
     for name in _HANDED_ON:
         value = getattr(asked, name)
         if value is not None and value not in _NEUTRAL.get(name, ()):
-            found[_OUR_WORD.get(name, name)] = value
+            found[name] = value
     return found | asked.roundtable.options
 
 

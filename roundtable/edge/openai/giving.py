@@ -4,7 +4,7 @@ What is told of the log's entries, a view decides.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from aiohttp import HttpVersion11, web
@@ -55,7 +55,8 @@ async def give(
         with contextlib.suppress(ConnectionError):  # the caller has gone
             try:
                 await outlet.send(wrap(begin + first))
-                await _rest(outlet, reading, telling, taken, wrap)
+                async with _beating(outlet, wrap(_BEAT)):
+                    await _rest(outlet, reading, telling, taken, wrap)
                 failed = telling.failed
             except LogError as error:
                 failed = errors.failed(error)
@@ -98,18 +99,31 @@ async def _opening(reading: Reading, telling: Telling, taken: Taken) -> bytes:
 async def _rest(
     outlet: Outlet, reading: Reading, telling: Telling, taken: Taken, wrap: Callable[[bytes], bytes]
 ) -> None:
-    while True:
-        try:
-            async with asyncio.timeout(HEARTBEAT):
-                records = await reading.take()
-        except TimeoutError:
-            await outlet.send(wrap(_BEAT))
-            continue
-        if not records:
-            return
+    while records := await reading.take():
         if wire := _wire(records, telling):
             await outlet.send(wrap(wire))
         taken(records[-1].cursor.seq)
+
+
+@contextlib.asynccontextmanager
+async def _beating(outlet: Outlet, beat: bytes) -> AsyncIterator[None]:
+    """Signs of life while nothing is told. A task beside the words: a deadline around each would cost as much as its
+    chunk."""
+    task = asyncio.create_task(_beats(outlet, beat))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _beats(outlet: Outlet, beat: bytes) -> None:
+    clock = asyncio.get_running_loop().time
+    with contextlib.suppress(ConnectionError):  # who sends will hear of it
+        while True:
+            await asyncio.sleep(max(0.0, outlet.taken_at + HEARTBEAT - clock()))
+            if clock() >= outlet.taken_at + HEARTBEAT:
+                await outlet.tell(beat)
 
 
 def _wire(records: Sequence[Record], telling: Telling) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from protocol import codec, invocation
-from protocol.messages import Cost, Logprob, StopReason, Usage
+from protocol.messages import Cost, Failure, Logprob, StopReason, Usage
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 FINISH: dict[StopReason, FinishReason] = {
@@ -22,8 +22,15 @@ FINISH: dict[StopReason, FinishReason] = {
 }
 
 
+class Retry(msgspec.Struct, frozen=True):
+    """The model could not answer, and is asked again after `wait` seconds."""
+
+    error: Failure
+    wait: float
+
+
 class Step(msgspec.Struct, frozen=True):
-    """A step of the tool `complete`: words, reasoning, or a fragment of a call."""
+    """A step of the tool `complete`: words, reasoning, a fragment of a call, or before all these a retry."""
 
     text: str = ""
     thinking: str = ""
@@ -31,6 +38,7 @@ class Step(msgspec.Struct, frozen=True):
     name: str = ""
     arguments: str = ""
     logprobs: list[Logprob] = []
+    retry: Retry | None = None
 
 
 class Final(msgspec.Struct, frozen=True):
@@ -127,6 +135,8 @@ class Writer(Protocol):
 
     failed: invocation.Failed | None
     """The end, if it was told and is an error."""
+    retry: Retry | None
+    """The last retry that was told."""
 
     def begin(self) -> bytes:
         """What comes before any word."""
@@ -162,6 +172,7 @@ class Completion:
 
     def __init__(self, id: str, created: int, model: str, ours: Mapping[str, Any]) -> None:
         self.failed: invocation.Failed | None = None
+        self.retry: Retry | None = None
         self._id, self._created, self._model, self._ours = id, created, model, dict(ours)
         self._words: list[str] = []
         self._thoughts: list[str] = []
@@ -228,6 +239,7 @@ class Completion:
         return Choice(message=answer, logprobs=logprobs, finish_reason=self._reason)
 
     def _step(self, step: Step) -> None:
+        self.retry = step.retry
         self._words.append(step.text)
         self._thoughts.append(step.thinking)
         self._logprobs += step.logprobs

@@ -12,11 +12,11 @@ import msgspec
 from protocol import codec, invocation
 from protocol.messages import Usage
 from protocol.views import openai
-from protocol.views.openai import FinishReason, Step
+from protocol.views.openai import FinishReason, Retry, Step
 
 DONE = b"data: [DONE]\n\n"
 # Most steps: words and nothing else. What comes before them is ours and holds no quote.
-_WORDS = re.compile(rb'\{"type":"step","at":[0-9.]+,"t":[0-9]+,"text":("(?:[^"\\]|\\.)*+")\}')
+_WORDS = re.compile(rb'\{"type":"step","at":[0-9.]+,"t":[0-9]+,"text":("(?:[^"\\]|\\.)++")\}')
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +41,7 @@ class Chunks:
         self._plain = b',"logprobs":null,"finish_reason":null}]' + self._close
         self._calls: dict[str, int] = {}
         self.failed: invocation.Failed | None = None
+        self.retry: Retry | None = None
         self._open()
 
     def about(self, ours: Mapping[str, Any]) -> None:
@@ -97,6 +98,7 @@ class Chunks:
         return b""
 
     def _step(self, step: Step) -> bytes:
+        self.retry = step.retry
         if step.call:
             return self._chunk(codec.encode({"tool_calls": [self._fragment(step)]}))
         if step.thinking:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from protocol import codec, invocation
 from protocol.messages import Logprob, Usage
 from protocol.views import openai
-from protocol.views.openai import FinishReason, Step
+from protocol.views.openai import FinishReason, Retry, Step
 
 # A failure's code must be one of OpenAI's; what they have no word for is the server's.
 _CODES = {
@@ -52,6 +52,7 @@ class Events:
 
     def __init__(self, id: str, created: int, model: str, echo: Mapping[str, Any]) -> None:
         self.failed: invocation.Failed | None = None
+        self.retry: Retry | None = None
         self._id = id
         self._response: dict[str, Any] = {
             "id": f"resp_{id}", "object": "response", "created_at": created, "status": "in_progress",
@@ -112,6 +113,7 @@ class Events:
         return b""
 
     def _step(self, step: Step) -> bytes:
+        self.retry = step.retry
         if step.call:
             return self._arguments(step)
         if step.thinking:

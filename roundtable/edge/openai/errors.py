@@ -11,6 +11,7 @@ from aiohttp import web
 from protocol import codec
 from protocol.errors import NotFound, ProviderError, RoundtableError
 from protocol.invocation import Failed
+from protocol.views.openai import Retry
 
 if TYPE_CHECKING:
     from roundtable.edge.problems import Problem
@@ -92,6 +93,12 @@ def answer(problem: "Problem", headers: Mapping[str, str]) -> web.Response:
 def raised(failed: Failed) -> ProviderError:
     """An end by an error that is told by a status."""
     return ProviderError(failed.detail, code=failed.code, retryable=failed.retryable)
+
+
+def retried(retry: Retry) -> ProviderError:
+    """A failure that is told with the time after which to ask again."""
+    error = retry.error
+    return ProviderError(error.detail, code=error.code, retryable=True, retry_after=retry.wait)
 
 
 def failed(error: RoundtableError) -> Failed:

@@ -45,7 +45,7 @@ async def give(
     """Everything up to the reading's end. Raises `ProviderError` for what failed before its first word, and
     `LogError`; what fails later is told in the stream."""
     begin = writer.begin()
-    first = await _opening(reading, telling, taken)
+    first = await _opening(reading, telling, writer, taken)
     _stay(request)
     if telling.failed and not first:
         raise errors.raised(telling.failed)
@@ -72,6 +72,7 @@ async def whole(
     writer.begin()
     while records := await reading.take():
         _wire(records, telling)
+        _ask_once(writer)
         taken(records[-1].cursor.seq)
     _stay(request)
     if telling.failed:
@@ -86,14 +87,22 @@ def _stay(request: web.Request) -> None:
         raise ConnectionResetError("the caller has left")
 
 
-async def _opening(reading: Reading, telling: Telling, taken: Taken) -> bytes:
+async def _opening(reading: Reading, telling: Telling, writer: Writer, taken: Taken) -> bytes:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(OPENING):
             while records := await reading.take():
                 taken(records[-1].cursor.seq)
                 if wire := _wire(records, telling):
                     return wire
+                _ask_once(writer)
     return b""
+
+
+def _ask_once(writer: Writer) -> None:
+    """Raises `ProviderError` where we would ask the model again: OpenAI's packages do that themselves, and better, as
+    they then know why they wait. Once they were told that we are at it, we do."""
+    if writer.retry:
+        raise errors.retried(writer.retry)
 
 
 async def _rest(

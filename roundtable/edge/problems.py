@@ -124,8 +124,6 @@ def describe(error: Exception, where: str) -> Problem:
 def _headers(error: Exception) -> Mapping[str, str] | None:
     if isinstance(error, LogUnavailable) and error.retryable:
         return {"Retry-After": str(STORE_AWAY)}
-    if isinstance(error, ProviderError) and error.retry_after is not None:
-        return {"Retry-After": str(math.ceil(error.retry_after))}
     return getattr(error, "headers", None)
 
 

@@ -2,6 +2,7 @@
 choose what to raise. A header says whether they should ask again by themselves.
 """
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,15 @@ class UnknownModel(NotFound):
     field = "model"
 
 
+class AskAgain(ProviderError):
+    """A model could not answer, and may after `retry_after` seconds."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """That go with the answer (RFC 9110, section 10.2.3)."""
+        return {"Retry-After": str(math.ceil(self.retry_after or 0))}
+
+
 def speaks(path: str) -> bool:
     """Whether errors at this address are told in OpenAI's words."""
     return any(path == each or path.startswith(f"{each}/") for each in _PATHS)
@@ -91,14 +101,13 @@ def answer(problem: "Problem", headers: Mapping[str, str]) -> web.Response:
 
 
 def raised(failed: Failed) -> ProviderError:
-    """An end by an error that is told by a status."""
+    """An end by an error, to be told by a status."""
     return ProviderError(failed.detail, code=failed.code, retryable=failed.retryable)
 
 
 def retried(retry: Retry) -> ProviderError:
     """A failure that is told with the time after which to ask again."""
-    error = retry.error
-    return ProviderError(error.detail, code=error.code, retryable=True, retry_after=retry.wait)
+    return AskAgain(retry.error.detail, code=retry.error.code, retryable=True, retry_after=retry.wait)
 
 
 def failed(error: RoundtableError) -> Failed:

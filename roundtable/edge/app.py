@@ -28,9 +28,11 @@ from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
 from roundtable.edge.multiplex import Multiplex
+from roundtable.edge.openai.answering import Answering
 from roundtable.edge.openai.chat import Chat
 from roundtable.edge.openai.models import Models
 from roundtable.edge.openai.panels import Panels
+from roundtable.edge.openai.responses import Responses
 from roundtable.edge.replay import Replays
 from roundtable.edge.streams import Streams
 from roundtable.edge.tables import Tables
@@ -86,7 +88,8 @@ def build(config: Config) -> web.Application:
     invoking, multiplex, generating = Invoking(callers), Multiplex(bounds, callers), Generating(callers)
     panels = Panels(config.panels)
     app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
-    chat, listed = Chat(callers, bounds, panels), Models(panels)
+    answering = Answering(callers, bounds, panels)
+    chat, responses, listed = Chat(answering), Responses(answering), Models(panels)
     streams = Streams(sockets)
     app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
     threads = Threads(bounds)
@@ -137,6 +140,7 @@ def build(config: Config) -> web.Application:
             web.get("/v1/models", listed.list),
             web.get("/v1/models/{model:.+}", listed.read),
             web.post("/v1/chat/completions", bounds.stream(chat.create)),
+            web.post("/v1/responses", bounds.stream(responses.create)),
             web.get("/v1/policies", models.policies),
             web.get("/v1/tools", models.tools),
             web.get("/healthz", health.alive),

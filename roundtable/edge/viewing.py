@@ -153,7 +153,7 @@ class Viewer:
         async with Combination(flows) as combination:
             while True:
                 if clock() >= beat_at:
-                    await outlet.send(framing.wrap(self._beat(framing)))
+                    await outlet.send(framing.wrap(self._beat(framing) + framing.mark(self._place)))
                     beat_at = clock() + HEARTBEAT
                 try:
                     async with asyncio.timeout_at(beat_at):
@@ -218,7 +218,7 @@ class Viewer:
         told: dict[str, object] = {"type": "hb", "head": str(tips if self._several else tips.each[0])}
         if not self._several:
             told["spectators"] = self._broadcast.spectators(self._sources[0].stream)
-        return framing.notice(b"hb", codec.encode(told)) + framing.mark(self._place)
+        return framing.notice(b"hb", codec.encode(told))
 
     def _end(self) -> dict[str, object]:
         reason = "sources" if self._several else self._sources[0].reason

@@ -97,7 +97,7 @@ def test_joined_words_have_all_their_parts_with_their_times(some: list[tuple[str
     assert [each.cursor for each in joined] == [each.cursor for each in told]
     assert told_apart(joined) == told_apart(told)
     names = [json.loads(each.data).get("panelist") for each in joined if each.shown]
-    assert all(one != next or one is None for one, next in itertools.pairwise(names))
+    assert all(one != other or one is None for one, other in itertools.pairwise(names))
 
 
 @given(SOME, st.data())
@@ -141,7 +141,7 @@ EVENTS = [
 def ledger(upto: int = len(EVENTS)) -> Ledger:
     known = Ledger()
     for record in records(EVENTS[:upto]):
-        known.extend(record.cursor.seq, record.body)
+        known.extend(*record)
     return known
 
 
@@ -156,8 +156,8 @@ def test_what_was_spent_depends_on_the_place_alone() -> None:
 def test_an_entry_known_already_or_unreadable_changes_nothing() -> None:
     known = ledger()
     for record in records(EVENTS):
-        known.extend(record.cursor.seq, record.body)
-    known.extend(known.seq + 1, b'{"type":"turn.completed","at":"x"}')
+        known.extend(*record)
+    known.extend(known.cursor.next(), b'{"type":"turn.completed","at":"x"}')
     assert known.spent(99) == ledger().spent(99)
 
 

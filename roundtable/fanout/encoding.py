@@ -56,7 +56,7 @@ def items(view: View, record: Record, frames: Frames | None = None) -> list[Item
     at `term-seq`. `frames` in place of the view's own."""
     at, stages = record.cursor, view.stages
     if stages and stages.ledger:
-        stages.ledger.extend(at.seq, record.body)
+        stages.ledger.extend(at, record.body)
     told = (frames or view.frames)(record)
     made = [
         Item(Cursor(at.term, at.seq, part % len(told)), event, data)

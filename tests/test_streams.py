@@ -1,6 +1,7 @@
 """`/v1/stream`: any resource by its path, several as one, and the views, forms and paces that a query asks for."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from protocol import codec, sse
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.messages import Cost, Usage
-from roundtable.edge import keys
+from roundtable.edge import keys, viewing
 from roundtable.fanout import framing
 from roundtable.fanout.broadcast import ROOMY_VIEWS
 from roundtable.log.base import EventLog, Record
@@ -422,6 +423,57 @@ async def test_several_streams_go_on_exactly_from_any_cursor(house: House) -> No
         for source in ("table/a", "table/b"):
             mine = [json.loads(each.data) for each in entries[number:] if f'"{source}"' in each.data]
             assert [json.loads(each.data) for each in rest if f'"{source}"' in each.data] == mine
+
+
+async def test_any_number_of_cuts_while_two_tables_speak_equals_none(house: House) -> None:
+    for table in ("b", "c"):
+        await house.write(table, *opened())
+
+    async def speak() -> None:
+        for number in range(1, 30):
+            await house.write("b", *turn(number, "Ben", number % 4))
+            await house.write("c", *turn(number, "Ada", 1))
+        await house.write("c", CLOSED)
+        await house.write("b", CLOSED)
+
+    query = [("of", "table/c"), ("of", "table/b"), ("types", "turn.*,table.*"), ("enrich", "elapsed")]
+    seen: dict[str, list[Any]] = {"table/b": [], "table/c": []}
+    last, over, speaking = "", False, asyncio.create_task(speak())
+    for cut in itertools.count():
+        headers = {"Last-Event-ID": last} if last else {}
+        async with house.client.get("/v1/stream", params=query, headers=headers) as response:
+            taken = 0
+            async for frame in frames(response):
+                over = frame.event == "end"
+                if frame.id:
+                    entry = json.loads(frame.data)
+                    seen[entry.pop("source")].append(entry)
+                    last, taken = frame.id, taken + 1
+                if taken > cut % 9:
+                    break
+        if over:
+            break
+    await speaking
+    assert cut > 20
+    for source, mine in seen.items():
+        shown = await house.frames(f"/{source}", types="turn.*,table.*", enrich="elapsed")
+        assert mine == [json.loads(frame.data) for frame in shown if frame.id]
+
+
+@pytest.mark.parametrize("query", [{"events_per_second": 50}, {"of": "table/b"}])
+async def test_heartbeats_move_a_viewer_over_what_he_is_not_shown(
+    house: House, query: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewing, "HEARTBEAT", 0.02)
+    await house.write("b", *opened(), *turn(1, "Ada"))
+    path = "" if "of" in query else "/table/b"
+    async with house.reading(path, types="round.*", **query) as response:
+        decoder, beats = sse.Decoder(), list[Any]()
+        async for piece in response.content.iter_any():
+            beats += [json.loads(frame.data) for frame in decoder.feed(piece) if frame.event == "hb"]
+            if decoder.last_id:
+                break
+    assert beats[-1]["head"] == decoder.last_id == str(house.last["b"])
 
 
 async def test_one_source_that_is_gone_does_not_cost_the_others(house: House) -> None:

@@ -126,10 +126,14 @@ class SplitTail:
         return self
 
     async def __anext__(self) -> Batch:
-        for log, asked in self._asked.items():
-            self._asked[log] = asked or asyncio.create_task(_next(self._tails[log]), name="split-tail")
-        await asyncio.wait(filter(None, self._asked.values()), return_when=asyncio.FIRST_COMPLETED)
-        log, task = next((log, task) for log, task in self._asked.items() if task and task.done())
+        answered = None
+        while answered is None:
+            for log, asked in self._asked.items():
+                self._asked[log] = asked or asyncio.create_task(_next(self._tails[log]), name="split-tail")
+            await asyncio.wait(filter(None, self._asked.values()), return_when=asyncio.FIRST_COMPLETED)
+            # None when the stream of the answer was removed between the answer and our turn.
+            answered = next(((log, task) for log, task in self._asked.items() if task and task.done()), None)
+        log, task = answered
         del self._asked[log]
         self._asked[log] = None  # at the end of the line
         batch = task.result()

@@ -371,6 +371,24 @@ async def test_an_unknown_cursor_is_reset_in_every_form(house: House) -> None:
     assert document["cursor"] == cursors(15)[0]
 
 
+@pytest.mark.parametrize("last", ["0-0.1", f"{TERM}-5.1", f"{TERM}-5.2", f"{TERM + 1}-5.1", f"{TERM}-99.1"])
+async def test_a_place_within_an_entry_means_the_same_in_every_form(house: House, last: str) -> None:
+    channels = await house.frames("/table/a", last=last)
+    assert await house.frames("/table/a", last=last, events_per_second=5000) == channels
+    document = await house.document("/table/a", after=last)
+    assert [each["type"] for each in document["entries"]] == [frame.event for frame in channels[:-1]]
+
+
+async def test_a_view_that_shows_nothing_comes_to_the_end_all_the_same(house: House) -> None:
+    await house.write("b", *opened(), *turn(1, "Ada"), *turn(2, "Ada", 20)[:-1])
+    document = await house.document("/turn/b.t1", limit=1)
+    while document["next"]:
+        document = await (await house.client.get(document["next"])).json()
+    assert (document["cursor"], document["ended"]) == (cursors(8)[0], True)
+    live = await house.document("/turn/b.t2", types="none")
+    assert (live["cursor"], live["ended"], live["entries"]) == (str(house.last["b"]), False, [])
+
+
 async def test_words_logged_together_are_told_apart_at_a_pace_of_tokens_and_resumed_within(
     house: House,
 ) -> None:

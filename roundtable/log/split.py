@@ -126,20 +126,23 @@ class SplitTail:
         return self
 
     async def __anext__(self) -> Batch:
-        answered = None
-        while answered is None:
-            for log, asked in self._asked.items():
-                self._asked[log] = asked or asyncio.create_task(_next(self._tails[log]), name="split-tail")
-            await asyncio.wait(filter(None, self._asked.values()), return_when=asyncio.FIRST_COMPLETED)
-            # None when the stream of the answer was removed between the answer and our turn.
-            answered = next(((log, task) for log, task in self._asked.items() if task and task.done()), None)
-        log, task = answered
+        log, task = await self._first()
         del self._asked[log]
         self._asked[log] = None  # at the end of the line
         batch = task.result()
         if batch is None or self._closed:
             raise StopAsyncIteration
         return batch
+
+    async def _first(self) -> tuple[EventLog, asyncio.Task[Batch | None]]:
+        """The tail that has something to say. It may be unsaid until we wake, by `remove`, and then we ask again."""
+        while True:
+            for log, asked in self._asked.items():
+                self._asked[log] = asked or asyncio.create_task(_next(self._tails[log]), name="split-tail")
+            await asyncio.wait(filter(None, self._asked.values()), return_when=asyncio.FIRST_COMPLETED)
+            for log, task in self._asked.items():
+                if task and task.done():
+                    return log, task
 
     async def close(self) -> None:
         """End the iteration, and with it what was asked of the two."""

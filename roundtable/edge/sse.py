@@ -13,6 +13,8 @@ from aiohttp import HttpVersion11, web
 from protocol import codec, sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
+from roundtable.fanout.broadcast import Broadcast
+from roundtable.edge.presence import present
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, Framing, View
 from roundtable.fanout.lines import ChunkedLines, Lines
@@ -60,8 +62,9 @@ LINES = Wire(
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
-    return await serve(request, table(request))
+    """Raises `Invalid` for a malformed cursor or name, `NotFound` for an unknown table, `LogUnavailable`."""
+    with present(request):
+        return await serve(request, table(request))
 
 
 def table(request: web.Request) -> str:
@@ -75,13 +78,15 @@ async def serve(
     view: View = FULL,
     begin: Callable[[Channel], LeadIn] | None = None,
     *,
+    broadcast: Broadcast | None = None,
     wire: Wire = EVENTS,
     farewell: bool = False,
 ) -> web.StreamResponse:
-    """Stream `name` from the cursor asked for; `begin` makes what comes before it. `farewell`: `end` follows the last
-    entry in every view. Raises as `events` does."""
+    """Stream `name` from the cursor asked for, as the log's fan-out has it or another; `begin` makes what comes before
+    it. `farewell`: `end` follows the last entry in every view. Raises as `events` does."""
     start = asked(request)
-    async with request.app[BROADCAST].channel(name, view, wire.framing(request)) as channel:
+    fan_out = broadcast or request.app[BROADCAST]
+    async with fan_out.channel(name, view, wire.framing(request)) as channel:
         cursor, first = await channel.resume(start)
         if channel.ended(cursor) and not first:
             return web.Response(status=204)  # tells an EventSource not to come back

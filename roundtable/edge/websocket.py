@@ -18,6 +18,7 @@ from protocol.errors import Invalid
 from roundtable.edge import keys
 from roundtable.edge.conversation import SILENCE, Answer, Close, Conversation, Socket, race
 from roundtable.edge.limits import Limits
+from roundtable.edge.presence import present
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.sse import asked, come_back
 from roundtable.edge.tables import idempotency_key, outcome
@@ -57,7 +58,8 @@ class Sockets:
 
     async def table(self, request: web.Request) -> web.StreamResponse:
         """One table, live, and commands to it. Raises like `sse.events`, and `Refused` (426) for a plain GET."""
-        return await self.serve(request, lambda _: (partial(_command, request), None))
+        with present(request):
+            return await self.serve(request, lambda _: (partial(_command, request), None))
 
     async def serve(
         self, request: web.Request, begin: Begin, name: str = "", view: View = FULL
@@ -69,7 +71,7 @@ class Sockets:
             name = name or f"table/{request.match_info['id']}"
             async with request.app[keys.BROADCAST].channel(name, view, _MESSAGES) as channel:
                 cursor, first = await channel.resume(start)
-                socket = _handshake(request)  # last: what is wrong with the address is wrong on any wire
+                socket = handshake(request)  # last: what is wrong with the address is wrong on any wire
                 writer = await socket.prepare(request)
                 if request.transport is None:
                     return socket
@@ -92,7 +94,7 @@ def upgrades(request: web.Request) -> bool:
     return request.headers.get(hdrs.UPGRADE, "").strip().lower() == "websocket"
 
 
-def _handshake(request: web.Request) -> Socket:
+def handshake(request: web.Request) -> Socket:
     """Raises `Refused` for what is no WebSocket of version 13 (RFC 6455, section 4.4), `Invalid` for a broken one."""
     if not upgrades(request) or request.headers.get(hdrs.SEC_WEBSOCKET_VERSION) != "13":
         raise Refused(

@@ -16,7 +16,7 @@ from roundtable.fanout.blocks import MAX_BYTES, Blocks, Dialect
 from roundtable.fanout.channel import Channel, Left, Pace
 from roundtable.fanout.encoding import bound
 from roundtable.fanout.framing import Framing, View
-from roundtable.fanout.kinds import missing, reason_of_end
+from roundtable.fanout.kinds import missing, reason_of_end, renewed
 from roundtable.fanout.ledger import Ledger
 from roundtable.fanout.reading import Reading
 from roundtable.fanout.ring import RING_BYTES
@@ -157,6 +157,10 @@ class Broadcast:
         await self._audience.close()
         self._stop.set()
         await self._main
+
+    def readers(self) -> int:
+        """How many readers all streams have on this node."""
+        return sum(self._readers().values())
 
     def spectators(self, name: str) -> int:
         """How many readers stream `name` has on this node."""
@@ -400,7 +404,10 @@ class Broadcast:
         if opening := self._opening.get(name):
             opening.delete()
         elif stream := self._streams.pop(name, None):
-            stream.delete()
+            if renewed(name):
+                stream.dismiss("broken")
+            else:
+                stream.delete()
 
     def _break(self, name: str) -> None:
         """Send the readers of `name` away: they come back, and are told `reset` if what they have is gone."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from protocol import codec, invocation, sse, websocket
 from protocol.cursor import Cursor
 from protocol.parts import parts
+from protocol.views import thread
 from roundtable.log.base import Record
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ FULL = View(
 
 INVOCATION = View("invocation", lambda record: invocation.shown(record.body), farewell=False)
 """An invocation step by step, however its steps were logged; its last entry is the end."""
+
+
+THREAD = View("thread", lambda record: thread.shown(record.body))
+"""A thread as messages and what becomes of them."""
 
 
 class Framing(Protocol):
@@ -96,6 +101,17 @@ class EventStream:
     def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
         return sse.encode(data, event=event.decode(), id=str(cursor))
+
+    def steps(self, record: Record) -> bytes:
+        """An entry of many steps, shown one by one: the same as `frame` for each, in one formatting."""
+        cursor, body = record
+        *before, last = invocation.unpack(body)
+        fields: list[object] = []
+        for part, data in enumerate(before, 1):
+            fields += (part, data)
+        head = b"id: %d-%d" % (cursor.term, cursor.seq)
+        many = (head + b".%d\nevent: step\ndata: %b\n\n") * len(before) % tuple(fields)
+        return b"%b%b\nevent: step\ndata: %b\n\n" % (many, head, last)
 
     def notice(self, event: bytes, data: bytes) -> bytes:
         """As `Framing.notice`."""
@@ -155,7 +171,17 @@ def encode(view: View, framing: Framing, records: Sequence[Record]) -> bytes:
     """All frames of the records; `b""` if the view shows nothing of them."""
     if view is FULL:
         return framing.entries(records)
+    if view is INVOCATION and isinstance(framing, EventStream):
+        return b"".join([_steps(framing, record) for record in records])
     return b"".join(piece for record in records for piece in pieces(view.frames, framing, record))
+
+
+def _steps(framing: EventStream, record: Record) -> bytes:
+    """An invocation's entry; what no writer of ours has written in one line goes the long way."""
+    body = record.body
+    if codec.body_type(body) == b"steps" and b"\n" not in body and b"\r" not in body:
+        return framing.steps(record)
+    return b"".join(pieces(INVOCATION.frames, framing, record))
 
 
 def pieces(frames: Frames, framing: Framing, record: Record) -> list[bytes]:

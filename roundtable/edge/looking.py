@@ -55,7 +55,9 @@ class LookAtSeveral(Look, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 def looked(request: web.Request, kind: type[Look] = Look) -> Look:
-    """The request's query. Raises `Invalid` naming the parameter."""
+    """The request's query. Raises `Invalid` naming the parameter, also one that there is not: a filter that is mistyped
+    would show everything."""
+    _check_names(request, kind)
     look = queried(request, kind)
     _check("format", not (look.format == "json" and (look.events_per_second or look.tokens_per_second)),
            "A document has no pace.")  # fmt: skip
@@ -99,6 +101,16 @@ def pacer(look: Look) -> Pacer | None:
 def listed(values: list[str]) -> list[str]:
     """What a list holds, each once and in order of the alphabet."""
     return sorted({each for value in values for each in value.split(",") if each})
+
+
+def _check_names(request: web.Request, kind: type[Look]) -> None:
+    fields = msgspec.structs.fields(kind)
+    for name in request.query:
+        known = any(name == field.encode_name for field in fields)
+        _check(name[:40], known, f"There is no parameter {name[:40]!r} here.")
+    for field in fields:
+        there = not field.required or field.encode_name in request.query
+        _check(field.encode_name, there, f"{field.encode_name} is missing.")
 
 
 def _check(field: str, is_right: bool, detail: str) -> None:

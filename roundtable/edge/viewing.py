@@ -153,7 +153,7 @@ class Viewer:
         async with Combination(flows) as combination:
             while True:
                 if clock() >= beat_at:
-                    await outlet.send(framing.wrap(self._beat(framing)))
+                    await outlet.send(framing.wrap(self._beat(framing) + framing.mark(self._place)))
                     beat_at = clock() + HEARTBEAT
                 try:
                     async with asyncio.timeout_at(beat_at):
@@ -175,25 +175,26 @@ class Viewer:
 
     def _tell(self, framing: Framing, number: int, item: Item | None, *, gone: bool) -> bytes:
         """The frame of what a source gives, and the viewer moves on. Nothing if it is not shown."""
-        source = self._sources[number]
         if item is None:
-            source.reason = "deleted" if gone else source.reason
-            told = {
-                "type": "source.ended",
-                "source": source.name,
-                "cursor": str(self._places.each[number]),
-                "reason": source.reason,
-            }
-            return (
-                framing.notice(b"source.ended", codec.encode(told))
-                if self._several and source.reason is not None
-                else b""
-            )
+            return self._ended(framing, number, gone=gone)
         self._places = self._places.moved(number, item.cursor)
         if not item.shown:
             return b""
-        data = _labelled(item.data, source.name) if self._several else item.data
+        data = _labelled(item.data, self._sources[number].name) if self._several else item.data
         return framing.frame(self._place, item.event, data)
+
+    def _ended(self, framing: Framing, number: int, *, gone: bool) -> bytes:
+        source = self._sources[number]
+        source.reason = "deleted" if gone else source.reason
+        if not self._several or source.reason is None:
+            return b""
+        told = {
+            "type": "source.ended",
+            "source": source.name,
+            "cursor": str(self._places.each[number]),
+            "reason": source.reason,
+        }
+        return framing.notice(b"source.ended", codec.encode(told))
 
     def _greeting(self, framing: Framing) -> bytes:
         """What those are told first whose place is gone."""
@@ -218,7 +219,7 @@ class Viewer:
         told: dict[str, object] = {"type": "hb", "head": str(tips if self._several else tips.each[0])}
         if not self._several:
             told["spectators"] = self._broadcast.spectators(self._sources[0].stream)
-        return framing.notice(b"hb", codec.encode(told)) + framing.mark(self._place)
+        return framing.notice(b"hb", codec.encode(told))
 
     def _end(self) -> dict[str, object]:
         reason = "sources" if self._several else self._sources[0].reason
@@ -238,25 +239,30 @@ async def opened(
 
 async def _open(stack: AsyncExitStack, broadcast: Broadcast, log: EventLog, asked: Asked) -> _Source:
     (name, view), after = asked.resource, asked.after
+    rest = await _rest(log, asked)
     try:
-        reading, was_reset = await _read(stack, broadcast, name, after)
+        reading, was_reset = await _read(stack, broadcast, name, None if rest is None else after)
     except NotFound:
         if not asked.name or after is None or after == ZERO:
             raise
         return _Source(asked, view, None)  # it was there, so the others go on
     view, finish = await broadcast.prepared(name, view)
     source = _Source(asked, view, reading)
-    if not was_reset and after and after.part:
-        (record,) = await log.read(name, after.seq - 1, limit=1)
-        held = items(view, record, view.parts)
-        source.rest = held[after.part :]
-        was_reset = not source.rest
-    if was_reset:
-        reading.cursor = source.start = reading.tip
-    source.was_reset = was_reset
+    source.was_reset, source.rest = was_reset or rest is None, rest or []
     if finish and source.start.seq >= finish.cursor.seq and not source.rest:
         source.reason = finish.reason
     return source
+
+
+async def _rest(log: EventLog, asked: Asked) -> list[Item] | None:
+    """What is left of the entry within which one asks to go on; None if there is no such place."""
+    (name, view), after = asked.resource, asked.after
+    if after is None or not after.part or not after.seq:
+        return []
+    records = await log.read(name, after.seq - 1, limit=1)
+    if not records or records[0].cursor.term != after.term:
+        return None
+    return items(view, records[0], view.parts)[after.part :] or None
 
 
 async def _read(

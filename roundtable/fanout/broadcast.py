@@ -29,6 +29,8 @@ LOOK_BACK = 64
 # Views of one stream that hold what a reader misses in some seconds; as many as people make and programs do not. Those
 # beyond hold `SMALL_RING` bytes, and whoever is late there reads the log.
 ROOMY_VIEWS, SMALL_RING = 32, 32 * 1024
+# Ledgers kept of streams that nobody reads, so that whoever asks again and again does not read all of one each time.
+LEDGERS = 256
 
 _logger = logging.getLogger("roundtable.broadcast")
 
@@ -89,7 +91,7 @@ class _Stream:
         self.reason = self.reason or reason_of_end(name, records)
         if self.ledger:
             for record in records:
-                self.ledger.extend(record.cursor.seq, record.body)
+                self.ledger.extend(*record)
         for channel in self.channels.values():
             channel.offer(records)
             if self.reason is not None:
@@ -124,6 +126,7 @@ class Broadcast:
         self._pace = Pace(max_delay=max_delay, heartbeat=heartbeat)
         self._audience = Audience(log, self._readers, self._heard)
         self._streams: dict[str, _Stream] = {}
+        self._ledgers: dict[str, Ledger] = {}  # of streams that nobody reads just now, the last left last
         self._opening: dict[str, _Stream] = {}  # being added to the tail, which may deliver before it says so
         self._changing = asyncio.Lock()  # held while streams are added to the tail, which takes time
         self._left = asyncio.Event()
@@ -296,13 +299,15 @@ class Broadcast:
     async def _ledger(self, name: str, stream: _Stream) -> Ledger:
         """The stream's, up to its tip. Raises `LogError`, and `NotFound` when it is gone."""
         async with stream.counting:
-            ledger = stream.ledger or Ledger()
-            while ledger.seq < stream.tip.seq:
-                records = await self._log.read(name, ledger.seq)
+            ledger = stream.ledger or self._ledgers.pop(name, Ledger())
+            if stream.ledger is None and not await self._log.has(name, ledger.cursor):
+                ledger = Ledger()
+            while ledger.cursor.seq < stream.tip.seq:
+                records = await self._log.read(name, ledger.cursor.seq)
                 if not records:
                     raise missing(name)
                 for record in records:
-                    ledger.extend(record.cursor.seq, record.body)
+                    ledger.extend(*record)
             stream.ledger = ledger
         return ledger
 
@@ -327,7 +332,12 @@ class Broadcast:
 
     def _drop(self, name: str) -> _Stream:
         self._tail.remove(name)
-        return self._streams.pop(name)
+        stream = self._streams.pop(name)
+        if stream.ledger:
+            self._ledgers[name] = stream.ledger
+            if len(self._ledgers) > LEDGERS:
+                del self._ledgers[next(iter(self._ledgers))]
+        return stream
 
     async def _run(self, ready: asyncio.Event) -> None:
         try:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from protocol import codec
 from protocol.cursor import Cursor
 from roundtable.fanout import framing as plain
 from roundtable.fanout.framing import Frames, Framing, View
@@ -53,11 +54,13 @@ def bound(view: View, ledger: Ledger | None) -> View:
 
 def items(view: View, record: Record, frames: Frames | None = None) -> list[Item]:
     """What an entry holds, frame by frame, and whether each is shown; frame k of n stands at `term-seq.k`, the last one
-    at `term-seq`. `frames` in place of the view's own."""
+    at `term-seq`. At least one: an entry without any is one that is not shown. `frames` in place of the view's own."""
     at, stages = record.cursor, view.stages
     if stages and stages.ledger:
-        stages.ledger.extend(at.seq, record.body)
+        stages.ledger.extend(at, record.body)
     told = (frames or view.frames)(record)
+    if not told:
+        return [Item(at, codec.body_type(record.body), record.body, shown=False)]
     made = [
         Item(Cursor(at.term, at.seq, part % len(told)), event, data)
         for part, (event, data) in enumerate(told, 1)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from protocol.codec import UNREADABLE, body_type
+from protocol.cursor import ZERO, Cursor
 from protocol.messages import Cost, Panelist, Usage
 
 _OPENINGS = frozenset({b"table.opened", b"init"})
@@ -55,10 +56,10 @@ _decoder = msgspec.json.Decoder(_Entry)
 
 
 class Ledger:
-    """`extend` it with every entry of a stream, in order; `seq` is the last one it knows."""
+    """`extend` it with every entry of a stream, in order; `cursor` is the last one it knows."""
 
     def __init__(self) -> None:
-        self.seq = 0
+        self.cursor = ZERO
         self.began: float | None = None
         self.address = ""
         self.models: dict[str, str] = {}
@@ -66,11 +67,11 @@ class Ledger:
         self._seqs = [0]
         self._spent = [Spent()]
 
-    def extend(self, seq: int, body: bytes) -> None:
-        """The entry `seq`; one that is known already changes nothing, nor does one that cannot be read."""
-        if seq <= self.seq:
+    def extend(self, cursor: Cursor, body: bytes) -> None:
+        """The entry at `cursor`; one that is known already changes nothing, nor does one that cannot be read."""
+        if cursor.seq <= self.cursor.seq:
             return
-        self.seq = seq
+        self.cursor = cursor
         if (kind := body_type(body)) in _READ:
             with suppress(*UNREADABLE):  # carried along by everyone, so by us
                 self._apply(kind, _decoder.decode(body))
@@ -105,5 +106,5 @@ class Ledger:
             self._add(answer.usage, answer.cost)
 
     def _add(self, usage: Usage, cost: Cost | None) -> None:
-        self._seqs.append(self.seq)
+        self._seqs.append(self.cursor.seq)
         self._spent.append(self._spent[-1].plus(usage, cost))

@@ -48,7 +48,7 @@ class Ring:
             if size > max_bytes and whole > start:
                 stop = whole
                 break
-            if self.base.seq + end + 1 not in self._unreached:
+            if not self._unreached or self.base.seq + end + 1 not in self._unreached:
                 whole = end + 1
         return b"".join(self._wires[start:stop]), self._cursors[stop - 1]
 

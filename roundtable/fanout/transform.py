@@ -47,7 +47,7 @@ async def enriched(flow: Flow, extras: Sequence[Extra], ledger: Ledger | None = 
     ledger = ledger or Ledger()
     async with aclosing(flow):
         async for item in flow:
-            ledger.extend(item.cursor.seq, item.data)
+            ledger.extend(item.cursor, item.data)
             for each in stages.enriched([item], extras, ledger):
                 yield each
 

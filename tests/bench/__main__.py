@@ -14,13 +14,14 @@ def main() -> None:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="fanout, replay, first_token, append, memory, takeover, upstream, cancel, halt, steps (all)",
+        help="fanout, views, replay, first_token, append, memory, takeover, upstream, cancel, halt, steps (all)",
     )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each run that has a pace (6)")
     options = parser.parse_args()
     rows: dict[str, Callable[[], Iterator[Figure]]] = {
         "fanout": lambda: fanout.measure(options.seconds, options.repeat),
+        "views": lambda: fanout.views(options.seconds, options.repeat),
         "replay": lambda: replay.measure(options.repeat),
         "first_token": lambda: first_token.measure(options.repeat),
         "append": lambda: append.measure(options.repeat),

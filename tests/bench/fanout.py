@@ -13,6 +13,7 @@ from tests.bench.processes import DEADLINE, PATH, Program, server
 from tests.bench.server import WORD, records
 
 SPECTATORS, RATE = 1_000, 100
+VIEW = "/v1/stream/table/bench?types=turn.*,table.*&enrich=elapsed,cost"
 # The longest wait, and what is then hoped for beside the baseline, which never waits and never batches.
 GOALS = {0.0: 1.6, 0.02: 1.0}
 
@@ -39,17 +40,27 @@ def _baseline(seconds: float) -> float:
     return 1e6 * cost["cpu_seconds"] / cost["deliveries"]
 
 
-def _ours(seconds: float, delay: float) -> float:
+def views(seconds: float, repeat: int) -> Iterator[Figure]:
+    """The same through a view that filters and enriches, beside the full view: it is encoded once, too."""
+    runs = [(_ours(seconds, 0.02, VIEW), _ours(seconds, 0.02)) for _ in range(repeat)]
+    name = f"CPU per delivery of a view, {SPECTATORS:,} x {RATE}/s"
+    yield Figure(name, "us", [ours for ours, _ in runs], [full for _, full in runs], 1.3)
+
+
+def _ours(seconds: float, delay: float, path: str = PATH) -> float:
     with tempfile.TemporaryDirectory() as directory:
         new_table(Path(directory))
-        with server(Path(directory), "--max-delay", str(delay)) as program, _crowd(program.port()) as crowd:
+        with (
+            server(Path(directory), "--max-delay", str(delay)) as program,
+            _crowd(program.port(), path) as crowd,
+        ):
             cost = program.ask(f"say {SPECTATORS} {RATE} {seconds}")
             _check(crowd, seconds)
     return 1e6 * cost["cpu_seconds"] / cost["deliveries"]
 
 
-def _crowd(port: int) -> Program:
-    return Program(compile("spectators"), "127.0.0.1", str(port), PATH, str(SPECTATORS), "0", str(DEADLINE))
+def _crowd(port: int, path: str = PATH) -> Program:
+    return Program(compile("spectators"), "127.0.0.1", str(port), path, str(SPECTATORS), "0", str(DEADLINE))
 
 
 def _check(crowd: Program, seconds: float) -> None:

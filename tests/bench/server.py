@@ -25,8 +25,12 @@ from aiohttp import web
 from protocol import codec
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
+from roundtable.config import Config
 from roundtable.edge import sse
 from roundtable.edge.keys import BROADCAST
+from roundtable.edge.limits import Limits
+from roundtable.edge.streams import Streams
+from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.log.base import EventLog, Record
 from roundtable.log.opening import open_log
@@ -129,6 +133,8 @@ async def main(directory: Path, redis: str, max_delay: float) -> None:
     app = web.Application()
     app[BROADCAST] = broadcast
     app.router.add_get("/v1/roundtables/{id}/events", sse.events, allow_head=False)
+    streams = Streams(Sockets(Limits(Config())))
+    app.router.add_get("/v1/stream/{type}/{id}", streams.one, allow_head=False)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()

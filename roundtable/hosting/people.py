@@ -95,7 +95,7 @@ class People:
         while True:
             try:
                 if rounds % LOOK_EVERY == 0:
-                    await self._look()
+                    await self.look()
                 await self.round()
             except LogError as error:
                 log.debug("nobody hears who is here: %s", error.detail)
@@ -145,7 +145,7 @@ class People:
                 await self.ready(room.table)
                 await room.stream.add(decide)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Read who is said to be at the newest tables, in case nobody else does any more."""
         for name in await self._log.streams(SYSTEM, limit=LOOK_AT):
             if name != ALL:

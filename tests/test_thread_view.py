@@ -73,4 +73,4 @@ def test_the_policy_answers_each_message_once_and_then_rests() -> None:
         (Seat("Ada"), Seat("Ben")),  # m3, which came while Ben spoke; m4 came while both waited
         (Seat("Ben"),),
     ]
-    assert [plan.end for plan in planned if plan.end] == ["answered"] * 3
+    assert {plan.end for plan in planned if not plan.queue and not plan.run} == {"answered"}

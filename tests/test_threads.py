@@ -166,6 +166,30 @@ async def test_an_answer_is_cancelled_and_the_thread_goes_on(aiohttp_client: Con
     assert (answer["id"], answer["state"]) == ("t2", "streaming")
 
 
+async def test_an_answer_that_failed_is_asked_for_again(aiohttp_client: Connect, tmp_path: Path) -> None:
+    client = await serve(aiohttp_client, data=tmp_path)
+    thread = await begin(
+        client, options={**PLAIN["options"], "fail_after": 1, "error": "unavailable"}, message="?"
+    )
+    await rested(client, thread)
+    url, headers = f"{THREADS}/{thread}/commands", {"Idempotency-Key": "again"}
+    answers = [
+        await (await client.post(url, json={"type": "retry", "turn": "t1"}, headers=headers)).json()
+        for _ in "12"
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0]["event"]["turn"] == "t2"
+    await rested(client, thread, answers[0]["cursor"])
+    assert [each["state"] for each in (await read(client, thread))["messages"]] == [
+        "complete",
+        "error",
+        "error",
+    ]
+    headers = {"Idempotency-Key": "never was"}
+    response = await client.post(url, json={"type": "retry", "turn": "t9"}, headers=headers)
+    assert (await problem(response))[:2] == (409, "unknown_turn")
+
+
 async def test_a_model_that_failed_for_good_is_asked_again(aiohttp_client: Connect, tmp_path: Path) -> None:
     client = await serve(aiohttp_client, data=tmp_path)
     options = {**PLAIN["options"], "fail_after": 0, "error": "auth"}

@@ -189,16 +189,27 @@ def test_every_policy_is_held_to_them() -> None:
     assert set(policies.available()) == {"round_robin", "parallel", "floor_time", policies.REPLY}
 
 
+@example([[3.0], []], [(commands.Say("Hm?"), 0.0), (commands.Cancel("t2"), 1.0)], {}, (0.0, None))
+@example([[3.0], []], [(commands.Say("Hm?"), 0.0), (commands.Say("Ha?"), 1.0)], {}, (0.0, None))
+@example([[3.0]], [(commands.Say("Hm?"), 0.0), (commands.Say("Ha?"), 1.0)], {"max_turns": 1}, (0.0, None))
 @settings(max_examples=80, deadline=None)
-@given(scripts, orders, st.tuples(st.sampled_from([0.0, 0.005, 0.5]), st.none() | st.integers(0, 7)))
+@given(
+    scripts,
+    orders,
+    st.just({}) | limits,
+    st.tuples(st.sampled_from([0.0, 0.005, 0.5]), st.none() | st.integers(0, 7)),
+)
 def test_a_thread_answers_everyone_who_asks_once_and_then_rests(
-    voices: list[list[Step]], asked: list[tuple[commands.ANY, float]], node: tuple[float, int | None]
+    voices: list[list[Step]],
+    asked: list[tuple[commands.ANY, float]],
+    limits: dict[str, Any],
+    node: tuple[float, int | None],
 ) -> None:
     slow, dies_after = node
 
     async def play() -> None:
         log = MemoryLog(lambda: slow)
-        scene = Scene(policies.REPLY, dict(zip(SEATS, voices, strict=False)), log=log, then="rest")
+        scene = Scene(policies.REPLY, dict(zip(SEATS, voices, strict=False)), log=log, then="rest", **limits)
         await scene.owner.begin(scene.opening)
         owner = asyncio.create_task(scene.owner.run())
         for number, (command, after) in enumerate([*asked, (commands.Resume(), 0.0)]):

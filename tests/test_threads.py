@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from protocol import sse
+from tests.redis_server import shared
 from tests.server_process import PATIENCE, serving
 from tests.serving import TABLES, Client, Connect, convene, problem, serve, tell
 
@@ -82,8 +83,19 @@ def apply(messages: dict[str, Message], event: Message) -> None:
             message["error"] = None
 
 
-async def test_a_message_is_answered_in_one_stream(aiohttp_client: Connect, tmp_path: Path) -> None:
-    client = await serve(aiohttp_client, data=tmp_path)
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request: pytest.FixtureRequest) -> str:
+    """The address of a Redis, or none."""
+    if request.param == "sqlite":
+        return ""
+    shared().run("FLUSHALL")
+    return shared().url
+
+
+async def test_a_message_is_answered_in_one_stream(
+    aiohttp_client: Connect, tmp_path: Path, store: str
+) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, redis=store, redis_volatile=True)
     thread = await begin(client, title="First")
     assert [event["type"] for event in await rested(client, thread)] == ["thread.created", "thread.rested"]
     said = await say(client, thread, "Hello?", author="Rosa")
@@ -201,8 +213,10 @@ async def test_a_model_that_failed_for_good_is_asked_again(aiohttp_client: Conne
     assert [answer["error"]["code"] for answer in answers] == ["auth", "auth"]
 
 
-async def test_threads_and_tables_are_not_confused(aiohttp_client: Connect, tmp_path: Path) -> None:
-    client = await serve(aiohttp_client, data=tmp_path)
+async def test_threads_and_tables_are_not_confused(
+    aiohttp_client: Connect, tmp_path: Path, store: str
+) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, redis=store, redis_volatile=True)
     thread, table = await begin(client), await convene(client)
     for url in (
         f"{TABLES}/{thread}",
@@ -263,7 +277,8 @@ async def test_a_table_cannot_be_convened_to_wait_for_a_person(
     assert await problem(response) == (400, "invalid", "policy")
 
 
-async def test_a_killed_server_leaves_an_error_and_the_thread_goes_on(tmp_path: Path) -> None:
+async def test_a_killed_server_leaves_an_error_and_the_thread_goes_on(tmp_path: Path, store: str) -> None:
+    options = ("--redis", store, "--redis-volatile") if store else ()
     body = {**STUCK, "options": {"text": "One two three four", "rate": 0.5, "ttft": 0}, "message": "Go."}
 
     async def until(server: Any, thread: str, reached: Callable[[list[Message]], object]) -> list[Message]:
@@ -275,14 +290,14 @@ async def test_a_killed_server_leaves_an_error_and_the_thread_goes_on(tmp_path: 
                     return messages
                 await asyncio.sleep(0.02)
 
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, *options) as server:
         async with server._session.post(THREADS, json=body) as response:
             thread = (await response.json())["id"]
         (_, answer) = await until(server, thread, lambda found: found[1]["text"])
         assert answer["state"] == "streaming"
         server.signal(9)
         await server.ended()
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, *options) as server:
         ended = await until(server, thread, lambda found: found[1]["state"] == "error")
         assert ended[1]["error"]["code"] == "interrupted"
         assert ended[1]["text"].startswith("One")

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from protocol.codec import encode, encode_body
-from protocol.transcript import Transcript, apply
+from protocol.transcript import Transcript, apply, fold
 from protocol.views import thread
+from protocol.views.html import html
+from protocol.views.markdown import markdown
 from roundtable.policies import Plan, Seat
 from roundtable.policies.reply import Reply
 from tests.golden_scenarios import SCENARIOS, Table
@@ -53,6 +55,16 @@ def test_the_title_is_what_was_given_or_the_beginning_of_what_was_said() -> None
     transcript.messages[0].text = "word\n" * 100
     assert len(thread.title(transcript)) <= thread.MAX_LINE
     assert thread.title(transcript).endswith("word…")
+
+
+def test_a_thread_without_a_title_is_exported_like_any_table() -> None:
+    transcript = fold(golden().entries)
+    transcript.topic = ""
+    text = markdown(transcript)
+    assert text.startswith("# Untitled\n")
+    assert "\n>\n" not in text
+    assert "everything that was asked is answered" in text
+    assert '<h1 dir="auto">Untitled</h1>' in html(transcript)
 
 
 def plans(table: Table) -> list[Plan]:

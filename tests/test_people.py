@@ -137,6 +137,8 @@ async def test_two_nodes_tell_of_someone_once_and_only_when_both_have_lost_them(
             assert await told(redis) == ["+Rosa"]
         await rounds()
         assert await told(redis) == ["+Rosa"]
+        with ada.here(TABLE, "Rosa"):
+            await rounds()
     await rounds()
     await rounds()
     assert await told(redis) == ["+Rosa", "-Rosa"]

@@ -95,9 +95,7 @@ class System:
                     log.debug("news wait for the store: %s", error.detail)
                     await asyncio.sleep(STORE_PAUSE)
                     continue
-                for (
-                    event
-                ) in events:  # what came meanwhile stays; what was forgotten meanwhile is gone already
+                for event in events:  # what came meanwhile stays; what was too much is gone already
                     if self._waiting and self._waiting[0] is event:
                         self._waiting.popleft()
 

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from protocol.codec import encode, encode_body
+from protocol.errors import NotFound
 from protocol.transcript import Transcript, apply, fold
 from protocol.views import thread
 from protocol.views.html import html
 from protocol.views.markdown import markdown
+from roundtable.fanout import kinds
 from roundtable.policies import Plan, Seat
 from roundtable.policies.reply import Reply
 from tests.golden_scenarios import SCENARIOS, Table
@@ -65,6 +67,15 @@ def test_a_thread_without_a_title_is_exported_like_any_table() -> None:
     assert "\n>\n" not in text
     assert "everything that was asked is answered" in text
     assert '<h1 dir="auto">Untitled</h1>' in html(transcript)
+
+
+def test_a_thread_is_stored_as_a_table_and_found_only_under_its_own_kind() -> None:
+    assert kinds.stored("thread", "thread-1") == "table/thread-1"
+    assert kinds.stored("table", "1") == "table/1"
+    assert kinds.stored("platform", "thread-1") == "platform/thread-1"
+    for kind, id in (("table", "thread-1"), ("thread", "1")):
+        with pytest.raises(NotFound, match=f"no {kind} '{id}'"):
+            kinds.stored(kind, id)
 
 
 def plans(table: Table) -> list[Plan]:

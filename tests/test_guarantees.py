@@ -219,12 +219,13 @@ def test_a_thread_answers_everyone_who_asks_once_and_then_rests(
                 owner = await _next_owner(scene, owner)
         await owner
         _turns(log.entries)
-        _answered(scene.table)
+        _answered(scene.table, log.entries)
 
     fake_time.run(play())
 
 
-def _answered(thread: Transcript) -> None:
+def _answered(thread: Transcript, entries: list[e.Entry]) -> None:
+    queued = [entry.event for entry in entries if isinstance(entry.event, e.TurnQueued)]
     assert thread.status == "resting"
     for message in thread.messages:
         for name in [message.to] if message.to else [panelist.name for panelist in thread.panel]:
@@ -239,5 +240,5 @@ def _answered(thread: Transcript) -> None:
     for panelist in thread.panel:
         mine = [turn for turn in thread.turns if turn.panelist == panelist.name]
         to_her = [message for message in thread.messages if message.to in ("", panelist.name)]
-        again = [turn for turn in mine if turn.reason == "asked"]  # by name, or once more
+        again = [turn for turn in queued if turn.command and turn.panelist == panelist.name]
         assert len(mine) <= len(to_her) + len(again)

@@ -235,7 +235,7 @@ async def _news(bounds: Limits, app: web.Application) -> AsyncIterator[None]:
     people = app[keys.PEOPLE] = People(log, node, time.time)
     news = app[keys.SYSTEM] = System(log, node, time.time, lambda: _counts(app, bounds))
     people.start()
-    await news.start()
+    news.start()
     yield
     await people.close()
     await news.close()

@@ -54,6 +54,8 @@ async def follow(request: web.Request) -> web.StreamResponse:
 
 
 async def ready(request: web.Request, scope: str) -> None:
-    """Before `system/SCOPE` is followed: a table's is begun when first asked for. Raises `NotFound`."""
-    if f"{SYSTEM}/{scope}" != ALL:
+    """Before `system/SCOPE` is followed: it is begun when first asked for. Raises `NotFound`."""
+    if f"{SYSTEM}/{scope}" == ALL:
+        await request.app[keys.SYSTEM].ready()
+    else:
         await request.app[keys.PEOPLE].ready(scope)

@@ -24,6 +24,7 @@ from roundtable.edge.callers import Callers
 from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
+from roundtable.edge.openapi import OpenApi
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
@@ -65,6 +66,7 @@ def build(config: Config) -> web.Application:
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
     invoking = Invoking(Callers())
+    openapi = OpenApi(secured=bool(config.secret))
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [
@@ -87,6 +89,7 @@ def build(config: Config) -> web.Application:
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),
             web.get("/v1/policies", models.policies),
+            web.get("/openapi.json", openapi.document),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),

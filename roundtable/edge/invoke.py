@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 from aiohttp import HttpVersion11, web
 
-from protocol import codec, sse
+from protocol import codec, invocation, notices, sse
 from protocol.cursor import ZERO
 from protocol.errors import LogError
 from roundtable.edge import keys
 from roundtable.edge.callers import Callers, give, prepare
 from roundtable.edge.limits import address, body
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
+from roundtable.edge.parameters import After, ById, LastEventId
 from roundtable.edge.sse import serve
 from roundtable.edge.tables import json
 from roundtable.fanout.framing import INVOCATION, ChunkedEventStream, EventStream
@@ -31,6 +32,8 @@ class Invoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _decoder = msgspec.json.Decoder(Invoke)
+_EVENTS = {"text/event-stream": invocation.KNOWN | invocation.Step | notices.ANY}
+_LAST = invocation.Converge | invocation.Failed | invocation.Cancelled
 _CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 
 
@@ -40,7 +43,12 @@ class Invoking:
     def __init__(self, callers: Callers) -> None:
         self._callers = callers
 
-    @operation(tag="invocations", body=Invoke, answers={200: "text/event-stream"})
+    @operation(
+        tag="invocations",
+        body=Invoke,
+        answers={200: Answer({**_EVENTS, "application/json": _LAST}, headers={"Location": "Of a stream."})},
+        errors=(404,),
+    )
     async def invoke(self, request: web.Request) -> web.StreamResponse:
         """`POST /invoke`: everything it tells, as an event stream; or, without `stream`, its last entry."""
         asked: Invoke = codec.decode_json(await body(request), _decoder)
@@ -52,12 +60,18 @@ class Invoking:
             return await self._last(request, begun, asked.detach)
         return await self._stream(request, begun, throttle, asked.detach)
 
-    @operation(tag="invocations", answers={200: "text/event-stream", 204: None})
+    @operation(
+        tag="invocations",
+        path=ById,
+        query=After,
+        headers=LastEventId,
+        answers={200: Answer(_EVENTS), 204: Answer(about="It has ended, and you have all of it.")},
+    )
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """`GET /invoke/{id}`: the same stream for anyone, from any cursor."""
         return await serve(request, stream(request.match_info["id"]), INVOCATION)
 
-    @operation(tag="invocations", answers={204: None})
+    @operation(tag="invocations", path=ById, answers={204: None})
     async def cancel(self, request: web.Request) -> web.Response:
         """`DELETE /invoke/{id}`: end it now; asking again changes nothing."""
         await request.app[keys.INVOCATIONS].cancel(request.match_info["id"])

@@ -9,9 +9,12 @@ from collections.abc import Callable
 
 from aiohttp import HttpVersion11, web
 
-from protocol import sse
+from protocol import events as e
+from protocol import notices, sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
+from roundtable.edge.operations import Answer, operation, queried
+from roundtable.edge.parameters import After, ById, LastEventId
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, View
 from roundtable.fanout.outlet import Outlet
@@ -24,11 +27,20 @@ HEADERS = {
 # Long enough for a server to start again, and nobody waits longer than for a page. Seconds.
 EARLIEST, LATEST = 1.0, 5.0
 
+TOLD = {
+    200: Answer({"text/event-stream": e.KNOWN | notices.ANY}),
+    204: Answer(about="The table is closed, and you have all of it."),
+}
+"""What `serve` answers, for a table's."""
+
 _CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 
 
+@operation(tag="tables", path=ById, query=After, headers=LastEventId, answers=TOLD)
 async def events(request: web.Request) -> web.StreamResponse:
-    """Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
+    """`GET /v1/roundtables/{id}/events`: what happens at a table, as it happens. It ends when the table is closed.
+
+    Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
     return await serve(request, table(request))
 
 
@@ -63,7 +75,7 @@ def asked(request: web.Request) -> Cursor | None:
     """The cursor asked for; None is the tail. An EventSource repeats a stale URL, so the header wins."""
     if header := request.headers.get("Last-Event-ID"):
         return Cursor.parse(header, field="Last-Event-ID")
-    return after(request.query.get("after", ""))
+    return after(queried(request, After).after)
 
 
 def after(text: str) -> Cursor | None:

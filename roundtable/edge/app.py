@@ -72,7 +72,7 @@ def build(config: Config) -> web.Application:
         [
             web.get("/", page.index),
             web.get("/t/{id}", page.index),
-            web.get(f"/assets/{page.ASSET}", page.asset),
+            web.get("/assets/{name}", page.asset),
             web.post("/v1/session", door.session),
             web.post("/v1/roundtables", tables.convene),
             web.get("/v1/roundtables", tables.list),

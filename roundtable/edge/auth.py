@@ -65,8 +65,7 @@ class Door:
         # A WebSocket is a GET, and a browser lets any page open one: without asking first, and with our cookie.
         if request.method not in _SAFE or hdrs.UPGRADE in request.headers:
             self._check_origin(request)
-        resource = request.match_info.route.resource
-        if self._secret and (resource is None or resource.canonical not in PUBLIC):
+        if self._secret and not _is_public(request.match_info):
             self._check_secret(request)
         return await handler(request)
 
@@ -136,6 +135,13 @@ class Door:
     def _proof(self, until: str) -> str:
         message = b"roundtable session until " + until.encode(errors="surrogateescape")
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
+
+
+def _is_public(match: web.UrlMappingMatchInfo) -> bool:
+    """Which methods an address answers is no secret either: they are in the document of them all."""
+    if isinstance(match.http_exception, web.HTTPMethodNotAllowed):
+        return True
+    return match.route.resource is not None and match.route.resource.canonical in PUBLIC
 
 
 def _unauthorized(detail: str) -> Refused:

@@ -47,7 +47,8 @@ class Invoking:
         tag="invocations",
         body=Invoke,
         answers={200: Answer({**_EVENTS, "application/json": _LAST}, headers={"Location": "Of a stream."})},
-        errors=(404,),
+        errors=(404, 502),
+        examples={"one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}},
     )
     async def invoke(self, request: web.Request) -> web.StreamResponse:
         """`POST /invoke`: everything it tells, as an event stream; or, without `stream`, its last entry."""

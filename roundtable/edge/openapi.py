@@ -164,7 +164,7 @@ def _parameters(route: Route, said: Operation, schema: SchemaOf) -> Iterator[dic
         yield from _fields(said.headers, "header", schema)
     else:
         for name, why in said.headers.items():
-            yield {"name": name, "in": "header", "description": why, "schema": {"type": "string"}}
+            yield {"name": str(name), "in": "header", "description": why, "schema": {"type": "string"}}
 
 
 def _fields(kind: type[msgspec.Struct], place: str, schema: SchemaOf) -> Iterator[dict[str, Any]]:
@@ -178,7 +178,10 @@ def _fields(kind: type[msgspec.Struct], place: str, schema: SchemaOf) -> Iterato
 def _body(said: Operation, schema: SchemaOf) -> dict[str, Any]:
     if said.body is None:
         return {}
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema(said.body)}}}}
+    content: dict[str, Any] = {"schema": schema(said.body)}
+    if said.examples:
+        content["examples"] = {name: {"value": value} for name, value in said.examples.items()}
+    return {"requestBody": {"required": True, "content": {JSON: content}}}
 
 
 def _answers(all_: Sequence[Route], said: Operation, schema: SchemaOf) -> dict[str, Any]:
@@ -188,7 +191,7 @@ def _answers(all_: Sequence[Route], said: Operation, schema: SchemaOf) -> dict[s
         written = answers[str(status)] = {
             "description": answer.about or HTTPStatus(status).phrase,
             "headers": {
-                name: {"description": why, "schema": {"type": "string"}}
+                str(name): {"description": why, "schema": {"type": "string"}}
                 for name, why in answer.headers.items()
             },
             "content": {
@@ -240,7 +243,7 @@ def _links(all_: Sequence[Route], made: str) -> dict[str, Any]:
 def _errors(route: Route, said: Operation, schema: SchemaOf, *, secured: bool) -> dict[str, Any]:
     statuses = {*_ANY, *_BY_METHOD.get(route.method, ()), *said.errors} - set(said.answers)
     statuses |= {404} if _PARAMETER.search(route.path) else set()
-    statuses |= {401} if secured and route.path not in PUBLIC else set()
+    statuses |= {401, 429} if secured and route.path not in PUBLIC else set()
     if said.failure is None:
         return {
             str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)

@@ -5,7 +5,7 @@ async def list(self, request): ...
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from aiohttp import web
@@ -33,6 +33,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     Errors that any request can meet are known (`openapi.py`); `errors` are the statuses of its own. Their body is
     `failure` in JSON where that is given, else a problem document. `creates` is the path of what the 201 names by `id`.
+    `examples` are bodies by name, each of which must be taken.
     """
 
     tag: str
@@ -44,6 +45,7 @@ class Operation(msgspec.Struct, frozen=True):
     errors: tuple[int, ...] = ()
     failure: Any = None
     creates: str = ""
+    examples: Mapping[str, Any] = {}
 
 
 def operation(
@@ -57,12 +59,13 @@ def operation(
     errors: tuple[int, ...] = (),
     failure: Any = None,
     creates: str = "",
+    examples: Mapping[str, Any] | None = None,
 ) -> Callable[[H], H]:
     """Say what a handler takes and gives."""
 
     def said(handler: H) -> H:
         handler.__operation__ = Operation(  # type: ignore[attr-defined]
-            tag, answers, body, query, headers or {}, path, errors, failure, creates
+            tag, answers, body, query, headers or {}, path, errors, failure, creates, examples or {}
         )
         return handler
 
@@ -89,18 +92,16 @@ def queried(request: web.Request, kind: type[Q]) -> Q:
 def _misgiven(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> Invalid:
     detail, _, place = str(error).partition(" - at `")
     field = place.rstrip("`").removeprefix("$.")
-    types = {each.encode_name: msgspec.inspect.type_info(each.type) for each in msgspec.structs.fields(kind)}
+    types = {each.encode_name: each.type for each in msgspec.structs.fields(kind)}
     wanted = _wanted(types[field]) if field in types else ""
     return Invalid(f"{field} is {wanted}." if wanted else f"{detail}.", field=field)
 
 
-def _wanted(info: msgspec.inspect.Type) -> str:
+def _wanted(kind: Any) -> str:
     """What a parameter should be, in words; nothing where msgspec's own are as good."""
-    match info:
-        case msgspec.inspect.Metadata():
-            return _wanted(info.type)
-        case msgspec.inspect.LiteralType():
-            return f"one of {', '.join(map(str, info.values))}"
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    match info := msgspec.inspect.type_info(kind):
         case msgspec.inspect.BoolType():
             return "true or false"
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType():

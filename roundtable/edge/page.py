@@ -3,6 +3,7 @@
 Also the headers that every answer carries.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from roundtable.edge.operations import Answer, operation
 WEB = Path(__file__).parent / "web"
 # One name, no slash, no leading dot: nothing outside the folder can be named.
 _NAME = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
-ASSET = rf"{{name:{_NAME}}}"
+_asset = re.compile(_NAME, re.ASCII)
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -72,8 +73,9 @@ async def index(_: web.Request) -> web.StreamResponse:
 @operation(tag="page", path=OneAsset, answers={200: Answer(dict.fromkeys(_MEDIA)), 304: None})
 async def asset(request: web.Request) -> web.StreamResponse:
     """A script, style, font or picture. Its name changes with its content, so it may be kept for ever."""
-    path = WEB / "assets" / request.match_info["name"]
-    if not path.is_file():
+    name = request.match_info["name"]
+    path = WEB / "assets" / name
+    if not _asset.fullmatch(name) or not path.is_file():
         raise web.HTTPNotFound
     return _file(path, "public, max-age=31536000, immutable")
 

@@ -77,6 +77,12 @@ class Accepted(msgspec.Struct, frozen=True):
     position: int
 
 
+_LINE = {"text": "Because.", "rate": 0, "ttft": 0}
+_EXAMPLE = {
+    "topic": "Why?",
+    "panel": [{"name": name, "model": f"scripted:{name}", "options": _LINE} for name in ("Ada", "Ben")],
+    "limits": {"max_rounds": 1},
+}
 _convene_decoder = msgspec.json.Decoder(Convene)
 
 
@@ -91,6 +97,7 @@ class Tables:
         body=Convene,
         answers={201: Answer({"application/json": Convened}, headers={hdrs.LOCATION: "The table."})},
         creates="/v1/roundtables/{id}",
+        examples={"two voices": _EXAMPLE},
     )
     async def convene(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables`: 201 with the id, and where to go on from there."""

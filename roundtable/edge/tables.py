@@ -77,7 +77,7 @@ class Accepted(msgspec.Struct, frozen=True):
     position: int
 
 
-_LINE = {"text": "Because.", "rate": 0, "ttft": 0}
+_LINE = {"text": "Because.", "rate": 20, "ttft": 0.05}
 _EXAMPLE = {
     "topic": "Why?",
     "panel": [{"name": name, "model": f"scripted:{name}", "options": _LINE} for name in ("Ada", "Ben")],

@@ -4,19 +4,23 @@ What comes back is read by `messages_api.py` from the raw bytes.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import anthropic
 import httpx2
 
+from protocol.messages import Message, ToolSpec
 from providers.base import Request
 from providers.connection import TIMEOUT, settings
+from providers.conversation import NO_PARAMETERS, arguments
 from providers.messages_api import MessagesAnswer
 from providers.messages_options import read_messages
 from providers.presets import Preset
 from providers.server import Errors, ModelServer
 
+_CACHED = {"cache_control": {"type": "ephemeral"}}
+_CHOICES = {"auto": "auto", "required": "any"}
 _ERRORS = Errors(
     anthropic.AnthropicError,
     anthropic.APIStatusError,
@@ -66,16 +70,60 @@ def _body(request: Request) -> dict[str, Any]:
     The last message says who has the floor and changes; what is before it begins this panelist's next request too.
     Too short a prompt is not cached, and a mark in it costs nothing.
     """
-    body = read_messages(request.options, request.max_tokens).body()
+    options = read_messages(request.options, request.max_tokens)
+    body = options.body()
     if request.system:
-        body["system"] = _cached(request.system)
-    said: list[dict[str, Any]] = [
-        {"role": message.role, "content": message.text} for message in request.messages
-    ]
+        body["system"] = [{"type": "text", "text": request.system, **_CACHED}]
+    if request.tools:
+        body["tools"] = [*map(_tool, request.tools)]
+        if choice := _choice(request.tool_choice, parallel=options.parallel_tool_calls):
+            body["tool_choice"] = choice
+    said = _messages(request.messages)
     for message in said[-2:-1]:
-        message["content"] = _cached(message["content"])
-    return {**body, "messages": said}
+        message["content"][-1].update(_CACHED)
+    return {**body, "messages": [_plain(message) for message in said]}
 
 
-def _cached(text: str) -> list[dict[str, Any]]:
-    return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    about = {"description": tool.description} if tool.description else {}
+    strict = {"strict": True} if tool.strict else {}
+    return {"name": tool.name, **about, "input_schema": tool.parameters or NO_PARAMETERS, **strict}
+
+
+def _choice(choice: str, *, parallel: bool) -> dict[str, Any] | None:
+    """None where it is what the vendor takes for granted."""
+    if choice == "none" or (choice == "auto" and parallel):
+        return None if choice == "auto" else {"type": "none"}
+    found = {"type": _CHOICES[choice]} if choice in _CHOICES else {"type": "tool", "name": choice}
+    return found if parallel else {**found, "disable_parallel_tool_use": True}
+
+
+def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """All results of one message's calls belong into one message, and with them what the user says then."""
+    said: list[dict[str, Any]] = []
+    for message in messages:
+        role = "user" if message.role == "tool" else message.role
+        if not (said and said[-1]["role"] == role):
+            said.append({"role": role, "content": []})
+        said[-1]["content"] += _blocks(message)
+    return said
+
+
+def _blocks(message: Message) -> Iterator[dict[str, Any]]:
+    if message.role == "tool":
+        # The vendor refuses a text of nothing, and takes nothing for a result.
+        content = {"content": message.text} if message.text else {}
+        yield {"type": "tool_result", "tool_use_id": message.call, **content}
+        return
+    if message.text or not message.calls:
+        yield {"type": "text", "text": message.text}
+    for call in message.calls:
+        yield {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments(call)}
+
+
+def _plain(message: dict[str, Any]) -> dict[str, Any]:
+    """One text by itself needs no block."""
+    blocks = message["content"]
+    if len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
+        return {"role": message["role"], "content": blocks[0]["text"]}
+    return message

@@ -5,7 +5,7 @@ A provider normalises its vendor's vocabulary to the chunks below and its vendor
 """
 
 from collections.abc import AsyncGenerator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -15,7 +15,8 @@ from protocol.messages import Logprob, Message, StopReason, ToolSpec, Usage
 class Request(msgspec.Struct, frozen=True):
     """What one model is asked. `model` is the vendor's name, without our `provider:` prefix.
 
-    `messages` alternate roles, begin and end with `user`, and none is empty. `max_tokens` bounds what it says (tokens).
+    `messages` are in any order in which each call is followed by its result (`providers.conversation`); a table's
+    alternate roles, begin and end with `user`, and none is empty. `max_tokens` bounds what it says (tokens).
     `options` are the panelist's own; a provider refuses (`bad_request`) what it does not know rather than ignore it.
     `tools` may be called; `tool_choice` is `auto`, `none`, `required`, or the name of the one that must be.
     `speaker` is the panelist's name, for providers that play a part (`scripted`); no vendor is sent it.
@@ -45,7 +46,9 @@ class Thinking(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag=True):
-    """Part of tool call `call`: the name comes once, `arguments` in fragments of JSON text."""
+    """Part of tool call `call`: the name comes once and first, `arguments` in fragments of JSON text, of which there
+    may be none. Parts of several calls may alternate.
+    """
 
     call: str
     name: str = ""
@@ -60,6 +63,13 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 Chunk = Text | Thinking | ToolCall | Stop
+
+
+class Token(msgspec.Struct, frozen=True, tag=True):
+    """One token of a text that is gone on with: its id, and the whole characters that it completed, perhaps none."""
+
+    id: int
+    text: str
 
 
 class Provider(Protocol):
@@ -81,4 +91,18 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Release connections; streams still open are ended."""
+        ...
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """A provider that can be had without a conversation: the sampling loop of a model on this machine."""
+
+    def generate(
+        self, model: str, prompt: str, max_tokens: int, options: dict[str, Any]
+    ) -> AsyncGenerator[Token | Text | Stop]:
+        """Go on with `prompt`, token by token; before `Stop` comes what was held back of the last ones, if anything.
+
+        Raises, and closes, as `Provider.stream` does.
+        """
         ...

@@ -70,10 +70,8 @@ class Catalog:
         self._installed: dict[str, EntryPoint] = {
             found.name: found for found in entry_points(group=ENTRY_POINTS) if found.name not in self._presets
         }
-        self._providers: dict[str, Provider] = {
-            "llama": LlamaProvider(model_folders, environ),
-            "scripted": ScriptedProvider(),
-        }
+        self._llama = LlamaProvider(model_folders, environ)
+        self._providers: dict[str, Provider] = {"llama": self._llama, "scripted": ScriptedProvider()}
         self._lock = asyncio.Lock()
         self._surveyed: tuple[float, list[ProviderStatus]] | None = None
 
@@ -91,6 +89,14 @@ class Catalog:
         if name == "ollama" and provider.local and survey.is_passed_on(rest):
             raise Invalid(f"{rest[:60]} runs at ollama.com and not on this machine.", field="model")
         return provider, rest
+
+    def first_file(self) -> str:
+        """The first model in the model folders, as `llama:NAME`. Raises `Invalid` when there is none."""
+        names = self._llama.files.names()
+        if not names:
+            detail = "There is no model on this machine: put a .gguf file into a folder of model_folders."
+            raise Invalid(detail, field="model", code="not_configured")
+        return f"llama:{names[0]}"
 
     def check(self, panelist: Panelist) -> None:
         """Raises `Invalid`, naming the field, when it is known beforehand that a panelist cannot speak."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from protocol.messages import StopReason, Usage
+from protocol.messages import Logprob, StopReason, TopLogprob, Usage
 from protocol.sse import Frame
 from providers.answer import Answer
 from providers.base import Chunk, Stop, Text, Thinking, ToolCall
@@ -53,8 +53,22 @@ class _Delta(msgspec.Struct, frozen=True):
     extra_content: _Extra | None = None
 
 
+class _Logprob(msgspec.Struct, frozen=True):
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+    top_logprobs: tuple[TopLogprob, ...] | None = None
+
+
+class _Logprobs(msgspec.Struct, frozen=True):
+    """Older servers have lists side by side in it, which are passed over."""
+
+    content: list[_Logprob] | None = None
+
+
 class _Choice(msgspec.Struct, frozen=True):
     index: int | None = 0
+    logprobs: _Logprobs | None = None
     delta: _Delta | None = None
     finish_reason: str | None = None
 
@@ -114,6 +128,7 @@ class ChatAnswer(Answer):
         self._usage: _Usage | None = None
         self._calls: dict[int | None, str] = {}
         self._named: set[str] = set()
+        self._tokens: list[Logprob] = []  # that came without words: a character may take several
 
     def end(self) -> Stop:
         """A finish reason counts only here: Gemini may send it early or often."""
@@ -140,6 +155,8 @@ class ChatAnswer(Answer):
         for choice in body.choices or ():
             if not choice.index:
                 self._finish = choice.finish_reason or self._finish
+                if choice.logprobs:
+                    self._tokens += _logprobs(choice.logprobs)
                 yield from self._delta(choice.delta or _Delta())
 
     def _delta(self, delta: _Delta) -> Iterator[Chunk]:
@@ -165,7 +182,13 @@ class ChatAnswer(Answer):
             words = words.removeprefix("</thought>")
         self._thought = thinking
         if words:
-            yield Thinking(words) if thinking else Text(words)
+            yield Thinking(words) if thinking else self._text(words)
+
+    def _text(self, words: str) -> Text:
+        if not self._tokens:
+            return Text(words)
+        tokens, self._tokens = tuple(self._tokens), []
+        return Text(words, tokens)
 
     def _tool(self, part: _ToolPart) -> Iterator[Chunk]:
         # Fragments after the first have only the index. Gemini numbers every call 0, so a new id is a new call.
@@ -176,6 +199,11 @@ class ChatAnswer(Answer):
             self._named.add(call)
         if name or part.function.arguments:
             yield ToolCall(call, name, part.function.arguments or "")
+
+
+def _logprobs(told: _Logprobs) -> Iterator[Logprob]:
+    for one in told.content or ():
+        yield Logprob(one.token, one.logprob, one.bytes, one.top_logprobs or ())
 
 
 def _parts(parts: list[_Part]) -> Iterator[Chunk]:

@@ -4,8 +4,10 @@ from typing import Any
 
 import httpx2
 
+from protocol.messages import Message, ToolSpec
 from providers.base import Request
 from providers.chat_api import ChatAnswer
+from providers.conversation import CHOICES
 from providers.openai_client import OpenAIServer
 from providers.openai_options import read_chat
 from providers.options import least
@@ -36,5 +38,37 @@ class OpenAIProvider(OpenAIServer):
         if self._preset.stream_options:
             body["stream_options"] = self._preset.stream_options
         system = [{"role": "system", "content": request.system}] if request.system else []
-        said = [{"role": message.role, "content": message.text} for message in request.messages]
+        if request.tools:
+            body["tools"] = [*body.get("tools", ()), *map(_tool, request.tools)]
+            if request.tool_choice != "auto":
+                body["tool_choice"] = _choice(request.tool_choice)
+        said = [_message(message, self._preset.call_extra) for message in request.messages]
         return {**body, "messages": [*system, *said]}
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    given = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    function = {name: value for name, value in given.items() if value}
+    return {"type": "function", "function": function | ({"strict": True} if tool.strict else {})}
+
+
+def _choice(choice: str) -> str | dict[str, Any]:
+    return choice if choice in CHOICES else {"type": "function", "function": {"name": choice}}
+
+
+def _message(message: Message, extra: dict[str, Any]) -> dict[str, Any]:
+    if message.role == "tool":
+        return {"role": "tool", "tool_call_id": message.call, "content": message.text}
+    if not message.calls:
+        return {"role": message.role, "content": message.text}
+    calls = [
+        # vLLM reads the arguments as JSON, which nothing is not.
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments or "{}"},
+        }
+        | extra
+        for call in message.calls
+    ]
+    return {"role": "assistant", "content": message.text or None, "tool_calls": calls}

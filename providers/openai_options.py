@@ -1,12 +1,12 @@
 """The options of OpenAI's two dialects, Chat Completions and Responses."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from protocol.errors import Invalid
-from providers.options import read
+from providers.options import LIMIT, Bias, One, Penalty, Share, Temperature, Tokens, Top, read, renamed
 
 # What a request consists of without the panelist; overriding it would break the stream or the roles, or leave the
 # conversation with OpenAI.
@@ -17,21 +17,33 @@ _RESERVED_RESPONSES = {
 }  # fmt: skip
 # One option by two names: the word of our other dialects, and that of Chat Completions' wire.
 _EFFORT = {"effort", "reasoning_effort"}
-_ONLY_CHAT = ("seed", "stop", "presence_penalty", "frequency_penalty")
+_ONLY_CHAT = ("seed", "stop", "presence_penalty", "frequency_penalty", "logit_bias")
+# What the Responses API does not send unless it is asked to.
+_LOGPROBS = "message.output_text.logprobs"
 
 
 class _OpenAIOptions(msgspec.Struct, frozen=True):
-    """What both of OpenAI's dialects have, by the names in Chat Completions; `max_tokens` is our own."""
+    """What both of OpenAI's dialects have, by the names in Chat Completions; `max_tokens` is our own.
 
-    temperature: Annotated[float, Meta(ge=0, le=2)] | UnsetType = UNSET
-    top_p: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
-    max_tokens: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    `logprobs` asks for the logarithm of each token's probability, `top_logprobs` for so many likely ones beside it.
+    """
+
+    temperature: Temperature | UnsetType = UNSET
+    top_p: Share | UnsetType = UNSET
+    max_tokens: Tokens | UnsetType = UNSET
+    logprobs: bool | UnsetType = UNSET
+    top_logprobs: Top | UnsetType = UNSET
+    n: One | UnsetType = UNSET
+    user: str | UnsetType = UNSET
     service_tier: str | UnsetType = UNSET
     response_format: dict[str, Any] | UnsetType = UNSET
     tools: list[dict[str, Any]] | UnsetType = UNSET
     tool_choice: str | dict[str, Any] | UnsetType = UNSET
     parallel_tool_calls: bool | UnsetType = UNSET
     extra_body: dict[str, Any] = {}
+
+
+Read = TypeVar("Read", bound=_OpenAIOptions)
 
 
 class ChatOptions(_OpenAIOptions, frozen=True):
@@ -42,15 +54,15 @@ class ChatOptions(_OpenAIOptions, frozen=True):
 
     seed: int | UnsetType = UNSET
     stop: str | list[str] | UnsetType = UNSET
-    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | UnsetType = UNSET
-    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | UnsetType = UNSET
+    presence_penalty: Penalty | UnsetType = UNSET
+    frequency_penalty: Penalty | UnsetType = UNSET
+    logit_bias: Bias | UnsetType = UNSET
     reasoning_effort: str | UnsetType = UNSET
     verbosity: str | UnsetType = UNSET
 
     def body(self) -> dict[str, Any]:
         """The members that were given, as JSON values; `extra_body` laid over them."""
-        given = msgspec.to_builtins(self)
-        extra = given.pop("extra_body")
+        given, extra = _given(self)
         return {**given, **extra}
 
 
@@ -68,8 +80,9 @@ class ResponsesOptions(_OpenAIOptions, frozen=True):
 
     def body(self) -> dict[str, Any]:
         """The members of a request, as JSON values, `max_tokens` under our name; `extra_body` laid over them."""
-        given = msgspec.to_builtins(self)
-        extra = given.pop("extra_body")
+        given, extra = _given(self)
+        if given.pop("logprobs", False):
+            given["include"] = [_LOGPROBS]
         reasoning = {name: given.pop(name) for name in ("effort", "summary") if name in given}
         text: dict[str, Any] = {}
         if "verbosity" in given:
@@ -86,7 +99,7 @@ class ResponsesOptions(_OpenAIOptions, frozen=True):
 
 def read_chat(options: dict[str, Any]) -> ChatOptions:
     """Options of the Chat Completions dialect; raises `Invalid`."""
-    result = read(_effort_as("reasoning_effort", options), ChatOptions)
+    result = _read(_effort_as("reasoning_effort", options), ChatOptions)
     _refuse(_RESERVED, result.extra_body)
     return result
 
@@ -97,9 +110,23 @@ def read_responses(options: dict[str, Any]) -> ResponsesOptions:
         if name in options:
             detail = f'The Responses API has no {name!r}; OpenAI\'s Chat Completions (dialect "openai") has.'
             raise Invalid(detail, field=f"options.{name}")
-    result = read(_effort_as("effort", options), ResponsesOptions)
+    result = _read(_effort_as("effort", options), ResponsesOptions)
     _refuse(_RESERVED_RESPONSES, result.extra_body)
     return result
+
+
+def _read(options: dict[str, Any], shape: type[Read]) -> Read:
+    result = read(renamed(options, LIMIT), shape)
+    if result.top_logprobs is not UNSET and result.logprobs is not True:
+        raise Invalid("'top_logprobs' needs 'logprobs'.", field="options.top_logprobs")
+    return result
+
+
+def _given(options: _OpenAIOptions) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The members that were given, and `extra_body`. One answer is what there is without `n`, which some refuse."""
+    given = msgspec.to_builtins(options)
+    given.pop("n", None)
+    return given, given.pop("extra_body")
 
 
 def _effort_as(name: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,35 @@
-"""A panelist's options, read strictly: what a provider does not know is refused by name, never ignored."""
+"""A panelist's options, read strictly: what a provider does not know is refused by name, never ignored.
+
+Where several dialects have the same option, its bounds stand here.
+"""
 
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from protocol.errors import Invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+# The bounds of OpenAI's API, which its imitators have taken over:
+# https://platform.openai.com/docs/api-reference/chat/create
+Temperature = Annotated[float, Meta(ge=0, le=2)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Bias = dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], Annotated[float, Meta(ge=-100, le=100)]]
+"""Added to tokens' logits, by token id."""
+Top = Annotated[int, Meta(ge=0, le=20)]
+Tokens = Annotated[int, Meta(ge=1)]
+One = Literal[1]
+"""How many answers: several would be several turns."""
+# More is no stop sequence but a filter; each is looked for at every token.
+Stop = Annotated[str, Meta(min_length=1, max_length=200)]
+Stops = Stop | Annotated[list[Stop], Meta(max_length=16)]
+
+# Limits by the name that Chat Completions has for them now, and by ours.
+LIMIT = {"max_completion_tokens": "max_tokens"}
 
 
 def read(options: dict[str, Any], shape: type[T]) -> T:
@@ -21,8 +43,21 @@ def read(options: dict[str, Any], shape: type[T]) -> T:
     try:
         return msgspec.convert(options, shape)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$.")
-        raise Invalid(f"{detail}.", field=f"options.{path.rstrip('`')}") from error
+        detail, _, path = str(error).partition(" - at `")
+        raise Invalid(f"{detail}.", field=f"options.{path.rpartition('$.')[2].rstrip('`')}") from error
+
+
+def renamed(options: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """Options of two names under one: `names` has the other name and ours. Raises `Invalid` when both are given."""
+    for other, ours in names.items():
+        if other in options and ours in options:
+            raise Invalid(f"{other!r} and {ours!r} are one option; give one.", field=f"options.{other}")
+    return {names.get(name, name): value for name, value in options.items()}
+
+
+def stops(given: Stops | None) -> tuple[str, ...]:
+    """Stop sequences, however they were given."""
+    return (given,) if isinstance(given, str) else tuple(given or ())
 
 
 def least(*limits: int | None) -> int | None:

@@ -1,10 +1,13 @@
 """The Responses dialect, OpenAI's own: the request. What comes back is read by `responses_api.py`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 
+from protocol.messages import Message, ToolSpec
 from providers.base import Request
+from providers.conversation import CHOICES, NO_PARAMETERS
 from providers.openai_client import OpenAIServer
 from providers.openai_options import read_responses
 from providers.options import least
@@ -37,7 +40,38 @@ def _body(request: Request) -> dict[str, Any]:
         body["max_output_tokens"] = max(LEAST_TOKENS, limit)
     if request.system:
         body["instructions"] = request.system
-    said = [{"role": message.role, "content": message.text} for message in request.messages]
+    if request.tools:
+        body["tools"] = [*body.get("tools", ()), *map(_tool, request.tools)]
+        if request.tool_choice != "auto":
+            body["tool_choice"] = _choice(request.tool_choice)
+    said = [item for message in request.messages for item in _items(message)]
     # By default the vendor keeps the conversation, and pads each event to hide its length from who watches the line;
     # what we pass on is not padded either.
     return {**body, "input": said, "store": False, "stream_options": {"include_obfuscation": False}}
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    # Here a tool is strict unless it says that it is not, and must say what it takes.
+    about = {"description": tool.description} if tool.description else {}
+    takes = {"parameters": tool.parameters or NO_PARAMETERS, "strict": tool.strict}
+    return {"type": "function", "name": tool.name, **about, **takes}
+
+
+def _choice(choice: str) -> str | dict[str, Any]:
+    return choice if choice in CHOICES else {"type": "function", "name": choice}
+
+
+def _items(message: Message) -> Iterator[dict[str, Any]]:
+    """A call and its result are no messages here, but stand between them."""
+    if message.role == "tool":
+        yield {"type": "function_call_output", "call_id": message.call, "output": message.text}
+        return
+    if message.text or not message.calls:
+        yield {"role": message.role, "content": message.text}
+    for call in message.calls:
+        yield {
+            "type": "function_call",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": call.arguments or "{}",
+        }

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from protocol.messages import StopReason, Usage
+from protocol.messages import Logprob, StopReason, TopLogprob, Usage
 from protocol.sse import Frame
 from providers.answer import Answer
 from providers.base import Chunk, Stop, Text, Thinking, ToolCall
@@ -58,11 +58,25 @@ class _Response(msgspec.Struct, frozen=True):
     usage: _Usage | None = None
 
 
+class _Top(msgspec.Struct, frozen=True):
+    token: str | None = None
+    logprob: float | None = None
+    bytes: list[int] | None = None
+
+
+class _Logprob(msgspec.Struct, frozen=True):
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+    top_logprobs: list[_Top] | None = None
+
+
 class _Body(msgspec.Struct, frozen=True):
     output_index: int = 0
     content_index: int = 0
     summary_index: int = 0
     delta: str = ""
+    logprobs: list[_Logprob] | None = None
     item: _Item = _Item()
     response: _Response = _Response()
 
@@ -134,7 +148,10 @@ class ResponsesAnswer(Answer):
         place = body.output_index, body.content_index, body.summary_index
         before = self._places.setdefault(voice, place)
         self._places[voice] = place
-        return voice(body.delta if place == before else "\n\n" + body.delta)
+        words = body.delta if place == before else "\n\n" + body.delta
+        return (
+            Text(words, tuple(map(_told, body.logprobs))) if body.logprobs and voice is Text else voice(words)
+        )
 
     def _item(self, index: int, item: _Item, *, done: bool) -> Iterator[Chunk]:
         if item.type != "function_call":
@@ -157,6 +174,15 @@ class ResponsesAnswer(Answer):
         else:
             reason = "refusal" if self._refused else "tool_calls" if self._calls else "end"
         self._stop = Stop(reason, None if response.usage is None else _count(response.usage))
+
+
+def _told(one: _Logprob) -> Logprob:
+    top = (
+        TopLogprob(other.token, other.logprob, other.bytes)
+        for other in one.top_logprobs or ()
+        if other.token is not None and other.logprob is not None
+    )
+    return Logprob(one.token, one.logprob, one.bytes, tuple(top))
 
 
 def _count(usage: _Usage) -> Usage:

@@ -14,11 +14,25 @@ import msgspec
 
 from protocol import codec
 from protocol.errors import Invalid, ProviderError
-from protocol.messages import StopReason, Usage
-from providers import demo
+from protocol.messages import Logprob, StopReason, TopLogprob, Usage
+from providers import conversation, demo
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
 from providers.failures import RETRYABLE
-from providers.options import least, read
+from providers.options import (
+    LIMIT,
+    Bias,
+    One,
+    Penalty,
+    Share,
+    Stops,
+    Temperature,
+    Tokens,
+    Top,
+    least,
+    read,
+    renamed,
+    stops,
+)
 
 PLAIN_RATE = 20.0  # tokens per second of an ordinary script: about what a mid-sized hosted model does
 DEMO_RATE = 10.0  # words per second: quick reading, slow enough to watch the light pass from seat to seat
@@ -28,6 +42,7 @@ JITTER = 0.3  # a seed varies each step by up to this share, so the mean pace st
 TICK = 0.002  # seconds; what is due sooner goes out at once: a timer is hardly finer, and each costs a turn
 BURST = 64  # tokens between two turns of the loop when nothing has to be waited for
 FRAGMENT = 16  # characters of JSON in one fragment of a tool call
+MOST_CALLS = 128  # in one turn: as many as tools may be given to OpenAI's models
 
 _TOKEN = re.compile(r"\s*\S+(?:\s+\Z)?|\s+\Z")
 _SENTENCE_END = re.compile(r"[.!?…:]['’\"”“»)*]*\s*\Z")
@@ -42,18 +57,35 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Tool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tool call to make after the text."""
+    """A tool call to make."""
 
     name: str
     arguments: dict[str, Any] = {}
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What any client sends any model. A script is right when these are, and says what it says: nothing is chosen."""
+
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    logit_bias: Bias = {}
+    response_format: dict[str, Any] = {}
+    parallel_tool_calls: bool = True
+    reasoning_effort: str = ""
+    user: str = ""
+    n: One = 1
+
+
+class Options(Taken, frozen=True, forbid_unknown_fields=True):
     """A script. `text` is said every turn, of `lines` the n-th own turn says one, in a circle.
 
     `rate` is in tokens per second (0: as fast as possible), `ttft` in seconds; `seed` varies the pace.
     `fail_after` and `hang_after` count tokens, thinking included; `error` alone fails before the first.
     `usage` replaces what was counted; "none" is a server that told nothing.
+    `tool` is called after the text; `calls` are made instead of it, and it is said once they have their results.
+    `stop` ends the text before it; of its `logprobs` each is 0, since a script is certain.
     """
 
     text: str | None = None
@@ -61,9 +93,13 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     ttft: _Seconds | None = None
     seed: int | None = None
-    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    max_tokens: Tokens | None = None
+    stop: Stops | None = None
     thinking: str = ""
     tool: Tool | None = None
+    calls: Annotated[tuple[Tool, ...], msgspec.Meta(max_length=MOST_CALLS)] = ()
+    logprobs: bool = False
+    top_logprobs: Top | None = None
     stop_reason: StopReason | None = None
     usage: Usage | Literal["none"] | None = None
     error: Code | None = None
@@ -122,13 +158,16 @@ class ScriptedProvider:
         """Play one turn. Deadlines are absolute, so a slow reader shifts no later word."""
         options = _asked(request)
         turn = sum(message.role == "assistant" for message in request.messages)
-        spoken, reason = _spoken(request, options, turn)
+        calls = _calls(request, options)
+        spoken, reason = ([], "tool_calls") if calls else _spoken(request, options, turn)
         chunks: list[Chunk] = [
             *(Thinking(token) for token in _TOKEN.findall(options.thinking)),
-            *map(Text, spoken),
+            *(Text(token, _logprobs(token, options)) for token in spoken),
         ]
         usage = _usage(request, thinking=len(chunks) - len(spoken), text=len(spoken))
-        chunks += _tool_call(None if reason == "length" else options.tool)
+        chunks += _told(
+            request, calls or (() if options.tool is None or reason == "length" else (options.tool,))
+        )
         breaks_at = min((at for at in (options.fails_at, options.hang_after) if at is not None), default=None)
 
         pace, seed = _pace(request, options), f"{options.seed}/{request.speaker}/{turn}"
@@ -170,13 +209,17 @@ class ScriptedProvider:
 
 def read_options(options: Mapping[str, Any]) -> Options:
     """The options; raises `Invalid` naming the one that is unknown or wrong."""
-    asked = read(dict(options), Options)
+    asked = read(renamed(dict(options), LIMIT), Options)
     if asked.text is not None and asked.lines is not None:
         raise Invalid("A script has either `text` or `lines`, not both.", field="options.lines")
     return asked
 
 
 def _asked(request: Request) -> Options:
+    try:
+        conversation.check(request)
+    except Invalid as error:
+        raise ProviderError(error.detail, code="bad_request", retryable=False) from error
     try:
         return read_options(request.options)
     except Invalid as error:
@@ -185,29 +228,53 @@ def _asked(request: Request) -> Options:
 
 def _spoken(request: Request, options: Options, turn: int) -> tuple[list[str], StopReason]:
     """The turn's tokens as far as they may be said, and why they end."""
-    if options.text is not None:
-        text = options.text
-    elif options.lines is not None:
-        text = options.lines[turn % len(options.lines)]
-    elif options.tool is not None:
-        text = ""
-    elif request.model in demo.VOICES:
-        text = demo.perform(request, turn)
-    else:
-        text = f"This is scripted:{request.model[:60]}, a voice without a script. No model is running."
+    text = _text(request, options, turn)
+    ends: StopReason = options.stop_reason or ("tool_calls" if options.tool else "end")
+    if found := [at for stop in stops(options.stop) if (at := text.find(stop)) >= 0]:
+        text, ends = text[: min(found)], "stop_sequence"
     tokens: list[str] = _TOKEN.findall(text)
     limit = least(request.max_tokens, options.max_tokens)
     if limit is not None and limit < len(tokens):
         return tokens[:limit], "length"
-    return tokens, options.stop_reason or ("tool_calls" if options.tool else "end")
+    return tokens, ends
 
 
-def _tool_call(tool: Tool | None) -> Iterator[ToolCall]:
-    if tool is not None:
-        yield ToolCall("call_1", name=tool.name)
+def _text(request: Request, options: Options, turn: int) -> str:
+    if options.text is not None:
+        return options.text
+    if options.lines is not None:
+        return options.lines[turn % len(options.lines)]
+    if options.tool is not None:
+        return ""
+    if request.model in demo.VOICES:
+        return demo.perform(request, turn)
+    return f"This is scripted:{request.model[:60]}, a voice without a script. No model is running."
+
+
+def _calls(request: Request, options: Options) -> tuple[Tool, ...]:
+    """Those made before anything is said: the script's, or else the one that is demanded. Not after their results."""
+    if request.tool_choice == "none" or (request.messages and request.messages[-1].role == "tool"):
+        return ()
+    if options.calls or request.tool_choice == "auto":
+        return options.calls if options.parallel_tool_calls else options.calls[:1]
+    wanted = request.tools[0].name if request.tool_choice == "required" else request.tool_choice
+    return (Tool(wanted),)
+
+
+def _told(request: Request, calls: Iterable[Tool]) -> Iterator[ToolCall]:
+    first = 1 + sum(len(message.calls) for message in request.messages)
+    for number, tool in enumerate(calls, first):
+        yield ToolCall(f"call_{number}", name=tool.name)
         arguments = codec.encode(tool.arguments).decode()
         for at in range(0, len(arguments), FRAGMENT):
-            yield ToolCall("call_1", arguments=arguments[at : at + FRAGMENT])
+            yield ToolCall(f"call_{number}", arguments=arguments[at : at + FRAGMENT])
+
+
+def _logprobs(token: str, options: Options) -> tuple[Logprob, ...]:
+    if not options.logprobs:
+        return ()
+    data = list(token.encode())
+    return (Logprob(token, 0.0, data, (TopLogprob(token, 0.0, data),) if options.top_logprobs else ()),)
 
 
 def _usage(request: Request, *, thinking: int, text: int) -> Usage:

@@ -6,6 +6,9 @@ A server may echo the key in an error, whole or shortened, and stream it back as
 import re
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
+from protocol.messages import Logprob, TopLogprob
 from providers.base import Chunk, Stop, Text, Thinking, ToolCall
 
 MARK = "[key]"
@@ -20,8 +23,7 @@ class Secret:
 
     def __init__(self, key: str) -> None:
         self._key = key
-        starts = range(max(0, len(key) - PART) + 1)
-        self._parts = {key[start : start + PART] for start in starts} if key else set()
+        self._parts = _parts(key)
 
     def scrub(self, text: str) -> str:
         """`text` without the key, nor any word that holds eight characters of it in a row."""
@@ -42,21 +44,23 @@ class Scrubber:
 
     Text, thinking and each tool call's arguments are read apart, as they are put together apart. The first seven
     characters of what may become the key are shown at once; what follows them waits until it is told apart, so
-    words that end as the key begins are not delayed. At most a key's length is held of each.
+    words that end as the key begins are not delayed. At most a key's length is held of each. Tokens with their
+    logarithms wait as long, and are left out where they spell the key.
     """
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self._text, self._thinking = _Words(key), _Words(key)
+        self._parts = _parts(key)
+        self._text, self._thinking, self._spelt = _Words(key), _Words(key), _Words(key)
         self._arguments: dict[str, _Words] = {}
+        self._tokens: list[Logprob] = []
 
     def chunks(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """The same, without the key."""
         for chunk in chunks:
             match chunk:
                 case Text():
-                    if shown := self._text.feed(chunk.text):
-                        yield chunk if shown is chunk.text else Text(shown)
+                    yield from self._words(chunk)
                 case Thinking():
                     if shown := self._thinking.feed(chunk.text):
                         yield chunk if shown is chunk.text else Thinking(shown)
@@ -67,15 +71,42 @@ class Scrubber:
                 case Stop():
                     yield chunk
 
+    def _words(self, chunk: Text) -> Iterator[Text]:
+        shown = self._text.feed(chunk.text)
+        for token in chunk.logprobs:
+            self._hold(token)
+        if not shown:
+            return
+        if self._tokens and not self._spelt.waits:
+            tokens, self._tokens = tuple(self._tokens), []
+            yield Text(shown, tokens)
+        else:
+            yield chunk if shown is chunk.text and not chunk.logprobs else Text(shown)
+
+    def _hold(self, token: Logprob) -> None:
+        clean = tuple(other for other in token.top_logprobs if not self._tells(other))
+        self._tokens.append(msgspec.structs.replace(token, top_logprobs=clean))
+        if MARK in self._spelt.feed(token.token) or self._tells(token):
+            self._tokens.clear()
+
+    def _tells(self, token: Logprob | TopLogprob) -> bool:
+        spelt = bytes(byte & 0xFF for byte in token.bytes or ()).decode(errors="replace")
+        return any(part in token.token or part in spelt for part in self._parts)
+
     def rest(self) -> Iterator[Chunk]:
         """What was held back and is not the key, at the end of the answer."""
         if rest := self._thinking.rest():
             yield Thinking(rest)
         if rest := self._text.rest():
-            yield Text(rest)
+            yield Text(rest, tuple(self._tokens))
         for call, words in self._arguments.items():
             if rest := words.rest():
                 yield ToolCall(call, "", rest)
+
+
+def _parts(key: str) -> set[str]:
+    starts = range(max(0, len(key) - PART) + 1)
+    return {key[start : start + PART] for start in starts} if key else set()
 
 
 class _Words:
@@ -98,6 +129,11 @@ class _Words:
         said += words[self._shown : until]
         self._tail, self._shown = words[begins:], until - begins
         return said
+
+    @property
+    def waits(self) -> bool:
+        """Whether what has come last may be the key's beginning."""
+        return bool(self._tail)
 
     def rest(self) -> str:
         rest, self._tail, self._shown = self._tail[self._shown :], "", 0

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 import httpx2
 
 from protocol.errors import Invalid, ProviderError
+from providers import conversation
 from providers.answer import Answer
 from providers.base import Chunk, Request
 from providers.connection import listen
@@ -80,6 +81,7 @@ class ModelServer(ABC, Generic[C]):
         if self._client.is_closed():
             raise self._failures.cut()
         try:
+            conversation.check(request)
             return await self._send(request)
         except Invalid as error:
             raise self._failures.refused(error.detail) from None

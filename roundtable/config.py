@@ -8,16 +8,18 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from protocol.errors import Invalid
+from protocol.messages import Limits, Panelist
 from providers.placement import Custom
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Rate = Annotated[float, msgspec.Meta(gt=0)]
+Hours = Annotated[float, msgspec.Meta(ge=0)]
 # XDG Base Directory specification, where XDG_DATA_HOME is not set.
 _DATA = Path("~/.local/share/roundtable")
 
@@ -29,6 +31,16 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'***'"
+
+
+class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A panel that is asked like a model: `roundtable/NAME`. Without seats it is the default panel; `show` is what the
+    caller gets of it, unless he asks otherwise."""
+
+    panel: tuple[Panelist, ...] = ()
+    policy: str = "round_robin"
+    limits: Limits = Limits(max_rounds=1)
+    show: Literal["discussion", "verdict"] = "discussion"
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,8 +69,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     # Per client address. A person posts less than once a second; a class behind one address does not.
     posts_per_second: Rate = 50.0
     tables_per_minute: Rate = 600.0
+    # Invocations at one time: running on this node and of one caller (an address), waiting likewise. A program that
+    # starts a hundred at once never notices; one that starts thousands is held back.
+    invocations: Count = 256
+    invocations_per_caller: Count = 128
+    invocations_waiting: Count = 1024
+    invocations_waiting_per_caller: Count = 256
+    # Hours that invocations are kept after their end, to be looked at and resumed.
+    keep_invocations: Hours = 24.0
     # [providers.NAME]: compatible servers, or presets at another address.
     providers: dict[str, Custom] = {}
+    # [panels.NAME]: who is asked as the model roundtable/NAME.
+    panels: dict[str, Panel] = {}
 
 
 # What a file may set; the secret itself would be copied and committed with it.
@@ -130,6 +152,7 @@ def _read(path: Path) -> dict[str, Any]:
     for name, table in custom.items() if isinstance(custom, dict) else ():
         if isinstance(table, dict):
             _check_keys(path, table, Custom.__struct_fields__, f"providers.{name}.")
+    _check_panels(path, values.get("panels"))
     for key in ("data", "secret_file"):
         if values.get(key) and isinstance(values[key], str):
             values[key] = _beside(path, values[key])
@@ -142,6 +165,20 @@ def _read(path: Path) -> dict[str, Any]:
 def _beside(path: Path, named: str) -> str:
     """A path as it is named in the file `path`."""
     return str(path.parent / Path(named).expanduser())
+
+
+def _check_panels(path: Path, panels: Any) -> None:
+    for name, panel in panels.items() if isinstance(panels, dict) else ():
+        if not isinstance(panel, dict):
+            continue
+        where = f"panels.{name}."
+        _check_keys(path, panel, Panel.__struct_fields__, where)
+        if isinstance(limits := panel.get("limits"), dict):
+            _check_keys(path, limits, Limits.__struct_fields__, f"{where}limits.")
+        seats = panel.get("panel")
+        for index, seat in enumerate(seats if isinstance(seats, list) else ()):
+            if isinstance(seat, dict):
+                _check_keys(path, seat, Panelist.__struct_fields__, f"{where}panel[{index}].")
 
 
 def _check_keys(path: Path, table: dict[str, Any], known: tuple[str, ...], prefix: str) -> None:

@@ -310,8 +310,46 @@ def floor_time() -> Table:
     return table
 
 
+def thread() -> Table:
+    """A thread: it rests until it is spoken to, a message to all is answered by all in order and one to Ben by Ben;
+    two in a row are answered together, and one answer is cancelled while it waits."""
+    table = Table(ADA, BEN, policy="reply", then="rest")
+
+    def post(number: int, text: str, to: str = "") -> None:
+        said = e.MessagePosted(
+            message=f"m{number}", author="Rosa", text=text, to=to, command=f"key-{number}", inbox=number
+        )
+        table.add(said)
+        if number in (1, 2):
+            table.add(e.TableResumed(reason="message"), 0)
+
+    def answer(turn: str, panelist: Panelist, text: str) -> None:
+        table.begin(turn, panelist)
+        table.words(turn, panelist, text)
+        table.complete(turn, panelist, text, Usage(input=9, output=3))
+
+    table.add(e.TableRested(reason="answered"), 0)
+    post(1, "Does it read them?")
+    ada, ben = table.queue(ADA, 0), table.queue(BEN, 0)
+    answer(ada, ADA, "It does.")
+    answer(ben, BEN, "Not all.")
+    table.add(e.TableRested(reason="answered"))
+    post(2, "Which not, Ben?", "Ben")
+    ben = table.queue(BEN, 0, "asked")
+    table.begin(ben, BEN)
+    table.words(ben, BEN, "Those")
+    post(3, "And how many?")
+    ada, again = table.queue(ADA, 0), table.queue(BEN, 0)
+    post(4, "Be brief.")
+    table.complete(ben, BEN, "Those", Usage(input=20, output=1))
+    answer(ada, ADA, "Three.")
+    table.add(e.TurnCancelled(turn=again, panelist="Ben", command="key-5", inbox=5))
+    table.add(e.TableRested(reason="answered"))
+    return table
+
+
 SCENARIOS: tuple[Callable[[], Table], ...] = (
-    plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time,
+    plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).

@@ -129,7 +129,7 @@ async def test_what_the_environment_says_of_anthropic_goes_to_nobody_else(
         ({"efort": "low"}, "options.efort", "did you mean 'effort'"),
         ({"effort": "huge"}, "options.effort", "Invalid enum value 'huge'"),
         ({"max_tokens": 0}, "options.max_tokens", ">= 1"),
-        ({"stop_sequences": "END"}, "options.stop_sequences", "Expected `array`"),
+        ({"stop_sequences": 3}, "options.stop_sequences", "Expected `str | array`"),
         ({"thinking": "sometimes"}, "options.thinking", "Invalid enum value 'sometimes'"),
         ({"thinking": {"budget_tokens": 9}}, "options.thinking.budget_tokens", ">= 1024"),
         ({"thinking": {"budget_tokens": 4096}}, "options.thinking.budget_tokens", "below 4096"),

@@ -50,7 +50,7 @@ def tiny_bounds() -> Iterator[None]:
         patch.setattr(blocks_file, "RUN_BYTES", 400)
         patch.setattr(blocks_file, "RUN_ENTRIES", 4)
         patch.setattr(blocks_file, "READ_ENTRIES", 6)
-        patch.setattr(channel_file, "Ring", lambda tip: Ring(tip, 10 * OVERHEAD))
+        patch.setattr(channel_file, "Ring", lambda tip, _: Ring(tip, 10 * OVERHEAD))
         yield
 
 

@@ -265,7 +265,7 @@ async def test_the_ways_to_share_the_floor(client: Client) -> None:
 async def test_models_as_programs_know_them(client: Client) -> None:
     listed = await (await client.get("/v1/models")).json()
     assert listed["object"] == "list"
-    assert all(model["id"].startswith(f"{model['owned_by']}:") for model in listed["data"])
+    assert all(model["id"].startswith((f"{model['owned_by']}:", "roundtable/")) for model in listed["data"])
     here = await (await client.get("/v1/providers")).json()
     offered = {seat["model"] for seat in here["default_panel"]}
     assert offered <= {model["id"] for model in listed["data"]}

@@ -397,7 +397,7 @@ async def test_an_idle_child_is_ended(folder: Path) -> None:
 async def test_options_are_judged_without_a_process(folder: Path) -> None:
     async with speaking(folder) as llama:
         llama.check({"temperature": 0.2, "stop": "x", "threads": 1})
-        for wrong in ({"temperatur": 1}, {"top_p": 0}, {"stop": [""]}, {"context": 1}, {"seed": -1}):
+        for wrong in ({"temperatur": 1}, {"top_p": 2}, {"stop": [""]}, {"context": 1}, {"seed": -1}):
             with pytest.raises(Invalid) as refused:
                 llama.check(wrong)
             assert refused.value.field.startswith(f"options.{next(iter(wrong))}")

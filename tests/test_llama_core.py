@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from protocol.messages import Message
 from providers.llama.brake import Brake
 from providers.llama.engine import Engine, Row
 from providers.llama.wire import About, Ask, Done, Load, Said, Sampling
@@ -48,7 +49,7 @@ def test_what_is_said_cannot_contain_a_control_token(tmp_path: Path) -> None:
         template="{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}",
     )
     core = Core(load(tmp_path / "chain.gguf"), Brake())
-    tokens = core.prompt("Be</s> brief.", [("user", "<hush></s>")])
+    tokens = core.prompt("Be</s> brief.", [Message("user", "<hush></s>")])
     assert tokens.count(chain_gguf.END) == 2  # the template's own
     assert not any(core.piece(token) == b"" for token in tokens if token > chain_gguf.END)
 
@@ -58,7 +59,9 @@ def test_a_template_without_a_system_role_has_it_in_the_first_message(tmp_path: 
 
     chain_gguf.write(tmp_path / "chain.gguf", [], template=WITHOUT_SYSTEM)
     core = Core(load(tmp_path / "chain.gguf"), Brake())
-    tokens = core.prompt("Be brief.", [("user", "Well?"), ("assistant", "So."), ("user", "And?")])
+    tokens = core.prompt(
+        "Be brief.", [Message("user", "Well?"), Message("assistant", "So."), Message("user", "And?")]
+    )
     text = b"".join(map(core.piece, tokens)).decode().replace("▁", " ").strip()  # no space in its vocabulary
     assert text == "[Be brief.\n\nWell?][So.][And?]"
     assert tokens[0] == 1  # the beginning that the template has left out
@@ -75,7 +78,7 @@ def test_answers_that_crowd_each_other_out_are_what_they_are_alone(tmp_path: Pat
         told: list[About] = []
         engine = Engine(Core(load(tmp_path / "tiny.gguf", 256), Brake()), told.append)
         for request, prompt in enumerate(asked):
-            engine.admit(Ask(request, "", (("user", prompt),), GREEDY))
+            engine.admit(Ask(request, "", (Message("user", prompt),), GREEDY))
         while engine.busy:
             engine.step()
         assert sum(isinstance(message, Done) and message.reason == "length" for message in told) == len(asked)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.llama.chat import Conversation
+from protocol.messages import Logprob, Message, ToolSpec
 from providers.llama.engine import READ_BESIDE, Engine, Outcome, Row
 from providers.llama.wire import About, Ask, Done, Failed, Halted, Reading, Said, Sampling
 
@@ -36,8 +36,14 @@ class Cells:
         self.read = Counter[int]()  # token by token
         self.rounds: list[list[int]] = []  # the sequence of each row
 
-    def prompt(self, system: str, messages: Conversation) -> list[int]:
-        return list("".join([system, *(text for _, text in messages)]).encode())
+    def prompt(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[int]:
+        return self.raw("".join([system, *(message.text for message in messages)]))
+
+    def raw(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def logprob(self, row: int, token: int, top: int) -> Logprob:
+        return Logprob(chr(96 + token), 0.0)
 
     def piece(self, token: int) -> bytes:
         return bytes([96 + token])
@@ -117,7 +123,7 @@ def alone(prompt: str, max_tokens: int) -> tuple[str, str]:
 
 
 def ask(request: int, prompt: str, max_tokens: int = 10) -> Ask:
-    return Ask(request, "", (("user", prompt),), SAMPLING, max_tokens=max_tokens)
+    return Ask(request, "", (Message("user", prompt),), SAMPLING, max_tokens=max_tokens)
 
 
 def run(engine: Engine, most: int = 2000) -> None:

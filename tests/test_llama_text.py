@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.messages import Message
 from providers.llama import chat
 from providers.llama.text import Words
 
@@ -49,10 +50,10 @@ def test_a_character_cut_by_the_limit_is_not_shown_and_bad_bytes_are_marked() ->
 
 # -- prompts ------------------------------------------------------------------------------------------------------
 
-SAID: chat.Conversation = (("user", "Well?"), ("assistant", "So."), ("user", "And?"))
+SAID = (Message("user", "Well?"), Message("assistant", "So."), Message("user", "And?"))
 
 
-def written(messages: list[dict[str, str]]) -> str:
+def written(messages: list[chat.Written], tools: Sequence[chat.Written] = ()) -> str:
     return "".join(f"<{one['role']}>{one['content'].strip()}" for one in messages)
 
 
@@ -62,7 +63,7 @@ def test_a_template_is_given_the_roles_as_they_are() -> None:
 
 @pytest.mark.parametrize("drops", [True, False], ids=["drops it", "refuses it"])
 def test_a_system_text_that_is_not_taken_goes_before_the_first_message(drops: bool) -> None:
-    def template(messages: list[dict[str, str]]) -> str:
+    def template(messages: list[chat.Written], tools: list[chat.Written]) -> str:
         if messages[0]["role"] == "system" and not drops:
             raise ValueError("no system")
         return written([message for message in messages if message["role"] != "system"])
@@ -71,7 +72,7 @@ def test_a_system_text_that_is_not_taken_goes_before_the_first_message(drops: bo
 
 
 def test_a_template_that_renders_nothing_says_why() -> None:
-    def template(messages: list[dict[str, str]]) -> str:
+    def template(messages: list[chat.Written], tools: list[chat.Written]) -> str:
         raise RecursionError("too deep")
 
     with pytest.raises(chat.Refused, match="too deep"):

@@ -13,8 +13,9 @@ from protocol.messages import Cost, Message, StopReason, Usage
 from protocol.sse import MAX_LINE
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
 from roundtable.log.batch import MAX_RECORD_BYTES
+from roundtable.table.asking import ATTEMPTS, CLOSE_WITHIN, MOST, Deadlines
 from roundtable.table.merge import MAX_WAITING, Happened, Merge, Source
-from roundtable.table.turn import ATTEMPTS, CLOSE_WITHIN, MOST, Deadlines, Speaker, TurnRun
+from roundtable.table.turn import Speaker, TurnRun
 from tests.fake_time import run
 
 REQUEST = Request(model="m", system="You are Ada.", messages=(Message("user", "Why? " * 10),))

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +20,7 @@ import msgspec
 
 from protocol.errors import ProviderError
 from protocol.messages import Usage
-from providers.base import Chunk, Stop
+from providers.base import Chunk, Stop, Text, Token
 from providers.llama import endings, wire
 from providers.llama.files import ModelFile
 from providers.llama.mail import Mail
@@ -115,6 +115,18 @@ class Child:
 
     async def answer(self, ask: wire.Ask) -> AsyncGenerator[Chunk]:
         """One answer, as `providers.base.Provider.stream`. Its closing returns once the child has stopped."""
+        async with self._asked(ask) as mail, contextlib.aclosing(mail.chunks()) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def tokens(self, ask: wire.Ask) -> AsyncGenerator[Token | Text | Stop]:
+        """One raw request, as `providers.base.Generates.generate`. Its closing is as that of `answer`."""
+        async with self._asked(ask) as mail, contextlib.aclosing(mail.tokens()) as tokens:
+            async for token in tokens:
+                yield token
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, ask: wire.Ask) -> AsyncIterator[Mail]:
         if len(self._open) >= MOST_OPEN:
             detail = f"{self.file.name} has {MOST_OPEN} requests waiting."
             raise ProviderError(detail, code="rate_limited", retryable=True)
@@ -123,9 +135,7 @@ class Child:
         self._vacant = 0
         try:
             await self._ask(mail, msgspec.structs.replace(ask, id=request))
-            async with contextlib.aclosing(mail.chunks()) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+            yield mail
         finally:
             await self._close(request, mail)
 
@@ -235,8 +245,8 @@ class Child:
         match message:
             case wire.Reading():
                 pass
-            case wire.Said(_, text):
-                mail.put(text)
+            case wire.Said():
+                mail.put(message)
             case wire.Done():
                 usage = Usage(input=message.prompt, output=message.said, cached=message.cached)
                 mail.put(Stop(message.reason, usage))

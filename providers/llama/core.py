@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import llama_cpp
+import numpy as np
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
+from protocol.messages import Logprob, Message, ToolSpec, TopLogprob
 from providers.llama import chat
 from providers.llama.brake import Brake
 from providers.llama.engine import Outcome, Row
@@ -70,12 +72,15 @@ class Sampler:
 
 
 def _links(vocabulary: int, sampling: Sampling) -> list[Any]:
-    """In llama.cpp's usual order: penalties, the cuts, temperature, the die."""
+    """In llama.cpp's usual order: bias, penalties, the cuts, temperature, the die."""
     links = []
-    if sampling.repeat_penalty != 1:
-        links.append(
-            llama_cpp.llama_sampler_init_penalties(vocabulary, REPEAT_LAST, sampling.repeat_penalty, 0.0, 0.0)
-        )
+    if sampling.logit_bias:
+        bias = [(token, value) for token, value in sampling.logit_bias.items() if token < vocabulary]
+        given = (llama_cpp.llama_logit_bias * len(bias))(*bias)
+        links.append(llama_cpp.llama_sampler_init_logit_bias(vocabulary, len(bias), given))
+    penalties = sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty
+    if penalties != (1, 0, 0):
+        links.append(llama_cpp.llama_sampler_init_penalties(vocabulary, REPEAT_LAST, *penalties))
     if not sampling.temperature:
         return [*links, llama_cpp.llama_sampler_init_greedy()]
     seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
@@ -116,20 +121,31 @@ class Core:
         )
         self._batch = llama_cpp.llama_batch_init(BATCH, 0, 1)
         self._template = self._chat_template()
+        self._longest = max(len(self.piece(token)) for token in range(self._vocabulary))
         self._neutral = chat.Neutral(self._control_tokens())
 
     # -- text ----------------------------------------------------------------------------------------------------
 
-    def prompt(self, system: str, messages: chat.Conversation) -> list[int]:
+    def prompt(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> list[int]:
         """A conversation as tokens, to be continued by the model. Raises `chat.Refused`."""
-        neutral = self._neutral
+        plain = self._neutral.everywhere
         text = chat.render(
-            self._template, neutral(system), [(role, neutral(said)) for role, said in messages]
+            self._template, self._neutral(system), [*map(plain, messages)], [*map(plain, tools)]
         )
-        tokens = self._tokens(text.encode(errors="replace"))
+        return self.raw(text)
+
+    def raw(self, text: str) -> list[int]:
+        """A text as tokens, to be gone on with as it is, control tokens and all. Raises `chat.Refused`, `TooLong`."""
+        data = text.encode(errors="replace")
+        # Some of llama.cpp's tokenizers take the square of the length: a megabyte would be minutes, for all who wait.
+        if len(data) > self.context * self._longest:
+            raise chat.TooLong(f"The text has {len(data)} bytes, and it can read {self.context} tokens")
+        tokens = self._tokens(data)
         bos = int(llama_cpp.llama_vocab_bos(self._vocab))
         if bos >= 0 and llama_cpp.llama_vocab_get_add_bos(self._vocab) and tokens[:1] != [bos]:
             tokens.insert(0, bos)  # unless the template has written it
+        if not tokens:
+            raise chat.Refused("There is nothing to go on with")
         return tokens
 
     @property
@@ -168,6 +184,25 @@ class Core:
     def sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler:
         """What chooses the tokens of one answer."""
         return Sampler(self._context, self._vocabulary, sampling, prompt)
+
+    def logprob(self, row: int, token: int, top: int) -> Logprob:
+        """How likely `token` was after that (wanted) row of the last batch, and the `top` likeliest there.
+
+        It is what the model says: before temperature, cuts, penalties and bias.
+        """
+        pointer = llama_cpp.llama_get_logits_ith(self._context, row)
+        logits = np.ctypeslib.as_array(pointer, shape=(self._vocabulary,)).astype(np.float64)
+        logs = logits - logits.max()
+        logs -= np.log(np.exp(logs).sum())
+        top = min(top, self._vocabulary)
+        likely = np.argpartition(-logs, top - 1)[:top] if top else np.empty(0, np.intp)
+        best = sorted(map(int, likely), key=lambda other: (-logs[other], other))
+        tops = tuple(TopLogprob(*self._told(other, logs)) for other in best)
+        return Logprob(*self._told(token, logs), tops)
+
+    def _told(self, token: int, logs: Any) -> tuple[str, float, list[int]]:
+        data = self._text_of(token, special=True)
+        return data.decode(errors="replace"), float(logs[token]), list(data)
 
     def cut(self, sequence: int, keep: int) -> int:
         """Forget a sequence but for its first `keep` tokens; how many it has kept, which may be none."""
@@ -208,7 +243,8 @@ class Core:
             )
         except Exception as error:
             raise Unloadable(f"its chat template is none: {type(error).__name__}: {error}") from error
-        return lambda messages: str(formatter(messages=messages).prompt)
+        # A template asks whether there are `tools` at all, and an empty list is some to it.
+        return lambda messages, tools: str(formatter(messages=messages, tools=tools or None).prompt)
 
     def _control_tokens(self) -> list[str]:
         tokens = range(self._vocabulary)

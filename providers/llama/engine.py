@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Literal, NamedTuple, Protocol
 
-from protocol.messages import StopReason
-from providers.llama.chat import Conversation, Refused
+from protocol.messages import Logprob, Message, StopReason, ToolSpec
+from providers.llama.chat import Refused, TooLong
 from providers.llama.text import Words
 from providers.llama.wire import About, Ask, Done, Failed, Halted, Reading, Said, Sampling
 
@@ -49,11 +49,13 @@ class Core(Protocol):
     @property
     def stops(self) -> tuple[str, ...]: ...
 
-    def prompt(self, system: str, messages: Conversation) -> list[int]: ...
+    def prompt(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[int]: ...
+    def raw(self, text: str) -> list[int]: ...
     def piece(self, token: int) -> bytes: ...
     def ends(self, token: int) -> bool: ...
     def decode(self, rows: Sequence[Row]) -> Outcome: ...
     def sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler: ...
+    def logprob(self, row: int, token: int, top: int) -> Logprob: ...
     def cut(self, sequence: int, keep: int) -> int: ...
     def share(self, source: int, target: int, size: int) -> None: ...
 
@@ -80,6 +82,9 @@ class _Answer:
         self.limit = limit
         self.sampler = sampler
         self.words = Words(stops)
+        self.raw = ask.raw is not None
+        self.top = ask.logprobs
+        self.logprobs: list[Logprob] = []  # of tokens whose words are held back
         self.cached = -1  # until it begins
         self.slot: _Slot | None = None
 
@@ -118,11 +123,12 @@ class Engine:
         """Take a request, or fail it for what can be known before anything is computed."""
         core = self._core
         try:
-            tokens = core.prompt(ask.system, ask.messages)
-        except Refused as error:
-            self._tell(
-                Failed(ask.id, "bad_request", f"Its chat template does not take this conversation: {error}")
+            tokens = (
+                core.prompt(ask.system, ask.messages, ask.tools) if ask.raw is None else core.raw(ask.raw)
             )
+        except (Refused, TooLong) as error:
+            code = "bad_request" if isinstance(error, Refused) else "context_overflow"
+            self._tell(Failed(ask.id, code, str(error)))
             return
         room = core.context - len(tokens)
         if room <= 0:
@@ -133,7 +139,8 @@ class Engine:
             return
         limit = room if ask.max_tokens is None else min(room, ask.max_tokens)
         sampler = core.sampler(ask.sampling, tokens)
-        self._waiting.append(_Answer(ask, tokens, limit, sampler, (*ask.stop, *core.stops)))
+        stops = ask.stop if ask.raw is not None else (*ask.stop, *core.stops)
+        self._waiting.append(_Answer(ask, tokens, limit, sampler, stops))
 
     def halt(self, request: int) -> None:
         """Stop a request; nothing when it has ended."""
@@ -261,25 +268,28 @@ class Engine:
         if len(part.slot.tokens) < len(answer.tokens):
             self._tell(Reading(answer.id, min(len(part.slot.tokens), answer.prompt), answer.prompt))
         else:
-            self._hear(answer, answer.sampler.after(part.row))
+            self._hear(answer, answer.sampler.after(part.row), part.row)
 
-    def _hear(self, answer: _Answer, token: int) -> None:
+    def _hear(self, answer: _Answer, token: int, row: int) -> None:
         if self._core.ends(token):
             self._finish(answer, "end")
             return
         answer.tokens.append(token)
-        self._say(answer, answer.words.feed(self._core.piece(token)))
+        if answer.top is not None:
+            answer.logprobs.append(self._core.logprob(row, token, answer.top))
+        self._say(answer, answer.words.feed(self._core.piece(token)), token if answer.raw else -1)
         if answer.words.stopped:
             self._finish(answer, "stop_sequence")
         elif answer.said >= answer.limit:
             self._finish(answer, "length")
 
-    def _say(self, answer: _Answer, text: str) -> None:
-        if text:
-            self._tell(Said(answer.id, text))
+    def _say(self, answer: _Answer, text: str, token: int = -1) -> None:
+        if text or token >= 0:
+            self._tell(Said(answer.id, text, tuple(answer.logprobs), token))
+            answer.logprobs.clear()
 
     def _finish(self, answer: _Answer, reason: StopReason) -> None:
-        self._say(answer, answer.words.end())
+        self._say(answer, answer.words.end(whole=answer.raw))
         self._release(answer)
         self._tell(Done(answer.id, reason, answer.prompt, answer.cached, answer.said))
 

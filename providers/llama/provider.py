@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from protocol.errors import Invalid, ProviderError
-from providers.base import Chunk, Request
-from providers.llama import wire
+from providers import conversation
+from providers.base import Chunk, Request, Stop, Text, Token
+from providers.llama import calls, wire
 from providers.llama.child import Patience
 from providers.llama.children import LOADED, Children
 from providers.llama.files import ModelFile, ModelFiles
 from providers.llama.options import Options, read_options
-from providers.options import least
+from providers.options import least, stops
 
 INSTALL = "pip install 'roundtable[local]' (or make local)"
 
@@ -55,18 +56,38 @@ class LlamaProvider:
     async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
         """One answer; its words come as they are made. Closing returns once llama.cpp has stopped, mid-prompt too."""
         file, options = self._asked(request)
+        tools = () if request.tool_choice == "none" else request.tools
+        # Where only one may be made, its end is the answer's.
+        one_call = (calls.CLOSE,) if tools and not options.parallel_tool_calls else ()
         ask = wire.Ask(
             id=0,
             system=request.system,
-            messages=tuple((message.role, message.text) for message in request.messages),
+            messages=request.messages,
             sampling=options.sampling,
-            stop=options.stops,
+            stop=(*stops(options.stop), *one_call),
             max_tokens=least(request.max_tokens, options.max_tokens),
+            tools=tools,
+            logprobs=options.top_logprobs if options.logprobs else None,
         )
         child = await self.children.obtain(file, options.loading)
+        made = calls.Calls() if tools else None
         async with aclosing(child.answer(ask)) as chunks:
             async for chunk in chunks:
-                yield chunk
+                for told in (chunk,) if made is None else made.feed(chunk):
+                    yield told
+
+    async def generate(
+        self, model: str, prompt: str, max_tokens: int, options: dict[str, Any]
+    ) -> AsyncGenerator[Token | Text | Stop]:
+        """As `providers.base.Generates`; `options` are those of a panelist."""
+        file, found = self._asked(Request(model, "", (), options=options))
+        ask = wire.Ask(
+            0, "", (), found.sampling, stops(found.stop), least(max_tokens, found.max_tokens), raw=prompt
+        )
+        child = await self.children.obtain(file, found.loading)
+        async with aclosing(child.tokens(ask)) as tokens:
+            async for token in tokens:
+                yield token
 
     async def close(self) -> None:
         """End every child."""
@@ -74,16 +95,24 @@ class LlamaProvider:
 
     def _asked(self, request: Request) -> tuple[ModelFile, Options]:
         try:
+            conversation.check(request)
+            _check_choice(request.tool_choice)
             options = read_options(request.options)
         except Invalid as error:
-            raise ProviderError(
-                f"{error.field}: {error.detail}", code="bad_request", retryable=False
-            ) from error
+            where = f"{error.field}: " if error.field.startswith("options.") else ""
+            raise ProviderError(where + error.detail, code="bad_request", retryable=False) from error
         try:
             return self.find(request.model), options
         except Invalid as error:
             code = error.code if error.code == "not_configured" else "model_not_found"
             raise ProviderError(error.detail, code=code, retryable=False) from error
+
+
+def _check_choice(choice: str) -> None:
+    """To demand a call of a model takes a grammar, which is not had here."""
+    if choice not in ("auto", "none"):
+        detail = "tool_choice: a model on this machine may call a tool, and cannot be made to."
+        raise Invalid(detail, field="tool_choice")
 
 
 def installed() -> bool:

@@ -25,17 +25,18 @@ class Words:
             self.stopped = True
             self._held = ""
             return text[: min(found)]
-        keep = max((_overlap(text, stop) for stop in self._stops), default=0)
+        keep = max((overlap(text, stop) for stop in self._stops), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
-    def end(self) -> str:
-        """What was held back in case a stop came. A character that the limit cut in two is not shown."""
+    def end(self, *, whole: bool = False) -> str:
+        """What was held back in case a stop came. A character that the limit cut in two is not shown, or (`whole`)
+        replaced."""
         held, self._held = self._held, ""
-        return held
+        return held + self._decode(b"", True) if whole and not self.stopped else held
 
 
-def _overlap(text: str, stop: str) -> int:
+def overlap(text: str, stop: str) -> int:
     """How much of the text's end is the beginning of `stop`."""
     return next(
         (size for size in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:size])), 0

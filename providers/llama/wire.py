@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from protocol.messages import Role, StopReason
+from protocol.messages import Logprob, Message, StopReason, ToolSpec
 
 # A prompt of 100,000 characters (roundtable.projection) is at most 400 kB; an invocation's may be longer.
 MAX_BYTES = 4 * 1024 * 1024
@@ -39,17 +39,26 @@ class Sampling(msgspec.Struct, frozen=True):
     min_p: float
     repeat_penalty: float
     seed: int | None
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    logit_bias: dict[int, float] = {}
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True):
-    """A request. `max_tokens` None is as many as the context holds."""
+    """A request. `max_tokens` None is as many as the context holds; `logprobs` is how many likely tokens are told with
+    each, None to tell no logarithms. `raw` is a text to go on with, instead of a conversation: then every token is told
+    by itself.
+    """
 
     id: int
     system: str
-    messages: tuple[tuple[Role, str], ...]
+    messages: tuple[Message, ...]
     sampling: Sampling
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    logprobs: int | None = None
+    raw: str | None = None
 
 
 class Halt(msgspec.Struct, frozen=True, tag=True):
@@ -82,11 +91,13 @@ class Reading(msgspec.Struct, frozen=True, tag=True):
     prompt: int
 
 
-class Said(msgspec.Struct, frozen=True, tag=True):
-    """Words of an answer; never empty."""
+class Said(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Words of an answer; never empty but with a `token`, which is told (its id) when the request was raw."""
 
     id: int
     text: str
+    logprobs: tuple[Logprob, ...] = ()
+    token: int = -1
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):

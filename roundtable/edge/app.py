@@ -11,31 +11,49 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from aiohttp import web
 
 from protocol.errors import Invalid
+from protocol.views.thread import PREFIX
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
-from roundtable.edge import export, keys, limits, models, page, problems, sse
+from roundtable.edge import analytics, export, keys, limits, models, page, platform, problems, sse, system
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
+from roundtable.edge.generate import Generating
 from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
+from roundtable.edge.multiplex import Multiplex
+from roundtable.edge.openai.chat import Chat
+from roundtable.edge.openai.models import Models
+from roundtable.edge.openai.panels import Panels
 from roundtable.edge.openapi import OpenApi
 from roundtable.edge.replay import Replays
+from roundtable.edge.streams import Streams
 from roundtable.edge.tables import Tables
+from roundtable.edge.threads import Threads
 from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
-from roundtable.hosting.host import Host
+from roundtable.hosting.host import Host, new_node
+from roundtable.hosting.people import People
+from roundtable.hosting.platform import Platform
+from roundtable.hosting.system import System
 from roundtable.invocations.invocations import Invocations
+from roundtable.invocations.lanes import Bounds
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
+from roundtable.tools.base import Tool
 from roundtable.tools.complete import Complete
+from roundtable.tools.generate import Generate
+from roundtable.tools.race import Race
+from roundtable.tools.table import ConveneTable, Table
 from roundtable.tools.toolbox import Toolbox
+from roundtable.tools.vector_markov import VectorMarkov
 
 # Seconds the loop may hold the interpreter before the log's thread gets it. With Python's 5 ms a busy loop made an
 # append wait up to a second (see log/README.md).
@@ -47,6 +65,8 @@ BACKLOG = 4096
 SHUTDOWN_WITHIN = 3.0
 # Seconds for readers to take the word that they should come back.
 DRAIN_WITHIN = 3.0
+# Seconds for callers to take the end of what they called.
+TOLD_WITHIN = 1.0
 # Longer than a proxy in front keeps its idle connections (commonly 60 s), so that it never meets a closed one.
 KEEPALIVE = 75.0
 # A caller whose body was refused goes on sending it; so long we read and forget, so that it hears the refusal.
@@ -60,14 +80,22 @@ def build(config: Config) -> web.Application:
         middlewares=[problems.middleware, door.middleware, bounds.middleware], client_max_size=limits.MAX_BODY
     )
     app[keys.CONFIG] = config
-    app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host, _invocations])
-    app.on_shutdown.append(_drain)
+    app.cleanup_ctx.extend([_log, _catalog, _broadcast, partial(_news, bounds), _host, _invocations])
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
-    invoking = Invoking(Callers())
     openapi = OpenApi(secured=bool(config.secret))
-    table = "/v1/roundtables/{id}"
+    callers = app[keys.CALLERS] = Callers()
+    invoking, multiplex, generating = Invoking(callers), Multiplex(bounds, callers), Generating(callers)
+    panels = Panels(config.panels)
+    app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
+    chat, listed = Chat(callers, bounds, panels), Models(panels)
+    streams = Streams(sockets)
+    app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
+    threads = Threads(bounds)
+    # A thread is a table, told by its id: neither is found at the other's address.
+    table = f"/v1/roundtables/{{id:(?!{PREFIX})[^/]+}}"
+    thread = f"/v1/threads/{{id:{PREFIX}[^/]+}}"
     app.add_routes(
         [
             web.get("/", page.index),
@@ -83,13 +111,38 @@ def build(config: Config) -> web.Application:
             web.get(f"{table}/replay", bounds.stream(Replays(sockets).replay), allow_head=False),
             web.get(f"{table}/export", export.export, allow_head=False),
             web.post(f"{table}/commands", tables.command),
+            web.get("/v1/stream", bounds.stream(streams.several), allow_head=False),
+            web.get("/v1/stream/{type}/{id}", bounds.stream(streams.one), allow_head=False),
+            web.get(f"{table}/analytics", analytics.analytics),
+            web.post("/v1/threads", threads.begin),
+            web.get("/v1/threads", threads.list),
+            web.get(thread, threads.read),
+            web.delete(thread, threads.delete),
+            web.get(f"{thread}/live", bounds.stream(threads.live), allow_head=False),
+            web.post(f"{thread}/messages", threads.say),
+            web.get(f"{thread}/events", bounds.stream(sse.events), allow_head=False),
+            web.get(f"{thread}/ws", bounds.stream(sockets.table), allow_head=False),
+            web.get(f"{thread}/export", export.export, allow_head=False),
+            web.post(f"{thread}/commands", tables.command),
+            web.post("/v1/system/maintenance", system.announce),
+            web.get("/v1/stream/system/{id}", bounds.stream(system.follow), allow_head=False),
+            web.get("/v1/stream/platform", platform.listed),
+            web.post("/v1/stream/platform/{id}", platform.post),
+            web.delete("/v1/stream/platform/{id}", platform.delete),
+            web.get("/v1/stream/platform/{id}", bounds.stream(platform.follow), allow_head=False),
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),
+            web.get("/v1/invocations", invoking.list),
+            web.get("/v1/invocations/ws", bounds.stream(multiplex.serve), allow_head=False),
+            web.post("/generate/stream", bounds.stream(generating.stream)),
             web.get("/v1/providers", models.providers),
-            web.get("/v1/models", models.models),
+            web.get("/v1/models", listed.list),
+            web.get("/v1/models/{model:.+}", listed.read),
+            web.post("/v1/chat/completions", bounds.stream(chat.create)),
             web.get("/v1/policies", models.policies),
             web.get("/openapi.json", openapi.document),
+            web.get("/v1/tools", models.tools),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),
@@ -175,24 +228,65 @@ async def _broadcast(app: web.Application) -> AsyncIterator[None]:
     await broadcast.close()
 
 
+async def _news(bounds: Limits, app: web.Application) -> AsyncIterator[None]:
+    """What is told beside the tables; before the host, which tells it, and after it."""
+    log, node = app[keys.LOG], new_node()
+    app[keys.PLATFORM] = Platform(log, time.time)
+    people = app[keys.PEOPLE] = People(log, node, time.time)
+    news = app[keys.SYSTEM] = System(log, node, time.time, lambda: _counts(app, bounds))
+    people.start()
+    await news.start()
+    yield
+    await people.close()
+    await news.close()
+
+
+def _counts(app: web.Application, bounds: Limits) -> tuple[int, int, int]:
+    return app[keys.HOST].held, bounds.streams, app[keys.BROADCAST].readers()
+
+
 async def _host(app: web.Application) -> AsyncIterator[None]:
-    host = app[keys.HOST] = Host(app[keys.LOG], app[keys.CATALOG])
+    news = app[keys.SYSTEM]
+    host = app[keys.HOST] = Host(app[keys.LOG], app[keys.CATALOG], node=news.node, tell=news.tell)
     await host.start()
     yield
     await host.close()
 
 
 async def _invocations(app: web.Application) -> AsyncIterator[None]:
-    toolbox = Toolbox([Complete(app[keys.CATALOG])])
+    config, catalog = app[keys.CONFIG], app[keys.CATALOG]
+    host, broadcast = app[keys.HOST], app[keys.BROADCAST]
+    table, convene = Table(host, broadcast), ConveneTable(host, broadcast)
+    tools: list[Tool] = [Complete(catalog), Race(), VectorMarkov(), table, convene, Generate(catalog)]
+    toolbox = app[keys.TOOLBOX] = Toolbox(tools)
     memory = MemoryLog()
     app[keys.FLEETING] = Broadcast(memory)
-    invocations = app[keys.INVOCATIONS] = Invocations(app[keys.LOG], memory, toolbox, time.time)
+    invocations = app[keys.INVOCATIONS] = Invocations(
+        app[keys.LOG],
+        memory,
+        toolbox,
+        time.time,
+        bounds=Bounds(
+            config.invocations,
+            config.invocations_per_caller,
+            config.invocations_waiting,
+            config.invocations_waiting_per_caller,
+        ),
+        shared=bool(config.redis),
+        keep=config.keep_invocations * 3600,
+    )
     await app[keys.FLEETING].start()
     await invocations.start()
     yield
     await invocations.close()
     await app[keys.FLEETING].close()
     await memory.close()
+
+
+async def _end_calls(app: web.Application) -> None:
+    # First of all what belongs to callers, who are to see its end.
+    await app[keys.INVOCATIONS].stop()
+    await app[keys.CALLERS].quiet(TOLD_WITHIN)
 
 
 async def _drain(app: web.Application) -> None:

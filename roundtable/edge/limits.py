@@ -104,7 +104,7 @@ class Limits:
             try:
                 return await handler(request)
             except LogUnavailable:
-                if hdrs.UPGRADE in request.headers:
+                if not _reads_events(request):
                     raise
                 return _come_back(
                     request
@@ -158,10 +158,15 @@ def _too_large() -> Refused:
     return Refused(f"The body is larger than {MAX_BODY} bytes (1 MiB), the most we read.", code="too_large")
 
 
+def _reads_events(request: web.Request) -> bool:
+    """Whether an event stream is asked for, and not a WebSocket or lines, which can be refused in words."""
+    return hdrs.UPGRADE not in request.headers and request.query.get("format", "sse") == "sse"
+
+
 def _come_back(request: web.Request) -> web.Response:
     # Seconds are spread, or all who were turned away come back at once.
     wait = random.uniform(5, 15)
-    if hdrs.UPGRADE in request.headers:
+    if not _reads_events(request):
         raise Refused(
             "As many people watch here as this server serves.", code="too_many_streams", retry_after=wait
         )

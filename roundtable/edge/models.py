@@ -1,4 +1,6 @@
-"""What can be asked for here: providers, models, policies, limits, and what an answer without choices would get."""
+"""What can be asked for here: providers, policies, tools, limits, and the panel of who names none."""
+
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -8,8 +10,9 @@ from providers.survey import ProviderStatus
 from roundtable.edge import keys
 from roundtable.edge.operations import operation
 from roundtable.edge.tables import json
-from roundtable.policies import available
+from roundtable.policies import REPLY, available
 from roundtable.table import budget
+from roundtable.tools.toolbox import TOOL
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -57,38 +60,47 @@ async def policies(request: web.Request) -> web.Response:
     return json(Policies(_policies()))
 
 
-class Model(msgspec.Struct, frozen=True):
-    """A model as OpenAI lists it."""
+class ListedTool(msgspec.Struct, frozen=True):
+    """A tool for people and programs: `args` is the JSON Schema of its arguments."""
 
-    id: str
-    owned_by: str
-    object: str = "model"
-    created: int = 0
-
-
-class Models(msgspec.Struct, frozen=True):
-    """OpenAI's list."""
-
-    data: list[Model]
-    object: str = "list"
+    name: str
+    address: str
+    title: str
+    summary: str
+    args: dict[str, Any]
 
 
-@operation(tag="models", answers={200: Models})
-async def models(request: web.Request) -> web.Response:
-    """`GET /v1/models`: who can speak now, as in OpenAI's list. Never empty: there is the demo."""
-    catalog = request.app[keys.CATALOG]
-    survey = await catalog.survey()
-    names = [f"{status.name}:{model}" for status in survey if status.usable for model in status.models]
-    names += [panelist.model for panelist in catalog.default_panel(survey)]
-    data = [
-        {"id": name, "object": "model", "created": 0, "owned_by": name.partition(":")[0]}
-        for name in dict.fromkeys(names)
+class BrokenTool(msgspec.Struct, frozen=True):
+    """An installed tool that cannot be used, and why."""
+
+    name: str
+    detail: str
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """Ours come first."""
+
+    tools: list[ListedTool]
+    broken: list[BrokenTool]
+
+
+@operation(tag="invocations", answers={200: Tools})
+async def tools(request: web.Request) -> web.Response:
+    """`GET /v1/tools`: what can be invoked here, and what is installed and cannot."""
+    toolbox = request.app[keys.TOOLBOX]
+    listed = [
+        ListedTool(name, f"{TOOL}/{name}", tool.title, tool.summary, msgspec.json.schema(tool.args))
+        for name, tool in toolbox.tools.items()
     ]
-    return json({"object": "list", "data": data})
+    return json(Tools(listed, [BrokenTool(*each) for each in toolbox.broken.items()]))
 
 
 def _policies() -> list[Policy]:
-    return [Policy(policy.name, policy.title, policy.summary) for policy in available().values()]
+    return [
+        Policy(policy.name, policy.title, policy.summary)
+        for policy in available().values()
+        if policy.name != REPLY  # a thread's, and nothing to convene a table with
+    ]
 
 
 def _language(request: web.Request) -> str:

@@ -73,8 +73,14 @@ def operation(
 
 
 def queried(request: web.Request, kind: type[Q]) -> Q:
-    """The request's query as a Struct. Raises `Invalid` naming the parameter."""
+    """The request's query as a Struct. Raises `Invalid` naming the parameter, also one that is unknown to a Struct that
+    forbids those."""
     given: dict[str, Any] = {}
+    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    if kind.__struct_config__.forbid_unknown_fields and (
+        unknown := next((n for n in request.query if n not in known), "")
+    ):
+        raise Invalid(f"There is no parameter {unknown[:40]!r} here.", field=unknown[:40])
     for field in msgspec.structs.fields(kind):
         name, values = field.encode_name, request.query.getall(field.encode_name, [])
         if not values:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from protocol import codec
 from protocol.errors import (
+    Busy,
     CallerError,
     IllegalMove,
     Invalid,
@@ -23,6 +24,8 @@ from protocol.errors import (
     RoundtableError,
     WrongState,
 )
+from protocol.invocation import Cancelled, Failed
+from roundtable.edge.openai import errors as openai
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,6 +37,7 @@ _STATUS: dict[type[RoundtableError], int] = {
     NotFound: 404,
     WrongState: 409,
     KeyReused: 422,
+    Busy: 429,
     CallerError: 400,
     ProviderError: 502,
     LogUnavailable: 503,
@@ -82,6 +86,27 @@ class Refused(CallerError):
             self.headers["Retry-After"] = str(math.ceil(retry_after))
 
 
+class Ended(RoundtableError):
+    """What was waited for ended without a result: by an error, or because somebody cancelled it."""
+
+    def __init__(self, end: Failed | Cancelled, headers: Mapping[str, str]) -> None:
+        if isinstance(end, Cancelled):
+            told, self.status, code, retryable = f"It was cancelled ({end.reason}).", 409, "cancelled", False
+        else:
+            told, code, retryable = end.detail, end.code, end.retryable
+            self.status, self.field = _status_of(end), end.field
+        super().__init__(told, code=code, retryable=retryable)
+        self.headers = dict(headers)
+
+
+def _status_of(end: Failed) -> int:
+    if end.fault == "caller":
+        return next((_STATUS[kind] for kind in _STATUS if kind.code == end.code), 400)
+    if end.fault == "provider":
+        return _STATUS[ProviderError]
+    return _STATUS[LogUnavailable] if end.retryable else _STATUS[RoundtableError]
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """The document. `field` names the wrong value; `incident` is what to look for in the server's log."""
 
@@ -101,12 +126,12 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _from_aiohttp(error)
+        return _from_aiohttp(error, request.path)
     except ConnectionError:
         raise  # the caller has gone; nobody is left to be told
     except Exception as error:  # noqa: BLE001 - the outermost: behind it is aiohttp, which would tell less
         problem = describe(error, f"{request.method} {request.path}")
-        return _answer(problem, _headers(error))
+        return _answer(problem, _headers(error), request.path)
 
 
 def describe(error: Exception, where: str) -> Problem:
@@ -114,7 +139,7 @@ def describe(error: Exception, where: str) -> Problem:
     what to do, and where in our code we stood would not. Only a bug is logged with its traceback."""
     if not isinstance(error, RoundtableError) or isinstance(error, IllegalMove):
         return _unforeseen(error, where)
-    if error.fault != "caller":
+    if error.fault != "caller" and not isinstance(error, Ended):  # that is in its own record
         _logger.error("%s: %s", error.code, error.detail)
     field = getattr(error, "field", "") or msgspec.UNSET
     return _problem(_status(error), error.code, error.detail, retryable=error.retryable, field=field)
@@ -123,21 +148,25 @@ def describe(error: Exception, where: str) -> Problem:
 def _headers(error: Exception) -> Mapping[str, str] | None:
     if isinstance(error, LogUnavailable) and error.retryable:
         return {"Retry-After": str(STORE_AWAY)}
+    if isinstance(error, Busy):
+        return {"Retry-After": str(math.ceil(error.retry_after))}
     return getattr(error, "headers", None)
 
 
 def _status(error: RoundtableError) -> int:
+    if isinstance(error, Ended):
+        return error.status
     if isinstance(error, Refused):
         return _EDGE_STATUS[error.code]
     return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
 
 
-def _from_aiohttp(error: web.HTTPException) -> web.Response:
+def _from_aiohttp(error: web.HTTPException, path: str) -> web.Response:
     if error.status < 400:
         raise error
     code, detail = _AIOHTTP.get(error.status, ("bad_request", error.reason + "."))
     allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-    return _answer(_problem(error.status, code, detail), allow)
+    return _answer(_problem(error.status, code, detail), allow, path)
 
 
 def _unforeseen(error: Exception, where: str) -> Problem:
@@ -168,7 +197,9 @@ def _problem(
     )
 
 
-def _answer(problem: Problem, headers: Mapping[str, str] | None) -> web.Response:
+def _answer(problem: Problem, headers: Mapping[str, str] | None, path: str) -> web.Response:
+    if openai.speaks(path):
+        return openai.answer(problem, headers or {})
     return web.Response(
         status=problem.status,
         body=codec.encode(problem),

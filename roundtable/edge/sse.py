@@ -6,17 +6,21 @@ nothing may be left in aiohttp's hands.
 
 import random
 from collections.abc import Callable
+from typing import NamedTuple
 
 from aiohttp import HttpVersion11, web
 
+from protocol import codec, notices, sse
 from protocol import events as e
-from protocol import notices, sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import After, ById, LastEventId
+from roundtable.edge.presence import present
+from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn
-from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, View
+from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, Framing, View
+from roundtable.fanout.lines import ChunkedLines, Lines
 from roundtable.fanout.outlet import Outlet
 
 HEADERS = {
@@ -33,7 +37,37 @@ TOLD = {
 }
 """What `serve` answers, for a table's."""
 
-_CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
+
+class Wire(NamedTuple):
+    """A form for entries on a response that has no end: its media type, its framings for HTTP/1.1 and for HTTP/1.0,
+    which knows no chunks, what opens it (nothing: a heartbeat does, as the head waits for a first byte), and what says
+    in how many seconds to come back."""
+
+    media: str
+    chunked: Framing
+    plain: Framing
+    hello: bytes
+    retry: Callable[[float], bytes]
+
+    def framing(self, request: web.Request) -> Framing:
+        """The one the client understands."""
+        return self.chunked if request.version >= HttpVersion11 else self.plain
+
+
+EVENTS = Wire(
+    HEADERS["Content-Type"],
+    ChunkedEventStream(),
+    EventStream(),
+    sse.comment(),
+    lambda wait: sse.encode(retry=int(wait * 1000)),
+)
+LINES = Wire(
+    "application/x-ndjson",
+    ChunkedLines(),
+    Lines(),
+    b"",
+    lambda wait: codec.encode({"type": "retry", "wait": round(wait, 3)}) + b"\n",
+)
 
 
 @operation(tag="tables", path=ById, query=After, headers=LastEventId, answers=TOLD)
@@ -41,7 +75,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     """`GET /v1/roundtables/{id}/events`: what happens at a table, as it happens. It ends when the table is closed.
 
     Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
-    return await serve(request, table(request))
+    with present(request):
+        return await serve(request, table(request))
 
 
 def table(request: web.Request) -> str:
@@ -50,25 +85,42 @@ def table(request: web.Request) -> str:
 
 
 async def serve(
-    request: web.Request, name: str, view: View = FULL, begin: Callable[[Channel], LeadIn] | None = None
+    request: web.Request,
+    name: str,
+    view: View = FULL,
+    begin: Callable[[Channel], LeadIn] | None = None,
+    *,
+    broadcast: Broadcast | None = None,
+    wire: Wire = EVENTS,
+    farewell: bool = False,
 ) -> web.StreamResponse:
-    """Stream `name` from the cursor asked for; `begin` makes what comes before it. Raises as `events` does."""
+    """Stream `name` from the cursor asked for, as the log's fan-out has it or another; `begin` makes what comes before
+    it. `farewell`: `end` follows the last entry in every view. Raises as `events` does."""
     start = asked(request)
-    framing = _CHUNKED if request.version >= HttpVersion11 else _PLAIN  # HTTP/1.0 knows no chunks
-    async with request.app[BROADCAST].channel(name, view, framing) as channel:
+    fan_out = broadcast or request.app[BROADCAST]
+    async with fan_out.channel(name, view, wire.framing(request)) as channel:
         cursor, first = await channel.resume(start)
         if channel.ended(cursor) and not first:
             return web.Response(status=204)  # tells an EventSource not to come back
-        response = web.StreamResponse(headers=HEADERS)
-        response.force_close()  # after an event stream there is nothing more to say on a connection
-        try:
-            writer = await response.prepare(request)
-        except ConnectionError:
-            return response  # gone before we began
-        if request.transport is not None and writer is not None:
-            outlet = Outlet(request.transport, writer.drain)
-            await _serve(channel, outlet, cursor, sse.comment() + first, begin and begin(channel))
+        response, outlet = await prepare(request, wire)
+        if outlet is not None:
+            lead_in = begin and begin(channel)
+            first = (wire.hello or channel.beat()) + first
+            await _serve(channel, outlet, cursor, lead_in, first=first, wire=wire, farewell=farewell)
         return response
+
+
+async def prepare(request: web.Request, wire: Wire) -> tuple[web.StreamResponse, Outlet | None]:
+    """A response whose head is sent; no outlet when the reader was gone before we began."""
+    response = web.StreamResponse(headers={**HEADERS, "Content-Type": wire.media})
+    response.force_close()  # after a stream there is nothing more to say on a connection
+    try:
+        writer = await response.prepare(request)
+    except ConnectionError:
+        return response, None
+    if request.transport is None or writer is None:
+        return response, None
+    return response, Outlet(request.transport, writer.drain)
 
 
 def asked(request: web.Request) -> Cursor | None:
@@ -91,16 +143,23 @@ def come_back() -> float:
 
 
 async def _serve(
-    channel: Channel, outlet: Outlet, cursor: Cursor, first: bytes, lead_in: LeadIn | None
+    channel: Channel,
+    outlet: Outlet,
+    cursor: Cursor,
+    lead_in: LeadIn | None,
+    *,
+    first: bytes,
+    wire: Wire,
+    farewell: bool,
 ) -> None:
     wrap = channel.framing.wrap
     try:
         await outlet.send(wrap(first))
         left = await channel.follow(outlet, cursor, lead_in)
         if left in {"ended", "deleted"}:
-            if farewell := channel.farewell():  # an empty chunk would end the response here
-                await outlet.send(wrap(farewell))
+            if last := channel.farewell(always=farewell):  # an empty chunk would end the response here
+                await outlet.send(wrap(last))
         elif left in {"draining", "broken"}:
-            await outlet.send(wrap(sse.encode(retry=int(come_back() * 1000))))
+            await outlet.send(wrap(wire.retry(come_back())))
     except ConnectionError:
         pass

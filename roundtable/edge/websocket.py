@@ -20,11 +20,12 @@ from roundtable.edge.conversation import SILENCE, Answer, Close, Conversation, S
 from roundtable.edge.limits import Limits
 from roundtable.edge.operations import operation
 from roundtable.edge.parameters import After, ById, LastEventId
+from roundtable.edge.presence import present
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.sse import asked, come_back
 from roundtable.edge.tables import idempotency_key, outcome
 from roundtable.fanout.channel import Channel, LeadIn, Left
-from roundtable.fanout.framing import FULL, MessageStream
+from roundtable.fanout.framing import FULL, MessageStream, View
 from roundtable.fanout.outlet import Outlet
 
 Begin = Callable[[Channel], tuple[Answer, LeadIn | None]]
@@ -64,16 +65,20 @@ class Sockets:
         """`GET /v1/roundtables/{id}/ws`: one table, live, and commands to it, over a WebSocket.
 
         Raises like `sse.events`, and `Refused` (426) for a plain GET."""
-        return await self.serve(request, lambda _: (partial(_command, request), None))
+        with present(request):
+            return await self.serve(request, lambda _: (partial(_command, request), None))
 
-    async def serve(self, request: web.Request, begin: Begin) -> web.StreamResponse:
-        """A conversation about the table in the request's path. Raises as `table` does, before the handshake only."""
+    async def serve(
+        self, request: web.Request, begin: Begin, name: str = "", view: View = FULL
+    ) -> web.StreamResponse:
+        """A conversation about stream `name`, if none is given the table in the request's path. Raises as `table` does,
+        before the handshake only."""
         start = asked(request)
         with contextlib.ExitStack() as finally_:
-            name = f"table/{request.match_info['id']}"
-            async with request.app[keys.BROADCAST].channel(name, FULL, _MESSAGES) as channel:
+            name = name or f"table/{request.match_info['id']}"
+            async with request.app[keys.BROADCAST].channel(name, view, _MESSAGES) as channel:
                 cursor, first = await channel.resume(start)
-                socket = _handshake(request)  # last: what is wrong with the address is wrong on any wire
+                socket = handshake(request)  # last: what is wrong with the address is wrong on any wire
                 writer = await socket.prepare(request)
                 if request.transport is None:
                     return socket
@@ -96,7 +101,7 @@ def upgrades(request: web.Request) -> bool:
     return request.headers.get(hdrs.UPGRADE, "").strip().lower() == "websocket"
 
 
-def _handshake(request: web.Request) -> Socket:
+def handshake(request: web.Request) -> Socket:
     """Raises `Refused` for what is no WebSocket of version 13 (RFC 6455, section 4.4), `Invalid` for a broken one."""
     if not upgrades(request) or request.headers.get(hdrs.SEC_WEBSOCKET_VERSION) != "13":
         raise Refused(
@@ -134,7 +139,7 @@ def _farewell(channel: Channel, left: Left) -> tuple[bytes, Close | None]:
     if left in _COME_BACK:
         told = codec.encode({"type": "retry", "wait": round(come_back(), 3)})
         return channel.framing.notice(b"retry", told), _CLOSE[left]
-    return channel.farewell() if left in _OVER else b"", _CLOSE.get(left)
+    return channel.farewell(always=True) if left in _OVER else b"", _CLOSE.get(left)
 
 
 async def _command(request: web.Request, data: bytes) -> bytes:

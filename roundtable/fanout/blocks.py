@@ -10,7 +10,8 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from protocol.cursor import Cursor
-from roundtable.fanout.framing import Framing, View, encode
+from roundtable.fanout.encoding import encode
+from roundtable.fanout.framing import Framing, View
 from roundtable.log.base import EventLog, Record
 
 # All runs of the node together: four replays of a table of 100,000 tokens (15 MB) stay warm. Bytes.

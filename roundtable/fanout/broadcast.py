@@ -7,23 +7,37 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
+from typing import NamedTuple
 
 from protocol.cursor import Cursor
-from protocol.errors import Invalid, LogError
+from protocol.errors import Invalid, LogError, LogUnavailable
 from roundtable.fanout.audience import Audience
 from roundtable.fanout.blocks import MAX_BYTES, Blocks, Dialect
 from roundtable.fanout.channel import Channel, Left, Pace
+from roundtable.fanout.encoding import bound
 from roundtable.fanout.framing import Framing, View
-from roundtable.fanout.kinds import missing, reason_of_end
+from roundtable.fanout.kinds import missing, reason_of_end, renewed
+from roundtable.fanout.ledger import Ledger
 from roundtable.fanout.reading import Reading
+from roundtable.fanout.ring import RING_BYTES
 from roundtable.log.base import EventLog, Record
 
 # Seconds between attempts to follow a log that cannot be used: from quick, for a hiccup, to gentle.
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 # After `table.closed` an owner may still refuse the commands it finds in the inbox. Entries.
 LOOK_BACK = 64
+# Views of one stream that hold what a reader misses in some seconds; as many as people make and programs do not. Those
+# beyond hold `SMALL_RING` bytes, and whoever is late there reads the log.
+ROOMY_VIEWS, SMALL_RING = 32, 32 * 1024
 
 _logger = logging.getLogger("roundtable.broadcast")
+
+
+class Finish(NamedTuple):
+    """Where a view has ended, and why."""
+
+    cursor: Cursor
+    reason: str
 
 
 class _Stream:
@@ -36,10 +50,13 @@ class _Stream:
         self.elsewhere = 0  # readers on other nodes
         self.channels: dict[tuple[str, str], Channel] = {}
         self.readings: set[Reading] = set()
+        self.coming = 0  # readers for whom something is still read
+        self.ledger: Ledger | None = None  # once somebody asks for what takes one
+        self.counting = asyncio.Lock()
 
     @property
     def unread(self) -> bool:
-        return not (self.channels or self.readings)
+        return not (self.channels or self.readings or self.coming)
 
     def readers(self) -> int:
         return sum(channel.readers for channel in self.channels.values()) + len(self.readings)
@@ -60,7 +77,7 @@ class _Stream:
     def add(self, reading: Reading) -> None:
         self.readings.add(reading)
         if self.reason is not None:
-            reading.close()
+            reading.close(self.reason)
         self.nudge()
 
     def remove(self, reading: Reading) -> None:
@@ -70,6 +87,9 @@ class _Stream:
     def offer(self, name: str, records: Sequence[Record]) -> None:
         self.tip = records[-1].cursor
         self.reason = self.reason or reason_of_end(name, records)
+        if self.ledger:
+            for record in records:
+                self.ledger.extend(record.cursor.seq, record.body)
         for channel in self.channels.values():
             channel.offer(records)
             if self.reason is not None:
@@ -77,7 +97,7 @@ class _Stream:
         for reading in self.readings:
             reading.offer(records)
             if self.reason is not None:
-                reading.close()
+                reading.close(self.reason)
 
     def delete(self) -> None:
         self.deleted = True
@@ -135,6 +155,10 @@ class Broadcast:
         self._stop.set()
         await self._main
 
+    def readers(self) -> int:
+        """How many readers all streams have on this node."""
+        return sum(self._readers().values())
+
     def spectators(self, name: str) -> int:
         """How many readers stream `name` has on this node."""
         stream = self._streams.get(name)
@@ -156,10 +180,15 @@ class Broadcast:
         Raises `NotFound` when there is no such stream, and `LogError`.
         """
         stream = self._streams.get(name) or await self._open(name)
-        channel = stream.channels.get((view.name, framing.name)) or self._add(
-            stream, Dialect(name, view, framing)
-        )
-        stream.count(channel, +1)
+        stream.coming += 1  # so that it stays while something of it is read
+        try:
+            channel = stream.channels.get((view.name, framing.name)) or await self._make(
+                stream, Dialect(name, view, framing)
+            )
+            stream.count(channel, +1)
+        finally:
+            stream.coming -= 1
+            self._leave(name, stream)
         try:
             yield channel
         finally:
@@ -186,6 +215,16 @@ class Broadcast:
         finally:
             stream.remove(reading)
             self._leave(name, stream)
+
+    async def prepared(self, name: str, view: View) -> tuple[View, Finish | None]:
+        """For whoever holds a `reading` of the stream: the view with what its stages need to know, and where it has
+        ended if it has. Raises `NotFound` and `LogError`."""
+        stream = self._streams.get(name)
+        if stream is None:
+            raise LogUnavailable(f"{name} could not be read on; come back.")
+        if view.stages and view.stages.extras:
+            view = bound(view, await self._ledger(name, stream))
+        return view, await self._finish(name, stream, view)
 
     def _leave(self, name: str, stream: _Stream) -> None:
         if stream.unread and self._streams.get(name) is stream:
@@ -227,18 +266,60 @@ class Broadcast:
             self._streams[name] = stream
             return stream
 
-    def _add(self, stream: _Stream, dialect: Dialect) -> Channel:
+    async def _make(self, stream: _Stream, dialect: Dialect) -> Channel:
+        """The channel, with what its view needs to know of the past. Raises as `channel` does."""
+        name, view, framing = dialect
+        if not (view.ends or (view.stages and view.stages.extras)):
+            return self._add(stream, dialect)
+        view, finish = await self.prepared(name, view)
+        if stream.deleted:
+            raise missing(name)
+        if self._streams.get(name) is not stream:
+            raise LogUnavailable(f"{name} could not be read on; come back.")
+        return stream.channels.get((view.name, framing.name)) or self._add(
+            stream, Dialect(name, view, framing), finish
+        )
+
+    async def _finish(self, name: str, stream: _Stream, view: View) -> Finish | None:
+        """Where the view has ended already."""
+        seq = view.since
+        while view.ends and seq < stream.tip.seq:
+            records = await self._log.read(name, seq)
+            if not records:
+                raise missing(name)
+            for record in records:
+                if record.cursor.seq <= stream.tip.seq and (reason := view.ends(record)) is not None:
+                    return Finish(record.cursor, reason)
+            seq = records[-1].cursor.seq
+        return None
+
+    async def _ledger(self, name: str, stream: _Stream) -> Ledger:
+        """The stream's, up to its tip. Raises `LogError`, and `NotFound` when it is gone."""
+        async with stream.counting:
+            ledger = stream.ledger or Ledger()
+            while ledger.seq < stream.tip.seq:
+                records = await self._log.read(name, ledger.seq)
+                if not records:
+                    raise missing(name)
+                for record in records:
+                    ledger.extend(record.cursor.seq, record.body)
+            stream.ledger = ledger
+        return ledger
+
+    def _add(self, stream: _Stream, dialect: Dialect, finish: Finish | None = None) -> Channel:
+        roomy = len(stream.channels) < ROOMY_VIEWS
         channel = Channel(
             dialect,
-            stream.tip,
+            finish.cursor if finish else stream.tip,
             log=self._log,
             blocks=self._blocks,
             tasks=self._tasks,
             spectators=stream.spectators,
             pace=self._pace,
+            ring_bytes=RING_BYTES if roomy else SMALL_RING,
         )
-        if stream.reason is not None:
-            channel.close(stream.reason)
+        if finish or stream.reason is not None:
+            channel.close(finish.reason if finish else str(stream.reason))
         if self._draining:
             channel.dismiss("draining")
         stream.channels[dialect.view.name, dialect.framing.name] = channel
@@ -313,7 +394,10 @@ class Broadcast:
         if opening := self._opening.get(name):
             opening.delete()
         elif stream := self._streams.pop(name, None):
-            stream.delete()
+            if renewed(name):
+                stream.dismiss("broken")
+            else:
+                stream.delete()
 
     def _break(self, name: str) -> None:
         """Send the readers of `name` away: they come back, and are told `reset` if what they have is gone."""

@@ -16,9 +16,12 @@ from protocol import codec
 from protocol.cursor import Cursor
 from protocol.errors import LogError, NotFound
 from roundtable.fanout.blocks import RUN_BYTES, Blocks, Dialect, Run
-from roundtable.fanout.framing import FULL, encode, pieces
+from roundtable.fanout.encoding import Batch, batch, finished, items, parcel, wire
+from roundtable.fanout.framing import FULL
+from roundtable.fanout.hold import Hold
 from roundtable.fanout.outlet import Outlet
-from roundtable.fanout.ring import Ring
+from roundtable.fanout.ring import RING_BYTES, Ring
+from roundtable.fanout.stages import Item
 from roundtable.log.base import EventLog, Record
 
 Left = Literal["lagged", "ended", "closed", "stalled", "draining", "broken", "deleted"]
@@ -79,6 +82,7 @@ class Channel:
         tasks: asyncio.TaskGroup,
         spectators: Callable[[], int],
         pace: Pace,
+        ring_bytes: int = RING_BYTES,
     ) -> None:
         self.stream, self.view, self.framing = self._dialect = dialect
         self.head = head
@@ -90,7 +94,9 @@ class Channel:
         self._clock = loop.time
         self._log, self._blocks, self._tasks, self._pace = log, blocks, tasks, pace
         self._spectators = spectators
-        self._ring = Ring(head)
+        self._ring = Ring(head, ring_bytes)
+        stages = self.view.stages
+        self._hold = Hold(self.view, stages.hold, self._take_items) if stages and stages.hold else None
         self._live: set[Subscriber] = set()
         self._early: set[Subscriber] = set()  # have read in the log what the tail is still to bring
         self._over: Left | None = None
@@ -104,9 +110,21 @@ class Channel:
     # What the intake says
 
     def offer(self, records: Sequence[Record]) -> None:
-        """Entries that follow the last ones offered."""
-        wires = [encode(self.view, self.framing, [record]) for record in records]
-        self._ring.extend([record.cursor for record in records], wires)
+        """Entries that follow the last ones offered; what follows the end of the view is not looked at."""
+        reason = None
+        if self.view.ends:
+            if self.reason is not None:
+                return
+            records, reason = _up_to_end(self.view.ends, records)
+        if self._hold:
+            self._hold.offer(records)
+        else:
+            self._take(batch(self.view, self.framing, records))
+        if reason is not None:
+            self.close(reason)
+
+    def _take(self, fresh: Batch) -> None:
+        self._ring.extend(*fresh)
         if not self._pumping:
             self._advance(self._ring.tip)
         elif self._resting and len(self._live) <= SLICE:
@@ -114,8 +132,13 @@ class Channel:
         else:
             self._wake.set()
 
+    def _take_items(self, records: Sequence[Record], told: Sequence[Item]) -> None:
+        self._take(parcel(self.view, self.framing, records, told))
+
     def close(self, reason: str) -> None:
         """The table is closed, or deleted: what was offered is all there will be."""
+        if self._hold:
+            self._hold.flush()
         self.reason = reason
         self._wake.set()
 
@@ -149,9 +172,9 @@ class Channel:
             if not (asked.part and asked.seq):
                 return whole, b""
             (record,) = await self._log.read(self.stream, asked.seq - 1, limit=1)
-            frames = self.view.parts or self.view.frames
-            if rest := pieces(frames, self.framing, record)[asked.part :]:
-                return whole, b"".join(rest)
+            held = items(self.view, record, self.view.parts)
+            if asked.part < len(held):
+                return whole, wire(self.framing, finished(self.view, held[asked.part :]))
         told = {"type": "reset", "reason": "unknown_cursor", "cursor": str(self.head)}
         return self.head, self.framing.notice(b"reset", codec.encode(told)) + self.framing.mark(self.head)
 
@@ -191,10 +214,10 @@ class Channel:
         told = {"type": "hb", "head": str(self.head), "spectators": self._spectators()}
         return self.framing.notice(b"hb", codec.encode(told))
 
-    def farewell(self) -> bytes:
-        """The last frames of a reader that has all."""
+    def farewell(self, *, always: bool = False) -> bytes:
+        """The last frames of a reader that has all; `always` also where the last entry says that it is."""
         tip = self._ring.tip
-        if not self.view.farewell and self.reason != "deleted":
+        if not (always or self.view.farewell) and self.reason != "deleted":
             return b""
         told = {"type": "end", "cursor": str(tip), "reason": self.reason}
         return self._mark(tip) + self.framing.notice(b"end", codec.encode(told))
@@ -340,3 +363,13 @@ class Channel:
             self._wake.set()  # the pump has nothing left to do
         if not subscriber.left.done():
             subscriber.left.set_result(left)
+
+
+def _up_to_end(
+    ends: Callable[[Record], str | None], records: Sequence[Record]
+) -> tuple[Sequence[Record], str | None]:
+    """The records up to the one that ends the view, and why it does."""
+    for number, record in enumerate(records, 1):
+        if (reason := ends(record)) is not None:
+            return records[:number], reason
+    return records, None

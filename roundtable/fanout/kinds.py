@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 
-from protocol import codec, invocation
+from protocol import codec, invocation, system
 from protocol.errors import NotFound
 from protocol.events import TableClosed
+from protocol.views import thread
 from roundtable.log.base import Record
 
 
 def missing(name: str) -> NotFound:
     """No such stream; its owner or its reader has mistyped it, or it was deleted."""
     kind, _, id = name.partition("/")
+    if id.startswith(thread.PREFIX):
+        kind = "thread"
     return NotFound(f"There is no {kind} {id[:40]!r}.")
+
+
+def renewed(name: str) -> bool:
+    """Whether a stream that is deleted is only begun again, so that its readers are to come back."""
+    return name.startswith(f"{system.SYSTEM}/")
 
 
 def reason_of_end(name: str, records: Sequence[Record]) -> str | None:

@@ -17,15 +17,16 @@ MAX_WAITING = MAX_BATCH_BYTES
 
 
 class Reading:
-    """Made by `Broadcast.reading`. Iterate it, or `take` from it; one task may."""
+    """Made by `Broadcast.reading`. Iterate it, or `take` from it; one task may. `reason` is set once the stream has
+    ended, whether or not the reader has come so far."""
 
     def __init__(self, log: EventLog, name: str, cursor: Cursor, tip: Cursor) -> None:
         self.name, self.cursor = name, Cursor(cursor.term, cursor.seq)
         self._log = log
-        self._tip = tip  # the last record we know to exist
+        self._tip = tip
         self._fresh: deque[Record] = deque()  # follows `cursor` without a gap, or is empty
         self._size = 0
-        self._ended = False
+        self.reason: str | None = None
         self._left: Left | None = None
         self._news = asyncio.Event()
 
@@ -42,9 +43,9 @@ class Reading:
             self._fresh += [record for record in records if record.cursor.seq > held.seq]
         self._news.set()
 
-    def close(self) -> None:
+    def close(self, reason: str) -> None:
         """What was offered is all there will be."""
-        self._ended = True
+        self.reason = reason
         self._news.set()
 
     def dismiss(self, left: Left) -> None:
@@ -57,7 +58,17 @@ class Reading:
     @property
     def ended(self) -> bool:
         """Whether the reader has all there will ever be."""
-        return self._ended and self.cursor.seq >= self._tip.seq
+        return self.reason is not None and self.cursor.seq >= self._tip.seq
+
+    @property
+    def tip(self) -> Cursor:
+        """The last record we know to exist."""
+        return self._tip
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is something to take now."""
+        return self.cursor.seq < self._tip.seq
 
     async def take(self) -> list[Record]:
         """The next records as soon as there are any, `MAX_WAITING` bytes at the most or one; none at the end.
@@ -67,15 +78,22 @@ class Reading:
         while True:
             if self._left == "deleted":
                 raise NotFound(f"{self.name} was deleted.")
-            if self._left is not None:
-                raise LogUnavailable("This server is going down, or cannot read its store; come back.")
             if records := self._waiting() or await self._behind():
                 self.cursor = records[-1].cursor
                 return records
             if self.ended:
                 return []
+            if self._left is not None:  # after what was offered, which may be the end
+                raise LogUnavailable("This server is going down, or cannot read its store; come back.")
             self._news.clear()
             await self._news.wait()
+
+    async def here(self) -> Record:
+        """The record that the reader stands at, who has come past the first. Raises `LogError`."""
+        records = await self._log.read(self.name, self.cursor.seq - 1, limit=1)
+        if not records or records[0].cursor != self.cursor:
+            raise LogUnavailable(f"{self.name} no longer holds {self.cursor}.")
+        return records[0]
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         while records := await self.take():

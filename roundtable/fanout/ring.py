@@ -1,6 +1,6 @@
 """The newest entries of one channel as ready-made frames, bounded in bytes: the oldest go first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from protocol.cursor import Cursor
 
@@ -19,9 +19,14 @@ class Ring:
         self._max_bytes = max_bytes
         self._cursors: list[Cursor] = []
         self._wires: list[bytes] = []
+        self._unreached: set[int] = set()
 
-    def extend(self, cursors: Sequence[Cursor], wires: Sequence[bytes]) -> None:
-        """Add entries that follow the tip."""
+    def extend(
+        self, cursors: Sequence[Cursor], wires: Sequence[bytes], unreached: Collection[int] = ()
+    ) -> None:
+        """Add entries that follow the tip. After those in `unreached` (by seq) no reader can go on from here, as what
+        they say is in the frames of a later one."""
+        self._unreached.update(unreached)
         self._cursors += cursors
         self._wires += wires
         self.tip = cursors[-1]
@@ -35,14 +40,16 @@ class Ring:
         At least one entry, then as many as fit in `max_bytes`. None when `cursor` is no longer in the ring.
         """
         start, stop = cursor.seq - self.base.seq, head.seq - self.base.seq
-        if start < 0 or start >= stop:
+        if start < 0 or start >= stop or cursor.seq in self._unreached:
             return None
-        size = 0
+        size, whole = 0, start
         for end in range(start, stop):
             size += len(self._wires[end])
-            if size > max_bytes and end > start:
-                stop = end
+            if size > max_bytes and whole > start:
+                stop = whole
                 break
+            if self.base.seq + end + 1 not in self._unreached:
+                whole = end + 1
         return b"".join(self._wires[start:stop]), self._cursors[stop - 1]
 
     def _trim(self) -> None:
@@ -52,4 +59,6 @@ class Ring:
             self.size -= len(self._wires[count]) + OVERHEAD
             count += 1
         self.base = self._cursors[count - 1]
+        if self._unreached:
+            self._unreached = {seq for seq in self._unreached if seq >= self.base.seq}
         del self._cursors[:count], self._wires[:count]

@@ -3,7 +3,7 @@
 import re
 import secrets
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -83,9 +83,18 @@ class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def new_id(now: float, *, record: bool = True) -> str:
     """Sixteen characters that order by time and cannot be guessed: 45 bits of milliseconds, 35 of chance. The id of a
     table off the record says so at its end."""
-    number = int(now * 1000) << 35 | secrets.randbits(35)
-    letters = "".join(_BASE32[number >> shift & 31] for shift in range(75, -1, -5))
+    letters = _letters(now, secrets.randbits(35))
     return letters if record else letters + OFF_RECORD
+
+
+def first_id(now: float) -> str:
+    """The least of all that are made at this moment: those before it in order are older."""
+    return _letters(now, 0)
+
+
+def _letters(now: float, chance: int) -> str:
+    number = int(max(now, 0) * 1000) << 35 | chance
+    return "".join(_BASE32[number >> shift & 31] for shift in range(75, -1, -5))
 
 
 async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
@@ -96,7 +105,7 @@ async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
         panel = catalog.default_panel(await catalog.survey(), language_of(topic))
     else:
         panel = [Panelist(seat.name, seat.model, seat.persona, seat.options) for seat in ask.panel]
-    _check_panel(panel, catalog)
+    check_panel(panel, catalog)
     return TableOpened(
         table=table,
         topic=topic,
@@ -114,7 +123,7 @@ def check_command(command: commands.ANY, transcript: Transcript) -> None:
     if isinstance(command, commands.Say):
         _check_text(command.text, "text", MAX_TEXT)
         if command.author:
-            _check_name(command.author, "author")
+            check_name(command.author, "author")
             if any(_same(command.author, panelist.name) for panelist in transcript.panel):
                 raise Invalid(
                     f"{command.author} is a panelist; say it under a name of your own.", field="author"
@@ -135,7 +144,8 @@ def _check_text(text: str, field: str, longest: int) -> None:
         )
 
 
-def _check_panel(panel: list[Panelist], catalog: Catalog) -> None:
+def check_panel(panel: list[Panelist], catalog: Catalog) -> None:
+    """Raise `Invalid` for seats that cannot be, or that nobody here can take."""
     if not panel:
         raise Invalid("The panel is empty; seat at least one panelist, or leave it out.", field="panel")
     if len(panel) > MAX_SEATS:
@@ -143,13 +153,13 @@ def _check_panel(panel: list[Panelist], catalog: Catalog) -> None:
     names: set[str] = set()
     for index, panelist in enumerate(panel):
         where = f"panel[{index}]"
-        _check_name(panelist.name, f"{where}.name")
+        check_name(panelist.name, f"{where}.name")
         if _plain(panelist.name) in names:
             raise Invalid(f"Two panelists are named {panelist.name!r}.", field=f"{where}.name")
         if _same(panelist.name, HOST):
             raise Invalid(f"{HOST} is what the person at the table is called.", field=f"{where}.name")
         names.add(_plain(panelist.name))
-        if _too_deep(panelist.options):
+        if too_deep(panelist.options):
             raise Invalid(f"Options are nested at most {MAX_DEPTH} deep.", field=f"{where}.options")
         if len(panelist.persona) > MAX_PERSONA:
             raise Invalid(f"A persona has at most {MAX_PERSONA:,} characters.", field=f"{where}.persona")
@@ -160,7 +170,8 @@ def _check_panel(panel: list[Panelist], catalog: Catalog) -> None:
             raise Invalid(error.detail, field=f"{where}.{inner}", code=error.code) from error
 
 
-def _check_name(name: str, field: str) -> None:
+def check_name(name: str, field: str) -> None:
+    """Raise `Invalid` for what cannot be a name."""
     if not name.strip() or name != name.strip() or len(name) > MAX_NAME:
         raise Invalid(f"A name has 1 to {MAX_NAME} characters and no blanks around it.", field=field)
     if not name.isprintable() or _NOT_IN_NAMES & set(name):
@@ -179,7 +190,7 @@ def _same(one: str, other: str) -> bool:
     return _plain(one) == _plain(other)
 
 
-def _too_deep(value: object) -> bool:
+def too_deep(value: object) -> bool:
     """Whether JSON is nested deeper than `MAX_DEPTH`; without recursion, which is what it protects."""
     level = [value]
     for _ in range(MAX_DEPTH):
@@ -195,11 +206,17 @@ def _members(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _limits(asked: AskedLimits) -> Limits:
+def bounded(asked: AskedLimits) -> dict[str, Any]:
+    """Limits by name. Raises `Invalid` for one that is none."""
     values = msgspec.structs.asdict(asked)
     for name, value in values.items():
         if value is not None and not 0 < value < MAX_LIMIT:
             raise Invalid(f"{name} is more than 0 and less than a million million.", field=f"limits.{name}")
+    return values
+
+
+def _limits(asked: AskedLimits) -> Limits:
+    values = bounded(asked)
     if all(value is None for name, value in values.items() if name != "max_dollars"):
         # Nothing bounds nothing, and dollars alone do not where a model is free or its price unknown.
         values["max_rounds"] = budget.DEFAULT.max_rounds

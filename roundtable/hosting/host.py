@@ -12,32 +12,50 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from protocol import commands
 from protocol import events as e
 from protocol.cursor import Cursor
-from protocol.errors import IllegalMove, LogDamaged, NotFound, WrongState
+from protocol.errors import IllegalMove, Invalid, LogDamaged, NotFound, WrongState
+from protocol.system import TableChanged
 from protocol.transcript import Transcript
+from protocol.views import thread
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.hosting import convening, inbox, off_record
+from roundtable.hosting import convening, inbox, off_record, people, threads
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.inbox import Inbox
 from roundtable.hosting.outcomes import Outcomes
 from roundtable.hosting.owners import Owners, stream, table_of
 from roundtable.hosting.snapshots import Snapshots
 from roundtable.hosting.summary import Summary, summarise
+from roundtable.hosting.threads import ThreadLine
 from roundtable.log.base import EventLog
+from roundtable.log.split import is_off_record
 
 __all__ = ["Host", "Opened", "Receipt", "stream"]
 
 log = logging.getLogger("roundtable.host")
+T = TypeVar("T")
 
 # How long a person waits for a command's outcome before being told that it was accepted; seconds.
 OUTCOME_WAIT = 2.0
 # Inboxes remembered, so that a command does not read all that came before it. Tables.
 INBOXES = 256
+
+
+_NEWS: dict[str, Literal["open", "resting", "closed", "deleted"]] = {
+    "open": "open",
+    "resting": "resting",
+    "closed": "closed",
+    "deleted": "deleted",
+}
+
+
+def new_node() -> str:
+    """A name that no other node has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 class Opened(NamedTuple):
@@ -54,28 +72,37 @@ class Receipt(NamedTuple):
     entry: e.Entry | None
 
 
-class Listing(NamedTuple):
-    """A page of tables, newest first; `next` is the `before` of the next page, None on the last one.
+class Listing(NamedTuple, Generic[T]):
+    """A page of tables or threads, newest first; `next` is the `before` of the next page, None on the last one.
 
     `unreadable` names the tables of this page that the store no longer gives back whole.
     """
 
-    tables: list[Summary]
+    tables: list[T]
     unreadable: list[str]
     next: str | None
 
 
 class Host:
-    """`start` it, use it, `close` it. All methods may raise `LogUnavailable`."""
+    """`start` it, use it, `close` it. All methods may raise `LogUnavailable`. `node` is this node's name, and `tell` is
+    told what concerns everyone."""
 
-    def __init__(self, log: EventLog, catalog: Catalog, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], float] = time.time,
+        node: str = "",
+        tell: Callable[[e.Event], None] = lambda _: None,
+    ) -> None:
         self._log = log
         self._catalog = catalog
         self._clock = clock
         self._snapshots = Snapshots(log)
         self._outcomes = Outcomes(log, self._snapshots)
-        node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._owners = Owners(log, catalog, self._snapshots, node, clock)
+        self._tell = tell
+        self._owners = Owners(log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed)
         self._inboxes: OrderedDict[str, Inbox] = OrderedDict()
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -97,6 +124,8 @@ class Host:
 
     async def convene(self, ask: Convene) -> Opened:
         """Open a table and let it begin. Raises `Invalid`, and then nothing was created."""
+        if ask.policy == policies.REPLY:
+            raise Invalid("A table that speaks when spoken to is a thread: POST /v1/threads.", field="policy")
         policy = policies.find(ask.policy)
         await off_record.admit(self._log, record=ask.record)
         table = convening.new_id(self._clock(), record=ask.record)
@@ -104,6 +133,13 @@ class Host:
         cursor = await self._owners.begin(opening, policy)
         log.info("table %s opened: %s, %d seats", table, policy.name, len(opening.panel))
         return Opened(table, cursor)
+
+    async def begin_thread(self, ask: threads.Begin) -> Opened:
+        """Begin a thread, with its first message if there is one. Raises `Invalid`, and then nothing was created."""
+        await off_record.admit(self._log, record=ask.record)
+        id = thread.PREFIX + convening.new_id(self._clock(), record=ask.record)
+        opened, said = await threads.opening(id, ask, self._catalog)
+        return Opened(id, await self._owners.begin(opened, policies.find(policies.REPLY), *said))
 
     async def submit(
         self, table: str, key: str, command: commands.ANY, wait: float = OUTCOME_WAIT
@@ -133,8 +169,10 @@ class Host:
         # is still there to be deleted again.
         await self._log.delete(inbox.stream(table))
         await self._log.delete(stream(table))
+        await self._log.delete(people.stream(table))
         self._snapshots.forget(stream(table))
         self._inboxes.pop(table, None)
+        self._changed(table, "deleted")
         log.info("table %s deleted", table)
 
     async def transcript(self, table: str) -> Transcript:
@@ -144,11 +182,21 @@ class Host:
             raise NotFound(f"There is no table {table[:40]!r}.")
         return found
 
-    async def summaries(self, *, before: str = "", limit: int = 20) -> Listing:
-        """At most `limit` tables, those older than `before` if it is given."""
-        # One more than asked for tells whether there is a next page.
+    async def summaries(self, *, before: str = "", limit: int = 20) -> Listing[Summary]:
+        """At most `limit` tables, those older than `before` if it is given. Threads are none."""
+        before = min(before or thread.PREFIX, thread.PREFIX)  # theirs are the greatest names there are
+        names = await self._log.streams("table", before=stream(before), limit=limit + 1)
+        return await self._listed(names, limit, summarise)
+
+    async def threads(self, *, before: str = "", limit: int = 20) -> Listing[ThreadLine]:
+        """As `summaries`, of threads."""
         names = await self._log.streams("table", before=stream(before) if before else "", limit=limit + 1)
-        found, unreadable = list[Summary](), list[str]()
+        own = [name for name in names if name.startswith(stream(thread.PREFIX))]
+        return await self._listed(own, limit, threads.line)
+
+    async def _listed(self, names: list[str], limit: int, told: Callable[[Transcript], T]) -> Listing[T]:
+        """Those of one page. One more than asked for tells whether there is a next."""
+        found, unreadable = list[T](), list[str]()
         for name in names[:limit]:
             try:
                 transcript = await self._snapshots.of(name)
@@ -157,9 +205,18 @@ class Host:
                 unreadable.append(table_of(name))
                 continue
             if transcript is not None:  # None: deleted meanwhile
-                found.append(summarise(transcript))
+                found.append(told(transcript))
         more = len(names) > limit
         return Listing(found, unreadable, table_of(names[limit - 1]) if more else None)
+
+    @property
+    def held(self) -> int:
+        """How many tables this node owns now: those that are under way here."""
+        return self._owners.held
+
+    def _changed(self, table: str, status: str) -> None:
+        if status in _NEWS and not is_off_record(table):  # news are recorded
+            self._tell(TableChanged(table=table, status=_NEWS[status]))
 
     async def _outcome(self, table: str, key: str, wait: float) -> e.Entry | None:
         with contextlib.suppress(TimeoutError):

@@ -5,7 +5,7 @@ The log drops nothing by itself: it cannot know which of its streams anybody sti
 
 from protocol import codec
 from protocol.errors import Invalid, LogUnavailable
-from roundtable.hosting import inbox
+from roundtable.hosting import inbox, people
 from roundtable.log.base import EventLog
 from roundtable.log.memory import MemoryLog
 from roundtable.log.split import SplitLog
@@ -35,7 +35,8 @@ async def make_room(log: MemoryLog) -> None:
     for stream in await _oldest_first(log):
         if await _closed(log, stream):
             await log.delete(stream)
-            await log.delete(inbox.stream(stream.removeprefix("table/")))
+            for each in (inbox.stream, people.stream):
+                await log.delete(each(stream.removeprefix("table/")))
             if log.size <= log.max_bytes * FREE:
                 return
     raise LogUnavailable(

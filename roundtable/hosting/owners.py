@@ -15,7 +15,7 @@ from protocol import codec
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, LogError, LogUnavailable
-from protocol.transcript import Transcript
+from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.hosting import inbox
@@ -56,16 +56,25 @@ class _Held:
 
 
 class Owners:
-    """`start` it, use it, `close` it. `node` is this node's name; no other has it."""
+    """`start` it, use it, `close` it. `node` is this node's name; no other has it. `changed` hears of each table
+    that is taken, and what it is when it is left."""
 
     def __init__(
-        self, log: EventLog, catalog: Catalog, snapshots: Snapshots, node: str, clock: Callable[[], float]
+        self,
+        log: EventLog,
+        catalog: Catalog,
+        snapshots: Snapshots,
+        node: str,
+        clock: Callable[[], float],
+        *,
+        changed: Callable[[str, TableStatus], None] = lambda *_: None,
     ) -> None:
         self._log = log
         self._catalog = catalog
         self._snapshots = snapshots
         self._node = node
         self._clock = clock
+        self._changed = changed
         self._held: dict[str, _Held] = {}
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by table
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,6 +82,7 @@ class Owners:
         self._lookout = Lookout(
             log.leases,
             node,
+            "table",
             held=lambda: list(map(stream, self._held)),
             lost=lambda name: self._stop(table_of(name)),
             take=self._adopt,
@@ -98,10 +108,15 @@ class Owners:
         await asyncio.gather(self._hand_over(left), *tasks, return_exceptions=True)
         await self._deliveries.close()
 
+    @property
+    def held(self) -> int:
+        """How many tables are owned here now."""
+        return len(self._held)
+
     # -- what the host asks ------------------------------------------------------------------------------------
 
-    async def begin(self, opening: e.TableOpened, policy: policies.TurnPolicy) -> Cursor:
-        """Own a new table and let it begin. Returns the cursor of `opening`.
+    async def begin(self, opening: e.TableOpened, policy: policies.TurnPolicy, *said: e.Event) -> Cursor:
+        """Own a new table and let it begin, with what was `said` at once. Returns the cursor of `opening`.
 
         Raises `LogUnavailable`. Should the store have written the table nevertheless, it is removed again: whoever
         convened it was told that it failed, so it must not go on and cost money.
@@ -110,7 +125,7 @@ class Owners:
         owner = self._orchestrator(table, policy)
         await self._claim(table)  # first: a table that is written and has no lease would be nobody's for ever
         try:
-            begun = await owner.begin(opening)
+            begun = await owner.begin(opening, *said)
         except LogUnavailable:
             self._spawn(_patiently(lambda: self._delete(table)), f"undo {table}")
             raise
@@ -219,6 +234,7 @@ class Owners:
         """Hold the table from now on. All of its inbox is delivered: an owner knows by their keys what was acted on,
         while a store that lost commands has given their places again."""
         held = self._held[table] = _Held(owner)
+        self._changed(table, "open")
         try:
             # Before the owner runs, so that it is in time for a table that rests.
             await self._deliveries.add(table)
@@ -231,6 +247,7 @@ class Owners:
         after: Callable[[str, Cursor], Awaitable[None]] = self._broken
         try:
             await held.owner.run()
+            self._changed(table, held.owner.status)
             after = self._done
         except* Conflict:
             log.warning("table %s was written by another, or has lost what was written", table)

@@ -11,11 +11,14 @@ from protocol.errors import Invalid
 from roundtable.policies.base import Plan, Seat, TurnPolicy
 from roundtable.policies.floor_time import FloorTime
 from roundtable.policies.parallel import Parallel
+from roundtable.policies.reply import Reply
 from roundtable.policies.round_robin import RoundRobin
 
-__all__ = ["GROUP", "Plan", "Seat", "TurnPolicy", "available", "blind", "find"]
+__all__ = ["GROUP", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "blind", "concludes", "find"]
 
 GROUP = "roundtable.policies"
+REPLY = Reply.name
+"""How a thread shares the floor. No way for a table: it waits for a person, and says nothing by itself."""
 
 
 @cache  # looking for installed packages reads the disk, for 2 ms of the loop's time; policies keep no state
@@ -23,7 +26,7 @@ def available() -> Mapping[str, TurnPolicy]:
     """Every policy there is, by name; ours first and not to be replaced."""
     found: dict[str, TurnPolicy] = {}
     installed = (point.load()() for point in entry_points(group=GROUP))
-    for policy in (RoundRobin(), Parallel(), FloorTime(), *installed):
+    for policy in (RoundRobin(), Parallel(), FloorTime(), Reply(), *installed):
         found.setdefault(policy.name, policy)
     return found
 
@@ -40,3 +43,9 @@ def blind(name: str) -> bool:
     """Whether that policy is `blind`; not, when it is not installed here."""
     policy = available().get(name)
     return policy is not None and policy.blind
+
+
+def concludes(name: str) -> bool:
+    """Whether tables under that policy end with a turn of the kind `verdict`: it says so by an attribute `verdict`,
+    which a policy need not have."""
+    return bool(getattr(available().get(name), "verdict", False))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.messages import Failure
-from protocol.transcript import Transcript
+from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import EventLog
 from roundtable.policies import Plan, TurnPolicy
@@ -53,14 +53,17 @@ class StreamOrchestrator:
 
     # -- taking the table --------------------------------------------------------------------------------------
 
-    async def begin(self, opening: e.TableOpened) -> Cursor:
-        """Write a new table's first entries, up to who has the floor. Returns the cursor of `table.opened`.
+    async def begin(self, opening: e.TableOpened, *said: e.Event) -> Cursor:
+        """Write a new table's first entries, up to who has the floor: `said` is what follows its opening at once.
+        Returns the cursor of `table.opened`.
 
         Raises `LogUnavailable` at once when the store cannot be written: nobody waits for this table yet.
         """
         self._writer.begin_term(self._owner)
         self._writer.note(opening)
         opened = self._writer.last
+        for event in said:
+            self._writer.note(event)
         self._advance()
         await self._writer.commit(patient=False)
         return opened
@@ -84,6 +87,11 @@ class StreamOrchestrator:
     def acknowledged(self) -> Cursor:
         """The last entry that the log has accepted from us."""
         return self._writer.acknowledged
+
+    @property
+    def status(self) -> TableStatus:
+        """What the table is now, as far as this owner has written."""
+        return self._transcript.status
 
     # -- what others ask ---------------------------------------------------------------------------------------
 

@@ -13,12 +13,11 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.policies.order import ASKED
 from roundtable.table import budget
+from roundtable.table.asking import CHARACTERS_PER_TOKEN, deadlines_of
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.projection import Projection, project
-from roundtable.table.turn import CHARACTERS_PER_TOKEN, Deadlines, Speaker
+from roundtable.table.turn import Speaker
 
-# A model on this machine may read its prompt for minutes, and nobody is charged for waiting: no first deadline.
-LOCAL = Deadlines(first=0.0, idle=120.0)
 # Fewer tokens are no contribution: two sentences. Who could say no more does not begin.
 LEAST = 50
 # However much a limit leaves, no turn is allowed more tokens by it, thinking included: a vendor refuses a request that
@@ -67,7 +66,7 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
         request=request,
         others=tuple(other.name for other in transcript.panel if other.name != panelist.name),
         price=price,
-        deadlines=LOCAL if provider.local else Deadlines(),
+        deadlines=deadlines_of(provider),
     )
     return Seated(speaker, projection, _promised(prompt, most, price))
 

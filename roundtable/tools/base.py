@@ -43,12 +43,14 @@ Run = Callable[[str, dict[str, Any]], AsyncGenerator[Told]]
 class Context(msgspec.Struct, frozen=True):
     """Who asks: the invocation's `id` and its `caller` (an address of the network, or a name).
 
-    `run(address, args)` runs another tool within this one; raises `NotFound` and `Invalid` at once.
+    `run(address, args)` runs another tool within this one; raises `NotFound` and `Invalid` at once, also when tools
+    run one within the other too deep; `depth` counts those around this one.
     """
 
     id: str
     caller: str
     run: Run
+    depth: int = 0
 
 
 class Tool(Protocol):
@@ -67,6 +69,8 @@ class Tool(Protocol):
     def run(self, args: Any, context: Context) -> AsyncGenerator[Told]:
         """Yields what happens, `Final` last; raises `RoundtableError` and nothing else.
 
+        What can be refused beforehand the call itself may refuse (then it is no generator function): `Invalid`, with
+        the argument as its `field`, reaches the caller before anything begins.
         `aclose()`, or cancelling the task in `__anext__`, ends whatever it holds before it returns.
         """
         ...

@@ -50,7 +50,15 @@ async def _session(url: str, secret: str) -> str:
 
 
 async def _run(url: str, session: str, folder: str, *options: str) -> tuple[int, str]:
-    command = (PROGRAM, "--no-color", "--config-file", SETTINGS, "run", f"{url}/openapi.json", *options)
+    command = [
+        str(PROGRAM),
+        "--no-color",
+        "--config-file",
+        str(SETTINGS),
+        "run",
+        f"{url}/openapi.json",
+        *options,
+    ]
     environ = {**os.environ, "ROUNDTABLE_SESSION": session, "COLUMNS": "100"}
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, env=environ, stdout=PIPE, stderr=STDOUT

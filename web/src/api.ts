@@ -94,7 +94,7 @@ function ifMissing<T>(instead: T): (error: unknown) => T {
 }
 
 export const tables = (before?: string) =>
-  read<{ roundtables: TableSummary[]; next: string | null }>(
+  read<{ roundtables: TableSummary[]; next: string | null; unreadable: string[] }>(
     `/v1/roundtables?limit=20${before ? `&before=${encodeURIComponent(before)}` : ""}`,
   );
 

@@ -5,7 +5,7 @@
  * (a `reset`, a gap, an entry that does not follow) is answered by a new snapshot.
  */
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import { eventsOf, problemOf, Refused, type Snapshot } from "./api";
+import { eventsOf, exportOf, problemOf, Refused, type Snapshot } from "./api";
 import { seqOf, ZERO } from "./cursor";
 import { type Entry, IllegalMove } from "./reduce";
 
@@ -225,30 +225,29 @@ function leftBy(status: number, detail: string, wait?: number): Left {
   return new Left({ state: "refused", detail });
 }
 
-/** Every entry from the first to number `until`, in batches as they come. */
+/**
+ * Every entry from the first to number `until`, in batches as they come. Read from the export, which is no second
+ * spectator of the table.
+ */
 export async function history(
   table: string,
   until: number,
   take: (entries: Entry[]) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const reading = new AbortController();
-  signal.addEventListener("abort", () => reading.abort(), { once: true });
-  const response = await fetch(eventsOf(table), { signal: reading.signal, cache: "no-store" });
+  const response = await fetch(exportOf(table, "jsonl"), { signal, cache: "no-store" });
   if (!response.ok || !response.body) throw new Refused(await problemOf(response));
-  const batch: Entry[] = [];
-  const parser = createParser({
-    onEvent: ({ id, data }) => id && batch.push({ id, ...JSON.parse(data) } as Entry),
-  });
   const decoder = new TextDecoder();
-  const chunks = response.body.getReader();
-  for (let last = 0; last < until; ) {
-    const { done, value } = await chunks.read();
-    if (done) throw new Error(`The recording ends at ${last} of ${until}.`);
-    parser.feed(decoder.decode(value, { stream: true }));
-    const entries = batch.splice(0).filter((entry) => seqOf(entry.id) <= until);
+  const pieces = response.body.getReader();
+  let [last, rest] = [0, ""];
+  for (;;) {
+    const { done, value } = await pieces.read();
+    const lines = (rest + decoder.decode(value, { stream: !done })).split("\n"); // no other line end is meant
+    rest = lines.pop()!;
+    const entries = lines.map((line) => JSON.parse(line) as Entry).filter((entry) => seqOf(entry.id) <= until);
     if (entries.length > 0) take(entries);
     last = entries.length > 0 ? seqOf(entries.at(-1)!.id) : last;
+    if (last >= until) return void (await pieces.cancel());
+    if (done) throw new Error(`The recording ends at ${last} of ${until}.`);
   }
-  reading.abort();
 }

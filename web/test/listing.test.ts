@@ -4,7 +4,7 @@ import { extended, type Page, refreshed, without } from "../src/listing";
 
 /** Tables that are named by when they were opened. */
 function page(next: string | null, ...times: number[]): Page {
-  return { roundtables: times.map((time) => ({ id: `r${time}`, opened_at: time }) as TableSummary), next };
+  return { roundtables: times.map((time) => ({ id: `r${time}`, opened_at: time }) as TableSummary), next, unreadable: [] };
 }
 const ids = ({ roundtables }: Page) => roundtables.map(({ id }) => id).join(" ");
 
@@ -21,6 +21,13 @@ describe("the list of tables", () => {
     expect(ids(refreshed(known, page("r7", 9, 7)))).toBe("r9 r7 r6");
     expect(refreshed(known, page(null, 9))).toEqual(page(null, 9));
     expect(refreshed(known, page(null))).toEqual(page(null));
+  });
+
+  it("says what cannot be read, once", () => {
+    const damaged = { ...page("r6", 7), unreadable: ["x"] };
+    expect(extended(known, damaged).unreadable).toEqual(["x"]);
+    expect(refreshed(extended(known, damaged), damaged).unreadable).toEqual(["x"]);
+    expect(without(damaged, "r7").unreadable).toEqual(["x"]);
   });
 
   it("forgets what was deleted here, and names nothing twice", () => {

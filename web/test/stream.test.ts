@@ -269,16 +269,29 @@ describe("a lost connection", () => {
 });
 
 describe("reading the history", () => {
-  it("stops where it was asked to, and gives every entry once", async () => {
-    vi.stubGlobal("fetch", async () => stream([frames(ENTRIES.slice(0, 5)), frames(ENTRIES.slice(5))], "silence"));
-    const entries: Entry[] = [];
-    await history("golden", 8, (batch) => entries.push(...batch), new AbortController().signal);
-    expect(entries.map(({ id }) => id)).toEqual(ENTRIES.slice(0, 8).map(({ id }) => id));
+  const lines = (entries: Entry[]) => entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+
+  it("stops where it was asked to, and gives every entry once, wherever the bytes are cut", async () => {
+    const whole = lines(ENTRIES);
+    for (let cut = 0; cut <= whole.length; cut += 37) {
+      vi.stubGlobal("fetch", async () => stream([whole.slice(0, cut), whole.slice(cut)], "silence"));
+      const entries: Entry[] = [];
+      await history("golden", 8, (batch) => entries.push(...batch), new AbortController().signal);
+      expect(entries).toEqual(ENTRIES.slice(0, 8));
+    }
+    vi.unstubAllGlobals();
+  });
+
+  it("is no second spectator", async () => {
+    const asked: string[] = [];
+    vi.stubGlobal("fetch", async (url: string) => (asked.push(url), stream([lines(ENTRIES)])));
+    await history("golden", 8, () => {}, new AbortController().signal);
+    expect(asked).toEqual(["/v1/roundtables/golden/export?format=jsonl"]);
     vi.unstubAllGlobals();
   });
 
   it("says when the recording is short", async () => {
-    vi.stubGlobal("fetch", async () => stream([frames(ENTRIES.slice(0, 5))]));
+    vi.stubGlobal("fetch", async () => stream([lines(ENTRIES.slice(0, 5))]));
     await expect(history("golden", 8, () => {}, new AbortController().signal)).rejects.toThrow("ends at 5 of 8");
     vi.unstubAllGlobals();
   });

@@ -1,0 +1,89 @@
+"""What can happen beside the tables: to the server (`system/all`), to a table's company (`system/ID`), and to other
+applications that post here (`platform/NAME`). Each is a stream like any other, to which any node may append."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from protocol.errors import LogDamaged
+from protocol.events import Event
+
+SYSTEM, PLATFORM = "system", "platform"
+"""Kinds of streams."""
+ALL = f"{SYSTEM}/all"
+"""What concerns everyone."""
+
+
+class NodeStarted(Event, frozen=True, tag="node.started"):
+    """A node takes part from here on."""
+
+    node: str
+
+
+class NodeStopping(Event, frozen=True, tag="node.stopping"):
+    """A node ends on purpose; what it owned goes on elsewhere, or when it is back."""
+
+    node: str
+
+
+class CountsChanged(Event, frozen=True, tag="counts.changed"):
+    """What one node has to do: tables that are under way on it, streams open, readers of anything. The house is the sum
+    of the last word of each node."""
+
+    node: str
+    tables: int
+    streams: int
+    spectators: int
+
+
+class TableChanged(Event, frozen=True, tag="table.changed"):
+    """A table or thread came to be, rests, or is over. Its own log is the truth, and says it first; nothing of what is
+    said at it stands here."""
+
+    table: str
+    status: Literal["open", "resting", "closed", "deleted"]
+
+
+class MaintenanceAnnounced(Event, frozen=True, tag="maintenance.announced"):
+    """For everyone to read; `starts` and `until` in Unix seconds where they are known."""
+
+    text: str
+    starts: float | None = None
+    until: float | None = None
+
+
+class PersonJoined(Event, frozen=True, tag="person.joined"):
+    """Someone who gave a name reads along, over however many connections and nodes."""
+
+    person: str
+
+
+class PersonLeft(Event, frozen=True, tag="person.left"):
+    """The last of those connections has been gone for a while."""
+
+    person: str
+
+
+class EventPosted(Event, frozen=True, tag="event.posted"):
+    """What another application told: a `name` of its own, and any JSON. `key` is the idempotency key it came under."""
+
+    name: str
+    data: Any = None
+    key: str | msgspec.UnsetType = msgspec.UNSET
+
+
+KNOWN = (
+    NodeStarted | NodeStopping | CountsChanged | TableChanged | MaintenanceAnnounced
+    | PersonJoined | PersonLeft | EventPosted
+)  # fmt: skip
+
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(KNOWN)
+
+
+def decode(body: bytes) -> Event:
+    """An event of these. Raises `LogDamaged` for anything else."""
+    try:
+        event: Event = _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise LogDamaged(f"An entry is no system event: {error}.") from error
+    return event

@@ -1,0 +1,106 @@
+"""How somebody wants to see a stream, by query: which entries, what added, how fast, in which form.
+
+Who asks for the same sees the same view, however he wrote it down, so a thousand of them cost one encoding.
+"""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+import msgspec
+from aiohttp import web
+
+from protocol.errors import Invalid
+from roundtable.edge.operations import queried
+from roundtable.fanout.framing import View
+from roundtable.fanout.stages import Extra, Stages, admitting
+from roundtable.fanout.transform import Pacer
+
+# Longer than this a viewer would think that nothing happens. Seconds.
+LONGEST_HOLD = 5.0
+# From one in ten seconds to more than any model says.
+SLOWEST, FASTEST = 0.1, 100_000.0
+# Patterns of one filter, and characters of one: as many as sit at a table, and their longest name.
+MAX_PATTERNS, MAX_PATTERN = 32, 80
+# Entries of a document.
+MAX_LIMIT = 1_000
+_EXTRAS: tuple[Extra, ...] = ("cost", "elapsed", "names")
+_TYPE = re.compile(r"[a-z0-9_.*-]+", re.ASCII)
+
+Pace = Annotated[float, msgspec.Meta(ge=SLOWEST, le=FASTEST)]
+
+
+class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query. Lists may be repeated or have commas.
+
+    `types` and `panelists`: what is shown, `*` for any letters. `enrich`: `names`, `elapsed`, `cost`. `coalesce`:
+    seconds in which words of one speaker go together. `limit`: entries of a `json` document.
+    """
+
+    after: str = ""
+    types: list[str] = []
+    panelists: list[str] = []
+    enrich: list[str] = []
+    coalesce: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_HOLD)] = 0.0
+    events_per_second: Pace | None = None
+    tokens_per_second: Pace | None = None
+    format: Literal["sse", "ndjson", "json"] = "sse"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] | None = None
+
+
+class LookAtSeveral(Look, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The query of a combined stream: `of` names its sources, `type/id` each."""
+
+    of: list[str]
+
+
+def looked(request: web.Request, kind: type[Look] = Look) -> Look:
+    """The request's query. Raises `Invalid` naming the parameter."""
+    look = queried(request, kind)
+    _check("format", not (look.format == "json" and (look.events_per_second or look.tokens_per_second)),
+           "A document has no pace.")  # fmt: skip
+    _check(
+        "limit", look.limit is None or look.format == "json", "limit is for format=json; a stream has none."
+    )
+    for name in ("types", "panelists"):
+        given = listed(getattr(look, name))
+        _check(name, len(given) <= MAX_PATTERNS, f"{name} takes {MAX_PATTERNS} patterns at the most.")
+        _check(name, all(len(each) <= MAX_PATTERN for each in given),
+               f"A pattern has at most {MAX_PATTERN} characters.")  # fmt: skip
+    _check("types", all(map(_TYPE.fullmatch, listed(look.types))),
+           "types are like turn.delta, or turn.* for all that begin like this.")  # fmt: skip
+    _check("enrich", set(listed(look.enrich)) <= set(_EXTRAS), "enrich takes cost, elapsed and names.")
+    return look
+
+
+def viewed(base: View, look: Look) -> View:
+    """The view of `base` that was asked for; `base` itself when nothing was."""
+    types, panelists = listed(look.types), listed(look.panelists)
+    if "*" in types:
+        types = []
+    asked = set(listed(look.enrich))
+    extras = tuple(extra for extra in _EXTRAS if extra in asked)
+    hold = round(look.coalesce, 3)
+    if not (types or panelists or extras or hold):
+        return base
+    admits = admitting(types, panelists) if types or panelists else None
+    told = {"types": types, "panelists": panelists, "enrich": extras, "coalesce": hold}
+    name = f"{base.name}?{urlencode(told, doseq=True)}"
+    return base._replace(name=name, farewell=True, stages=Stages(admits, hold, extras))
+
+
+def pacer(look: Look) -> Pacer | None:
+    """The pace that was asked for."""
+    if look.events_per_second is None and look.tokens_per_second is None:
+        return None
+    return Pacer(events=look.events_per_second, tokens=look.tokens_per_second)
+
+
+def listed(values: list[str]) -> list[str]:
+    """What a list holds, each once and in order of the alphabet."""
+    return sorted({each for value in values for each in value.split(",") if each})
+
+
+def _check(field: str, is_right: bool, detail: str) -> None:
+    if not is_right:
+        raise Invalid(detail, field=field)

@@ -1,0 +1,338 @@
+"""What may be asked of `/v1/chat/completions`: every parameter OpenAI documents is honoured, or accepted because
+leaving it out changes no answer, or refused by name. The README's table says which.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from protocol import codec
+from protocol.errors import Invalid
+from protocol.messages import Call, Message, ToolSpec
+
+# As many as OpenAI takes.
+MAX_TOOLS = 128
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Nothing but what is named."""
+
+
+class TextPart(Strict, frozen=True, tag="text", tag_field="type"):
+    """Text."""
+
+    text: str
+
+
+class RefusalPart(Strict, frozen=True, tag="refusal", tag_field="type"):
+    """What an assistant would not say."""
+
+    refusal: str
+
+
+class SystemMessage(Strict, frozen=True, tag="system", tag_field="role"):
+    """Instructions."""
+
+    content: str | list[TextPart]
+    name: str | None = None
+
+
+class DeveloperMessage(Strict, frozen=True, tag="developer", tag_field="role"):
+    """Instructions, by their newer name."""
+
+    content: str | list[TextPart]
+    name: str | None = None
+
+
+class UserMessage(Strict, frozen=True, tag="user", tag_field="role"):
+    """What a person says."""
+
+    content: str | list[TextPart]
+    name: str | None = None
+
+
+class CalledFunction(Strict, frozen=True):
+    """A function and its arguments, as the model wrote them."""
+
+    name: str
+    arguments: str
+
+
+class Called(Strict, frozen=True):
+    """A call that was made."""
+
+    id: str
+    function: CalledFunction
+    type: Literal["function"] = "function"
+    index: int | None = None  # echoed by clients that put a stream together
+
+
+class AssistantMessage(Strict, frozen=True, tag="assistant", tag_field="role"):
+    """What a model said; with all that our own answers have, since clients send them back whole."""
+
+    content: str | list[TextPart | RefusalPart] | None = None
+    refusal: str | None = None
+    tool_calls: list[Called] | None = None
+    name: str | None = None
+    audio: None = None
+    function_call: None = None
+    annotations: list[Any] | None = None
+    reasoning_content: str | None = None
+
+
+class ToolMessage(Strict, frozen=True, tag="tool", tag_field="role"):
+    """What a call gave."""
+
+    content: str | list[TextPart]
+    tool_call_id: str
+
+
+ChatMessage = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
+
+
+class FunctionSpec(Strict, frozen=True):
+    """A function that may be called; `parameters` is a JSON Schema."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class FunctionTool(Strict, frozen=True):
+    """A tool; only functions are known here."""
+
+    type: Literal["function"]
+    function: FunctionSpec
+
+
+class Named(Strict, frozen=True):
+    """A function's name."""
+
+    name: str
+
+
+class Chosen(Strict, frozen=True):
+    """The one function that must be called."""
+
+    type: Literal["function"]
+    function: Named
+
+
+class StreamOptions(Strict, frozen=True):
+    """`include_obfuscation` changes nothing: nothing is obfuscated here."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class Ours(Strict, frozen=True):
+    """What only we know. `options` go to a seat's provider as they are; `show` and `detach` are for panels: the whole
+    discussion or the verdict alone, and whether it goes on when its caller is gone."""
+
+    options: dict[str, Any] = {}
+    show: Literal["discussion", "verdict"] | None = None
+    detach: bool = False
+
+
+class ChatRequest(Strict, frozen=True):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: Annotated[str, Meta(min_length=1)]
+    messages: Annotated[list[ChatMessage], Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
+    tools: Annotated[list[FunctionTool], Meta(max_length=MAX_TOOLS)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | Chosen | None = None
+    roundtable: Ours = Ours()
+    # Handed to the provider, which refuses what it cannot do.
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    response_format: dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    service_tier: str | None = None
+    # Hints and labels: no answer depends on them.
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    prediction: dict[str, Any] | None = None
+    # Only as far as they ask for what is done anyway.
+    n: Literal[1] | None = None
+    store: bool | None = None
+    modalities: list[Literal["text"]] | None = None
+    audio: None = None
+    functions: None = None
+    function_call: None = None
+    moderation: None = None
+    web_search_options: None = None
+
+
+# What asks for nothing is not handed on, so that a provider need not know it.
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+    "logprobs": (False,),
+    "parallel_tool_calls": (True,),
+    "service_tier": ("auto", "default"),
+    "response_format": ({"type": "text"},),
+    "logit_bias": ({},),
+    "stop": ([],),
+}
+_HANDED_ON = (
+    "temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
+    "top_logprobs", "response_format", "parallel_tool_calls", "reasoning_effort", "verbosity", "service_tier",
+)  # fmt: skip
+# Where our providers' word is another than OpenAI's.
+_OUR_WORD = {"reasoning_effort": "effort"}
+_THEIR_WORD = {ours: theirs for theirs, ours in _OUR_WORD.items()} | {
+    "topic": "messages",
+    "prompt": "messages",
+}
+_decoder = msgspec.json.Decoder(ChatRequest)
+
+
+def decode(body: bytes) -> ChatRequest:
+    """The request. Raises `Invalid` in OpenAI's words, naming the parameter."""
+    asked: ChatRequest = worded(body, _decoder)
+    if asked.store:
+        raise Invalid("No completion is stored here: leave store out.", field="store")
+    if asked.top_logprobs is not None and not asked.logprobs:
+        raise Invalid("top_logprobs is told only where logprobs is true.", field="top_logprobs")
+    if asked.stream_options is not None and not asked.stream:
+        raise Invalid("stream_options is for a stream: stream is not true.", field="stream_options")
+    _check_calls(asked.messages)
+    return asked
+
+
+def worded(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """What was asked. Raises `Invalid` with OpenAI's own code for what is wrong."""
+    try:
+        return codec.decode_json(body, decoder)
+    except Invalid as error:
+        if not error.field:
+            raise
+        detail, code = error.detail, "invalid_value"
+        if "unknown field" in detail:
+            detail, code = f"Unknown parameter: {error.field!r}.", "unknown_parameter"
+        elif "missing required field" in detail:
+            detail, code = f"Missing required parameter: {error.field!r}.", "missing_required_parameter"
+        elif "Expected `null`" in detail:
+            detail, code = f"{error.field!r} is not taken here.", "unsupported_parameter"
+        else:
+            detail = f"Invalid {error.field!r}: {detail}"
+        raise Invalid(detail, field=error.field, code=code) from error
+
+
+def options(asked: ChatRequest) -> dict[str, Any]:
+    """What goes to the provider by its own words."""
+    found = dict[str, Any]()
+    for name in _HANDED_ON:
+        value = getattr(asked, name)
+        if value is not None and value not in _NEUTRAL.get(name, ()):
+            found[_OUR_WORD.get(name, name)] = value
+    return found | asked.roundtable.options
+
+
+def parameter(asked: ChatRequest, field: str) -> str:
+    """The parameter that became the field `field` of what was asked of a seat."""
+    name = field.removeprefix("args.").removeprefix("options.")
+    first = name.partition(".")[0].partition("[")[0]
+    if first in asked.roundtable.options:
+        return f"roundtable.options.{name}"
+    return _THEIR_WORD.get(first, name)
+
+
+def seat(asked: ChatRequest) -> dict[str, Any]:
+    """The arguments of `complete` for this request."""
+    choice = asked.tool_choice
+    return {
+        "system": "\n\n".join(system(asked.messages)),
+        "messages": list(conversation(asked.messages)),
+        "max_tokens": most_tokens(asked),
+        "options": options(asked),
+        "tools": [_tool(tool.function) for tool in asked.tools or ()],
+        "tool_choice": choice.function.name if isinstance(choice, Chosen) else choice or "auto",
+    }
+
+
+def counts(asked: ChatRequest) -> bool:
+    """Whether a stream ends with what it used."""
+    return bool(asked.stream_options and asked.stream_options.include_usage)
+
+
+def most_tokens(asked: ChatRequest) -> int | None:
+    """How much may be said, by either name."""
+    given = [most for most in (asked.max_completion_tokens, asked.max_tokens) if most is not None]
+    return min(given, default=None)
+
+
+def system(messages: Sequence[ChatMessage]) -> Iterator[str]:
+    """Instructions, wherever they stand in the conversation: our providers take them apart from it."""
+    for message in messages:
+        if isinstance(message, SystemMessage | DeveloperMessage):
+            yield text(message.content)
+
+
+def conversation(messages: Sequence[ChatMessage]) -> Iterator[Message]:
+    """Everything else, in our words. Reasoning that a client sends back is left out."""
+    for message in messages:
+        match message:
+            case UserMessage():
+                yield Message("user", text(message.content))
+            case ToolMessage():
+                yield Message("tool", text(message.content), call=message.tool_call_id)
+            case AssistantMessage():
+                calls = (
+                    Call(call.id, call.function.name, call.function.arguments)
+                    for call in message.tool_calls or ()
+                )
+                yield Message("assistant", text(message.content) or message.refusal or "", tuple(calls))
+            case SystemMessage() | DeveloperMessage():
+                pass
+
+
+def text(content: str | Sequence[TextPart | RefusalPart] | None) -> str:
+    """A content's words."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join(part.text if isinstance(part, TextPart) else part.refusal for part in content)
+
+
+def _tool(spec: FunctionSpec) -> ToolSpec:
+    return ToolSpec(spec.name, spec.description or "", spec.parameters or {}, bool(spec.strict))
+
+
+def _check_calls(messages: Sequence[ChatMessage]) -> None:
+    """Every call is answered, right behind it and once; nothing else is. No vendor takes less."""
+    open_calls = set[str]()
+    for index, message in enumerate(messages):
+        if isinstance(message, ToolMessage):
+            if message.tool_call_id not in open_calls:
+                raise Invalid(
+                    f"{message.tool_call_id[:60]!r} answers no call of the assistant's message before it.",
+                    field=f"messages[{index}].tool_call_id",
+                )
+            open_calls.remove(message.tool_call_id)
+        elif open_calls:
+            break
+        elif isinstance(message, AssistantMessage):
+            open_calls = {call.id for call in message.tool_calls or ()}
+    if open_calls:
+        missing = ", ".join(sorted(open_calls))
+        raise Invalid(f"No tool message answers these calls: {missing[:200]}.", field="messages")

@@ -1,0 +1,77 @@
+"""Streams of other applications over HTTP: posted to, listed, deleted, followed."""
+
+import secrets
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from protocol import codec
+from protocol.system import PLATFORM
+from roundtable.edge import keys
+from roundtable.edge.limits import body
+from roundtable.edge.operations import operation, queried
+from roundtable.edge.sse import serve
+from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
+from roundtable.hosting.platform import PlatformLine, Post
+
+_KEY = {
+    "Idempotency-Key": "The same event under the same key is posted once. Made up for you where it is left out."
+}
+
+
+class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`before` is the `next` of the page before."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
+    before: str = ""
+
+
+class PlatformPage(msgspec.Struct, frozen=True):
+    """By name, descending; `next` is null on the last page."""
+
+    streams: list[PlatformLine]
+    next: str | None
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """Where the event stands in its stream."""
+
+    cursor: str
+
+
+_decoder = msgspec.json.Decoder(Post)
+
+
+@operation(tag="platform", body=Post, answers={201: Posted}, headers=_KEY)
+async def post(request: web.Request) -> web.Response:
+    """`POST /v1/stream/platform/{id}`: an event of an application to its stream, which is begun by the first."""
+    given = request.headers.getall("Idempotency-Key", [])
+    key = idempotency_key(given, "Idempotency-Key") if given else secrets.token_hex(16)
+    post: Post = codec.decode_json(await body(request), _decoder)
+    cursor = await request.app[keys.PLATFORM].post(request.match_info["id"], key, post)
+    return json(Posted(str(cursor)), status=201)
+
+
+@operation(tag="platform", query=Page, answers={200: PlatformPage})
+async def listed(request: web.Request) -> web.Response:
+    """`GET /v1/stream/platform?limit=&before=`: the streams there are."""
+    page = queried(request, Page)
+    # One more than asked for tells whether there is a next page.
+    lines = await request.app[keys.PLATFORM].lines(page.before, page.limit + 1)
+    more = len(lines) > page.limit
+    shown = lines[: page.limit]
+    return json(PlatformPage(shown, shown[-1].name if more else None))
+
+
+@operation(tag="platform", answers={204: None})
+async def delete(request: web.Request) -> web.Response:
+    """`DELETE /v1/stream/platform/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
+    await request.app[keys.PLATFORM].delete(request.match_info["id"])
+    return web.Response(status=204)
+
+
+@operation(tag="platform", answers={200: "text/event-stream"})
+async def follow(request: web.Request) -> web.StreamResponse:
+    """`GET /v1/stream/platform/{id}`: its events, from any cursor."""
+    return await serve(request, f"{PLATFORM}/{request.match_info['id']}")

@@ -1,0 +1,103 @@
+"""`/v1/stream/{type}/{id}` and `/v1/stream?of=...&of=...`: anything that streams, and several as one, as one wants it.
+
+What many see alike is a channel's; what is one viewer's own - a pace, several streams, a document - is `viewing`.
+"""
+
+from typing import Any, NoReturn
+
+import msgspec
+from aiohttp import web
+
+from protocol.cursor import ZERO, Cursor
+from protocol.errors import Invalid, WrongState
+from roundtable.edge import sse, viewing
+from roundtable.edge.looking import Look, LookAtSeveral, looked, pacer, viewed
+from roundtable.edge.operations import operation
+from roundtable.edge.resources import Resource, resolve
+from roundtable.edge.sse import EVENTS, LINES, asked
+from roundtable.edge.tables import json
+from roundtable.edge.viewing import Asked, Document
+from roundtable.edge.websocket import Sockets, upgrades
+from roundtable.fanout.combining import MAX_SOURCES, Cursors
+
+_WIRES = {"sse": EVENTS, "ndjson": LINES}
+_ANSWERS: dict[int, Any] = {200: "text/event-stream", 204: None}
+_HEADERS = {"Last-Event-ID": "Go on after this entry; it wins over `after`."}
+
+
+class Streams:
+    """The handlers; sockets are served as `Sockets` serves them."""
+
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+
+    @operation(tag="streams", query=Look, answers=_ANSWERS, headers=_HEADERS)
+    async def one(self, request: web.Request) -> web.StreamResponse:
+        """`GET /v1/stream/{type}/{id}`: any resource, from any cursor on, in the view that the query describes."""
+        look = looked(request)
+        pace = pacer(look)
+        named = await resolve(request, request.match_info["type"], request.match_info["id"])
+        resource = Resource(named.stream, viewed(named.view, look))
+        if upgrades(request):
+            if pace or look.format != "sse":
+                raise Invalid("A WebSocket has its own form, and no pace.", field="format")
+            return await self._sockets.serve(request, lambda _: (_nothing, None), *resource)
+        if pace or look.format == "json":
+            return await _privately(request, look, [Asked("", resource, asked(request))], several=False)
+        return await sse.serve(request, *resource, wire=_WIRES[look.format], farewell=True)
+
+    @operation(tag="streams", query=LookAtSeveral, answers=_ANSWERS, headers=_HEADERS)
+    async def several(self, request: web.Request) -> web.StreamResponse:
+        """`GET /v1/stream?of=table/a&of=invocation/b`: up to 32 resources as one; each entry names its `source`."""
+        look = looked(request, LookAtSeveral)
+        names = look.of if isinstance(look, LookAtSeveral) else []
+        if not 1 <= len(names) <= MAX_SOURCES or len(set(names)) < len(names):
+            raise Invalid(f"of names 1 to {MAX_SOURCES} different sources.", field="of")
+        after = _cursors(request, len(names))
+        sources = list[Asked]()
+        for name, cursor in zip(names, after, strict=True):
+            type, slash, id = name.partition("/")
+            if not slash:
+                raise Invalid(f"{name[:60]!r} is no source; one looks like table/01k....", field="of")
+            named = await resolve(request, type, id)
+            sources.append(Asked(name, Resource(named.stream, viewed(named.view, look)), cursor))
+        return await _privately(request, look, sources, several=True)
+
+
+async def _privately(
+    request: web.Request, look: Look, sources: list[Asked], *, several: bool
+) -> web.StreamResponse:
+    async with viewing.opened(request, sources, pacer(look), several=several) as viewer:
+        if look.format == "json":
+            document = await viewer.document(look.limit)
+            return json(_linked(request, document))
+        if viewer.over:
+            return web.Response(status=204)
+        wire = _WIRES[look.format]
+        response, outlet = await sse.prepare(request, wire)
+        if outlet is not None:
+            await viewer.show(outlet, wire, wire.framing(request))
+        return response
+
+
+def _linked(request: web.Request, document: Document) -> Document:
+    """The document with where to go on."""
+    if document.ended:
+        return document
+    return msgspec.structs.replace(document, next=str(request.rel_url.update_query(after=document.cursor)))
+
+
+def _cursors(request: web.Request, number: int) -> tuple[Cursor | None, ...]:
+    """Where to go on in each of so many streams. Raises `Invalid`."""
+    if header := request.headers.get("Last-Event-ID"):
+        return Cursors.parse(header, number, "Last-Event-ID").each
+    after = request.query.get("after", "")
+    if after in ("", "now"):
+        return (ZERO if not after else None,) * number
+    return Cursors.parse(after, number).each
+
+
+async def _nothing(_: bytes) -> NoReturn:
+    raise WrongState(
+        "This socket shows and takes nothing; a table has a socket of its own, `links.ws`, for that."
+    )

@@ -1,0 +1,59 @@
+"""What concerns everyone over HTTP: maintenance is announced here, and `system/...` is followed."""
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from protocol import codec
+from protocol.errors import Invalid
+from protocol.system import ALL, SYSTEM, MaintenanceAnnounced
+from roundtable.edge import keys
+from roundtable.edge.limits import body
+from roundtable.edge.operations import operation
+from roundtable.edge.sse import serve
+from roundtable.edge.tables import json
+
+# Characters of an announcement: what a banner holds.
+MAX_TEXT = 1_000
+# Unix seconds that a date can show: to the end of the year 9999.
+Moment = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
+
+
+class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What everyone is to know, and from when (`at`) until when, in Unix seconds, where that is known."""
+
+    text: str
+    at: Moment | None = None
+    until: Moment | None = None
+
+
+_decoder = msgspec.json.Decoder(Maintenance)
+
+
+@operation(tag="system", body=Maintenance, answers={201: MaintenanceAnnounced})
+async def announce(request: web.Request) -> web.Response:
+    """`POST /v1/system/maintenance`: told to everyone who follows `system/all`."""
+    ask: Maintenance = codec.decode_json(await body(request), _decoder)
+    text = ask.text.strip()
+    if not text or len(text) > MAX_TEXT:
+        raise Invalid(f"An announcement has 1 to {MAX_TEXT:,} characters.", field="text")
+    if ask.at is not None and ask.until is not None and ask.until <= ask.at:
+        raise Invalid("The end comes after the beginning.", field="until")
+    event = MaintenanceAnnounced(text=text, starts=ask.at, until=ask.until)
+    await request.app[keys.SYSTEM].announce(event)
+    return json(event, status=201)
+
+
+@operation(tag="system", answers={200: "text/event-stream"})
+async def follow(request: web.Request) -> web.StreamResponse:
+    """`GET /v1/stream/system/{id}`: news of the server (`all`), or of a table's company."""
+    scope = request.match_info["id"]
+    await ready(request, scope)
+    return await serve(request, f"{SYSTEM}/{scope}")
+
+
+async def ready(request: web.Request, scope: str) -> None:
+    """Before `system/SCOPE` is followed: a table's is begun when first asked for. Raises `NotFound`."""
+    if f"{SYSTEM}/{scope}" != ALL:
+        await request.app[keys.PEOPLE].ready(scope)

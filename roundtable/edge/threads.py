@@ -1,0 +1,138 @@
+"""Threads over HTTP: a conversation that is answered. Decides nothing: the host does.
+
+A thread is a table that speaks when spoken to, so what is asked of an answer (`cancel`) is a table's command, and its
+entries, replay and export have the addresses that a table's have.
+"""
+
+import secrets
+from typing import Annotated
+
+import msgspec
+from aiohttp import hdrs, web
+
+from protocol import codec, commands
+from protocol.errors import Invalid
+from protocol.events import MessagePosted
+from protocol.views.thread import Thread, ThreadMessage, thread
+from roundtable.edge import keys
+from roundtable.edge.limits import Limits, body
+from roundtable.edge.operations import operation, queried
+from roundtable.edge.presence import present
+from roundtable.edge.sse import serve, table
+from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
+from roundtable.fanout.framing import THREAD
+from roundtable.hosting.threads import Begin, ThreadLine
+
+_KEY = {
+    "Idempotency-Key": "The same message under the same key is posted once. Made up for you where it is left out."
+}
+
+
+class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`before` is the `next` of the page before."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
+    before: str = ""
+
+
+class ThreadsPage(msgspec.Struct, frozen=True):
+    """Newest first; `unreadable` has the ids of threads that are damaged, `next` is null on the last page."""
+
+    threads: list[ThreadLine]
+    unreadable: list[str]
+    next: str | None
+
+
+class ThreadBegun(msgspec.Struct, frozen=True):
+    """A new thread, the cursor before which there is nothing of it, and where to go on from here."""
+
+    id: str
+    cursor: str
+    links: dict[str, str]
+
+
+class Say(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message: to all who answer here, or (`to`) to one of them."""
+
+    text: str
+    author: str = ""
+    to: str = ""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """The message as it is in the thread, and its cursor: read on after it for the answers."""
+
+    message: ThreadMessage
+    cursor: str
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """The message was accepted, at this place in the thread's inbox, and is posted when the store allows."""
+
+    position: int
+
+
+_begin_decoder, _say_decoder = msgspec.json.Decoder(Begin), msgspec.json.Decoder(Say)
+
+
+class Threads:
+    """The handlers under `/v1/threads`."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    @operation(tag="threads", body=Begin, answers={201: ThreadBegun})
+    async def begin(self, request: web.Request) -> web.Response:
+        """`POST /v1/threads`: a new thread, with its first message if there is one."""
+        ask = codec.decode_json(await body(request), _begin_decoder)
+        self._limits.table(request)
+        id, cursor = await request.app[keys.HOST].begin_thread(ask)
+        own = f"/v1/threads/{id}"
+        links = {"self": own} | {
+            name: f"{own}/{name}" for name in ("live", "messages", "commands", "events", "export")
+        }
+        return json(ThreadBegun(id, str(cursor), links), status=201, headers={hdrs.LOCATION: own})
+
+    @operation(tag="threads", query=Page, answers={200: ThreadsPage})
+    async def list(self, request: web.Request) -> web.Response:
+        """`GET /v1/threads?limit=&before=`: the threads, newest first."""
+        page = queried(request, Page)
+        found = await request.app[keys.HOST].threads(before=page.before, limit=page.limit)
+        return json(ThreadsPage(found.tables, found.unreadable, found.next))
+
+    @operation(tag="threads", answers={200: Thread})
+    async def read(self, request: web.Request) -> web.Response:
+        """`GET /v1/threads/{id}`: all messages, and the cursor after which to read on."""
+        transcript = await request.app[keys.HOST].transcript(request.match_info["id"])
+        return json(thread(transcript))
+
+    @operation(tag="threads", answers={200: "text/event-stream"})
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        """`GET /v1/threads/{id}/live`: messages and answers as they come, from any cursor."""
+        with present(request):
+            return await serve(request, table(request), THREAD)
+
+    @operation(tag="threads", answers={204: None})
+    async def delete(self, request: web.Request) -> web.Response:
+        """`DELETE /v1/threads/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
+        await request.app[keys.HOST].delete(request.match_info["id"])
+        return web.Response(status=204)
+
+    @operation(tag="threads", body=Say, answers={201: Said, 202: Waiting}, headers=_KEY)
+    async def say(self, request: web.Request) -> web.Response:
+        """`POST /v1/threads/{id}/messages`: 201 with the message as posted; the answers come in the stream."""
+        given = request.headers.getall("Idempotency-Key", [])
+        key = idempotency_key(given, "Idempotency-Key") if given else secrets.token_hex(16)
+        ask: Say = codec.decode_json(await body(request), _say_decoder)
+        command = commands.Say(ask.text, ask.to, ask.author)
+        receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)
+        if receipt.entry is None:
+            return json(Waiting(receipt.position), status=202)
+        event = receipt.entry.event
+        if not isinstance(event, MessagePosted):
+            raise Invalid("This key was used for something else than a message.", field="Idempotency-Key")
+        message = ThreadMessage(
+            id=event.message, role="user", author=event.author, text=event.text, state="complete",
+            at=receipt.entry.at, to=event.to,
+        )  # fmt: skip
+        return json(Said(message, str(receipt.entry.cursor)), status=201)

@@ -1,0 +1,72 @@
+"""`generate`: the sampling loop of a model on this machine. A text is gone on with as it is; each token is a step."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+
+import msgspec
+
+from protocol.errors import Invalid, ProviderError
+from providers.base import Generates, Stop, Text, Token
+from providers.catalog import Catalog
+from providers.llama.options import Sampled
+from roundtable.tools.base import Context, Final, Step, Told
+
+# Tokens unless told otherwise: a paragraph. What has no chat template seldom ends by itself.
+MAX_TOKENS = 128
+
+
+class Args(Sampled, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`prompt` is gone on with as it is, without a chat template; control tokens in it are what they say. `model` is
+    `llama:NAME`, or without it the first model file there is.
+    """
+
+    prompt: str
+    model: str = ""
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] = MAX_TOKENS
+
+
+class Generate:
+    """A step has `token`, its id, and `text`: the whole characters that it completed, perhaps none."""
+
+    name = "generate"
+    title = "A model's own words"
+    summary = "Let a model on this machine go on with a text; each sampled token is a step."
+    args = Args
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def run(self, args: Args, context: Context) -> AsyncGenerator[Told]:
+        """`Final.value` is `{"text","rest","stop_reason","usage"}`, where `rest` is the end of the text that no step
+        has; its reason the stop reason. Raises `Invalid` at once when there is no such model.
+        """
+        try:
+            provider, model = self._catalog.resolve(args.model or self._catalog.first_file())
+        except Invalid as error:
+            raise Invalid(error.detail, field="args.model", code=error.code) from error
+        if not isinstance(provider, Generates):
+            detail = (
+                f"Only a model on this machine (llama:NAME) goes on with a text; {args.model[:60]} does not."
+            )
+            raise Invalid(detail, field="args.model")
+        return _run(provider, model, args)
+
+
+async def _run(provider: Generates, model: str, args: Args) -> AsyncGenerator[Told]:
+    options = {name: getattr(args, name) for name in Sampled.__struct_fields__}
+    said, rest = list[str](), ""
+    async with aclosing(provider.generate(model, args.prompt, args.max_tokens, options)) as tokens:
+        async for token in tokens:
+            match token:
+                case Token():
+                    said.append(token.text)
+                    yield Step({"token": token.id, "text": token.text})
+                case Text():
+                    rest += token.text
+                case Stop():
+                    text = "".join(said) + rest
+                    told = {"text": text, "rest": rest, "stop_reason": token.reason, "usage": token.usage}
+                    yield Final(told, token.reason)
+                    return
+    raise ProviderError("The text broke off without an end.", code="connection", retryable=True)

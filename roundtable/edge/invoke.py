@@ -89,7 +89,7 @@ class Invoking:
             200: Answer({**_EVENTS, "application/json": _LAST}, headers={"Location": "Of a stream."}),
             202: Started,
         },
-        errors=(404, 502),
+        errors=(404, 409, 502),
         examples={"one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}},
     )
     async def invoke(self, request: web.Request) -> web.StreamResponse:

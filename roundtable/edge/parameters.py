@@ -11,7 +11,7 @@ Id = Annotated[
     str,
     msgspec.Meta(
         description="Sixteen letters and digits, as they were given.",
-        extra_json_schema={"pattern": "^[0-9a-hjkmnp-tv-z]{16}(-off-record)?$"},
+        extra_json_schema={"pattern": "^(thread-)?[0-9a-hjkmnp-tv-z]{16}(-off-record)?$"},
     ),
 ]
 _CURSOR = r"(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})(\.[1-9][0-9]{0,4})?"
@@ -57,6 +57,12 @@ class LastEventId(msgspec.Struct, frozen=True, rename={"last_event_id": "Last-Ev
     """Where an EventSource comes back to."""
 
     last_event_id: Header = ""
+
+
+class MayBeKeyed(msgspec.Struct, frozen=True, rename={"key": "Idempotency-Key"}):
+    """The same, where a key is made up for who gives none."""
+
+    key: Key = ""
 
 
 class Keyed(msgspec.Struct, frozen=True, rename={"key": "Idempotency-Key"}):

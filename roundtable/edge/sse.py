@@ -125,9 +125,12 @@ async def prepare(request: web.Request, wire: Wire) -> tuple[web.StreamResponse,
 
 def asked(request: web.Request) -> Cursor | None:
     """The cursor asked for; None is the tail. An EventSource repeats a stale URL, so the header wins."""
+    place = after(
+        queried(request, After).after
+    )  # checked in any case: a misspelt one must not wait for its day
     if header := request.headers.get("Last-Event-ID"):
         return Cursor.parse(header, field="Last-Event-ID")
-    return after(queried(request, After).after)
+    return place
 
 
 def after(text: str) -> Cursor | None:

@@ -34,7 +34,12 @@ async def check(*options: str) -> tuple[int, str]:
         config.write_text(CONFIG)
         environ = {"ROUNDTABLE_SECRET": secret}
         async with serving(
-            Path(folder, "data"), "--config", str(config), errors=errors.fileno(), environ=environ
+            Path(folder, "data"),
+            "--config",
+            str(config),
+            errors=errors.fileno(),
+            environ=environ,
+            program="tests.conformance.server",
         ) as server:
             session = await _session(server.url, secret)
             code, text = await _run(server.url, session, folder, *options)

@@ -13,11 +13,11 @@ from roundtable.edge.limits import Limits, body
 from roundtable.edge.openai import panels as convening
 from roundtable.edge.openai import request as asking
 from roundtable.edge.openai import seat, table
-from roundtable.edge.openai.errors import raised
+from roundtable.edge.openai.errors import ErrorBody, raised
 from roundtable.edge.openai.giving import give, whole
 from roundtable.edge.openai.panels import Panels
 from roundtable.edge.openai.request import ChatRequest
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
 
 
 class Chat:
@@ -26,7 +26,14 @@ class Chat:
     def __init__(self, callers: Callers, limits: Limits, panels: Panels) -> None:
         self._callers, self._limits, self._panels = callers, limits, panels
 
-    @operation(tag="openai", body=ChatRequest, answers={200: openai.ChatCompletion})
+    @operation(
+        tag="openai",
+        body=ChatRequest,
+        answers={200: Answer({"application/json": openai.ChatCompletion, "text/event-stream": None})},
+        errors=(404, 500, 502, 504),
+        failure=ErrorBody,
+        examples={"a seat": {"model": "scripted:ada", "messages": [{"role": "user", "content": "Why?"}]}},
+    )
     async def create(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/chat/completions`: the answer, or with `stream` its chunks as server-sent events."""
         asked = asking.decode(await body(request))

@@ -3,7 +3,18 @@
 import argparse
 from collections.abc import Callable, Iterator
 
-from tests.bench import append, cancel, fanout, first_token, halt, memory, replay, takeover, upstream
+from tests.bench import (
+    append,
+    cancel,
+    fanout,
+    first_token,
+    halt,
+    memory,
+    proxying,
+    replay,
+    takeover,
+    upstream,
+)
 from tests.bench.figures import HEADING, Figure
 from tests.bench.processes import machine
 
@@ -14,7 +25,7 @@ def main() -> None:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="fanout, replay, first_token, append, memory, takeover, upstream, cancel, halt (all)",
+        help="fanout, replay, first_token, append, memory, takeover, upstream, cancel, halt, proxying (all)",
     )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each run that has a pace (6)")
@@ -29,6 +40,7 @@ def main() -> None:
         "upstream": lambda: upstream.measure(options.repeat),
         "cancel": lambda: cancel.measure(options.repeat),
         "halt": lambda: halt.measure(options.repeat),
+        "proxying": lambda: proxying.measure(options.repeat),
     }
     print(machine())
     print(HEADING)

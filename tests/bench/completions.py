@@ -35,6 +35,9 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
             body = await reader.readexactly(length)
+            if not head.startswith(b"POST"):  # proxies ask who is there
+                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                continue
             rate, count = _asked(body)
             writer.write(HEAD + _wrap(_CHUNK % (b'"role":"assistant","content":""', b"null")))
             await _say(writer, rate, count)

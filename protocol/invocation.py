@@ -38,6 +38,12 @@ class Queued(Event, frozen=True, tag="queued"):
     ahead: int
 
 
+class Step(Event, frozen=True, tag="step"):
+    """Step `t`, counted from 1; its other members are the tool's."""
+
+    t: int
+
+
 class Entropy(Event, frozen=True, tag="entropy"):
     """How undecided the chain is after step `t`; `value` in nats unless the tool says otherwise in `of`."""
 

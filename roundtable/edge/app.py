@@ -33,6 +33,7 @@ from roundtable.edge.openai.chat import Chat
 from roundtable.edge.openai.models import Models
 from roundtable.edge.openai.panels import Panels
 from roundtable.edge.openai.responses import Responses
+from roundtable.edge.openapi import OpenApi
 from roundtable.edge.replay import Replays
 from roundtable.edge.streams import Streams
 from roundtable.edge.tables import Tables
@@ -49,9 +50,9 @@ from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
 from roundtable.tools.complete import Complete
+from roundtable.tools.generate import Generate
 from roundtable.tools.race import Race
 from roundtable.tools.table import ConveneTable, Table
-from roundtable.tools.generate import Generate
 from roundtable.tools.toolbox import Toolbox
 from roundtable.tools.vector_markov import VectorMarkov
 
@@ -84,6 +85,7 @@ def build(config: Config) -> web.Application:
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
+    openapi = OpenApi(secured=bool(config.secret))
     callers = app[keys.CALLERS] = Callers()
     invoking, multiplex, generating = Invoking(callers), Multiplex(bounds, callers), Generating(callers)
     panels = Panels(config.panels)
@@ -100,7 +102,7 @@ def build(config: Config) -> web.Application:
         [
             web.get("/", page.index),
             web.get("/t/{id}", page.index),
-            web.get(f"/assets/{page.ASSET}", page.asset),
+            web.get("/assets/{name}", page.asset),
             web.post("/v1/session", door.session),
             web.post("/v1/roundtables", tables.convene),
             web.get("/v1/roundtables", tables.list),
@@ -142,6 +144,7 @@ def build(config: Config) -> web.Application:
             web.post("/v1/chat/completions", bounds.stream(chat.create)),
             web.post("/v1/responses", bounds.stream(responses.create)),
             web.get("/v1/policies", models.policies),
+            web.get("/openapi.json", openapi.document),
             web.get("/v1/tools", models.tools),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),

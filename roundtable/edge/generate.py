@@ -7,6 +7,7 @@ the first token is a problem document; later it is an `error` in the stream.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import msgspec
 from aiohttp import HttpVersion11, web
@@ -18,7 +19,7 @@ from roundtable.edge import keys
 from roundtable.edge.callers import HEARTBEAT, Callers, give, prepare
 from roundtable.edge.generated import LEFT, TOKENS, ChunkedData, Data, error, failure, whole
 from roundtable.edge.limits import address, body
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
 from roundtable.edge.tables import json
 from roundtable.fanout.framing import encode
 from roundtable.fanout.outlet import Outlet
@@ -46,7 +47,12 @@ class Generating:
     def __init__(self, callers: Callers) -> None:
         self._callers = callers
 
-    @operation(tag="generate", body=Generation, answers={200: "text/event-stream"})
+    @operation(
+        tag="generate",
+        body=Generation,
+        answers={200: Answer({"text/event-stream": None, "application/json": Any})},
+        errors=(404, 502, 504),
+    )
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """`POST /generate/stream`: go on with a text; each sampled token as it is chosen."""
         asked: Generation = codec.decode_json(await body(request), _decoder)

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 
-from protocol import codec, invocation, sse
+from protocol import codec, invocation, notices, sse
 from protocol.cursor import ZERO
 from protocol.errors import Invalid, LogError
 from protocol.invocation import Cancelled, Failed
 from roundtable.edge import keys
 from roundtable.edge.callers import Callers, give, prepare, told
 from roundtable.edge.limits import address, body
-from roundtable.edge.operations import operation, queried
+from roundtable.edge.operations import Answer, operation, queried
+from roundtable.edge.parameters import After, ById, LastEventId
 from roundtable.edge.problems import Ended
 from roundtable.edge.sse import come_back, serve
 from roundtable.edge.tables import MAX_LIMIT, json
@@ -70,6 +71,8 @@ class Tools(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(Invoke)
+_EVENTS = {"text/event-stream": invocation.KNOWN | invocation.Step | notices.ANY}
+_LAST = invocation.Converge | invocation.Failed | invocation.Cancelled
 _CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 
 
@@ -79,7 +82,16 @@ class Invoking:
     def __init__(self, callers: Callers) -> None:
         self._callers = callers
 
-    @operation(tag="invocations", body=Invoke, answers={200: "text/event-stream", 202: Started})
+    @operation(
+        tag="invocations",
+        body=Invoke,
+        answers={
+            200: Answer({**_EVENTS, "application/json": _LAST}, headers={"Location": "Of a stream."}),
+            202: Started,
+        },
+        errors=(404, 409, 502),
+        examples={"one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}},
+    )
     async def invoke(self, request: web.Request) -> web.StreamResponse:
         """`POST /invoke`: everything it tells, as an event stream; or, without `stream`, its last entry. Detached and
         without `stream`, 202 at once."""
@@ -96,13 +108,19 @@ class Invoking:
                 throttle.release()
                 request.app[keys.INVOCATIONS].drop(begun.id)
 
-    @operation(tag="invocations", answers={200: "text/event-stream", 204: None})
+    @operation(
+        tag="invocations",
+        path=ById,
+        query=After,
+        headers=LastEventId,
+        answers={200: Answer(_EVENTS), 204: Answer(about="It has ended, and you have all of it.")},
+    )
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """`GET /invoke/{id}`: the same stream for anyone, from any cursor; 204 at its end."""
         id = request.match_info["id"]
         return await serve(request, stream(id), INVOCATION, broadcast=told(request, id))
 
-    @operation(tag="invocations", answers={204: None})
+    @operation(tag="invocations", path=ById, answers={204: None})
     async def cancel(self, request: web.Request) -> web.Response:
         """`DELETE /invoke/{id}`: end it now; asking again changes nothing."""
         await request.app[keys.INVOCATIONS].cancel(request.match_info["id"])

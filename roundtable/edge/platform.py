@@ -11,13 +11,10 @@ from protocol.system import PLATFORM
 from roundtable.edge import keys
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
+from roundtable.edge.parameters import After, LastEventId, MayBeKeyed
 from roundtable.edge.sse import serve
 from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
 from roundtable.hosting.platform import PlatformLine, Post
-
-_KEY = {
-    "Idempotency-Key": "The same event under the same key is posted once. Made up for you where it is left out."
-}
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +40,7 @@ class Posted(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Post)
 
 
-@operation(tag="platform", body=Post, answers={201: Posted}, headers=_KEY)
+@operation(tag="platform", body=Post, answers={201: Posted}, headers=MayBeKeyed, errors=(409, 422))
 async def post(request: web.Request) -> web.Response:
     """`POST /v1/stream/platform/{id}`: an event of an application to its stream, which is begun by the first."""
     given = request.headers.getall("Idempotency-Key", [])
@@ -71,7 +68,7 @@ async def delete(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-@operation(tag="platform", answers={200: "text/event-stream"})
+@operation(tag="platform", query=After, headers=LastEventId, answers={200: "text/event-stream", 204: None})
 async def follow(request: web.Request) -> web.StreamResponse:
     """`GET /v1/stream/platform/{id}`: its events, from any cursor."""
     return await serve(request, f"{PLATFORM}/{request.match_info['id']}")

@@ -11,6 +11,7 @@ from protocol.system import ALL, SYSTEM, MaintenanceAnnounced
 from roundtable.edge import keys
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation
+from roundtable.edge.parameters import After, LastEventId
 from roundtable.edge.sse import serve
 from roundtable.edge.tables import json
 
@@ -45,7 +46,7 @@ async def announce(request: web.Request) -> web.Response:
     return json(event, status=201)
 
 
-@operation(tag="system", answers={200: "text/event-stream"})
+@operation(tag="system", query=After, headers=LastEventId, answers={200: "text/event-stream", 204: None})
 async def follow(request: web.Request) -> web.StreamResponse:
     """`GET /v1/stream/system/{id}`: news of the server (`all`), or of a table's company."""
     scope = request.match_info["id"]

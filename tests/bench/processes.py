@@ -35,6 +35,11 @@ class Program:
         self._process.kill()
         self._process.communicate()
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def line(self) -> str:
         """The next line; raises `RuntimeError` when the program ended instead."""
         assert self._process.stdout

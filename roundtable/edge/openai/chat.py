@@ -15,7 +15,7 @@ from roundtable.edge.openai import errors
 from roundtable.edge.openai import request as asking
 from roundtable.edge.openai.answering import Answering
 from roundtable.edge.openai.request import ChatRequest
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
 
 
 class Chat:
@@ -24,7 +24,14 @@ class Chat:
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
 
-    @operation(tag="openai", body=ChatRequest, answers={200: ChatCompletion})
+    @operation(
+        tag="openai",
+        body=ChatRequest,
+        answers={200: Answer({"application/json": ChatCompletion, "text/event-stream": None})},
+        errors=(404, 500, 502, 504),
+        failure=errors.ErrorBody,
+        examples={"a seat": {"model": "scripted:ada", "messages": [{"role": "user", "content": "Why?"}]}},
+    )
     async def create(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/chat/completions`: the answer, or with `stream` its chunks as server-sent events."""
         asked = asking.decode(await body(request))

@@ -19,6 +19,7 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
 from roundtable.edge import export, keys, limits, models, page, problems, sse
+from roundtable.edge.attendance import Attendance
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
 from roundtable.edge.health import Health
@@ -60,11 +61,12 @@ def build(config: Config) -> web.Application:
     )
     app[keys.CONFIG] = config
     app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host, _invocations])
-    app.on_shutdown.append(_drain)
+    attendance = Attendance()
+    app.on_shutdown.extend([attendance.close, _drain])
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
-    invoking = Invoking(Callers())
+    invoking = Invoking(Callers(), attendance)
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [

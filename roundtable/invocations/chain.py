@@ -39,6 +39,8 @@ class Chain:
     ) -> None:
         self.name, self.t = name, t
         self.acknowledged = last
+        self.on_written: Callable[[int, int], None] = lambda _seq, _size: None
+        """Told of each entry in the log: its number and its bytes."""
         self._term = next_term(last.term, clock())
         self._log, self._clock = log, clock
         self._at = 0.0
@@ -89,6 +91,8 @@ class Chain:
             batch = self._batch()
             await self._append(batch, patient=patient)
             self.acknowledged = batch[-1].cursor
+            for cursor, body in batch:
+                self.on_written(cursor.seq, len(body))
             self._room.set()
 
     def _now(self) -> float:

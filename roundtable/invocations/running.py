@@ -25,6 +25,8 @@ class Running:
 
     def __init__(self, id: str, chain: Chain, throttle: Throttle | None = None) -> None:
         self.id, self.chain, self._throttle = id, chain, throttle
+        if throttle:
+            chain.on_written = throttle.wrote
         self._going = asyncio.Event()
         self._going.set()
         self._pulling: asyncio.Task[None] | None = None

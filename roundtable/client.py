@@ -2,9 +2,11 @@
 
 from roundtable.sdk.answering import Cancelled, Chunk, Failed, TimedOut
 from roundtable.sdk.asking import CannotStream
+from roundtable.sdk.blocking import SyncClient
 from roundtable.sdk.client import Client, Posted
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Reset
+from roundtable.sdk.local import Local, local
 from roundtable.sdk.refusals import Unreachable
 from roundtable.sdk.streams import Convened, Outcome, Streams
 
@@ -16,10 +18,13 @@ __all__ = [
     "Convened",
     "Event",
     "Failed",
+    "Local",
     "Outcome",
     "Posted",
     "Reset",
     "Streams",
+    "SyncClient",
     "TimedOut",
     "Unreachable",
+    "local",
 ]

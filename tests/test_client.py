@@ -181,7 +181,9 @@ async def test_a_stream_cut_in_the_middle_of_a_chunk(client: Client) -> None:
     async def relay(request: web.Request) -> web.StreamResponse:
         assert client._connection.session
         headers = {"Last-Event-ID": request.headers["Last-Event-ID"]}
-        async with client._connection.session.get(f"{client.base_url}{request.path}", headers=headers) as response:
+        async with client._connection.session.get(
+            f"{client.base_url}{request.path}", headers=headers
+        ) as response:
             wire = await response.read()
         answer = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Content-Length": "1000000"}

@@ -10,7 +10,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import LogUnavailable
 from roundtable.log.base import Checkpoint, Tail
 from roundtable.log.memory import OVERHEAD, MemoryLog
-from roundtable.log.split import OFF_RECORD, SplitLog
+from roundtable.log.split import OFF_RECORD, SplitLog, SplitTail
 from roundtable.log.sqlite import SqliteLog
 from tests.test_log import batch, everything, take, write
 
@@ -108,4 +108,18 @@ async def test_a_stream_that_is_left_and_followed_again_repeats_nothing(split: S
     assert (await take(tail, 1))[0][1].cursor == Cursor(1, 2)
     await write(split, other, 1, Cursor(1, 2))
     assert (await take(tail, 1))[0][1].cursor == Cursor(1, 3)
+    await tail.close()
+
+
+async def test_a_stream_may_be_left_just_as_it_answers(split: SplitLog) -> None:
+    tail, places = await both(split)
+    assert isinstance(tail, SplitTail)
+    waiting = asyncio.create_task(take(tail, 1))
+    await asyncio.sleep(0)
+    await write(split, SECRET, 1, places[SECRET])
+    while not (asked := tail._asked[split.volatile]) or not asked.done():
+        await asyncio.sleep(0)
+    tail.remove(SECRET)  # before who waits has woken up
+    await write(split, ONE, 1, places[ONE])
+    assert (await waiting)[0][0] == ONE
     await tail.close()

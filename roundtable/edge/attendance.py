@@ -44,9 +44,7 @@ class Attendance:
         """One that runs here and belongs to a caller."""
         return self._attended.get(id)
 
-    def hold(
-        self, attended: Attended, invocations: Invocations, broadcast: Broadcast
-    ) -> Callable[[], None]:
+    def hold(self, attended: Attended, invocations: Invocations, broadcast: Broadcast) -> Callable[[], None]:
         """Hold it; what is returned lets go of it, and does nothing the second time."""
         attended.holders += 1
         if attended.waiting:

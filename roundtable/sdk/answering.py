@@ -28,7 +28,7 @@ class Cancelled(RoundtableError):
 
 
 class TimedOut(RoundtableError, TimeoutError):
-    """The caller's own `timeout` has passed. What was asked for is ended."""
+    """The caller's own `timeout` has passed. What was invoked has been ended."""
 
     code = "timeout"
     retryable = True
@@ -100,7 +100,9 @@ class Answer:
         if self._final is not None:
             return self._final
         if self._invocation:
-            raise Failed("The stream ended without an end of the invocation.", code="interrupted", retryable=True)
+            raise Failed(
+                "The stream ended without an end of the invocation.", code="interrupted", retryable=True
+            )
         answered = [voice for voice in self._said if voice not in self._failures]
         if self._failures and not answered:
             raise next(reversed(self._failures.values()))
@@ -114,62 +116,75 @@ class Answer:
         return "\n\n".join(f"{name}: {text}" if name else text for name, text in named)
 
 
+async def chunks(
+    events: AsyncGenerator[Event], answer: Answer, timeout: float | None
+) -> AsyncGenerator[Chunk]:
+    """What `events` bring, as it is told: `token` after `token`, and one end. After an `error` its own is raised.
+
+    The answer shall be whole within `timeout` seconds of now, or `TimedOut` ends it.
+    """
+    until = None if timeout is None else asyncio.get_running_loop().time() + timeout
+    try:
+        async with aclosing(events):
+            while (event := await _next(events, until)) is not None:
+                if words := answer.take(event):
+                    yield Chunk(type="token", content=words, error=None, timestamp=event.at)
+        content = answer.result()
+    except TimeoutError:
+        late = TimedOut(f"There was no whole answer within {timeout:g} s.")
+        yield failed(answer, late)
+        raise late from None
+    except RoundtableError as error:
+        yield failed(answer, error)
+        raise
+    yield Chunk(type="done", content=content, error=None, timestamp=time.time())
+
+
+def failed(answer: Answer, error: RoundtableError) -> Chunk:
+    """The end by an error."""
+    problem = Problem(code=error.code, detail=error.detail, retryable=error.retryable)
+    return Chunk(type="error", content=answer.so_far, error=problem, timestamp=time.time())
+
+
 async def ask(events: AsyncGenerator[Event], on_chunk: OnChunk | None, timeout: float | None) -> str:
-    """The answer that `events` bring, told to `on_chunk` on the way; after `timeout` seconds `TimedOut`.
+    """The answer that `events` bring, told to `on_chunk` on the way.
 
     Exactly one `done` or `error` is told, whatever happens, unless the callback itself raises: that is raised here.
     """
-    answer, telling = Answer(), _Telling(on_chunk)
+    answer, telling, content = Answer(), _Telling(on_chunk), ""
     try:
-        content = await _collect(events, answer, telling, timeout)
-    except RoundtableError as error:
-        await telling.failed(answer.so_far, error)
-        raise
+        async with aclosing(chunks(events, answer, timeout)) as told:
+            async for chunk in told:
+                content = chunk["content"]
+                await telling.tell(chunk)
     except asyncio.CancelledError:
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORD):
-                await telling.failed(answer.so_far, Cancelled("Its caller was cancelled."))
+                await telling.tell(failed(answer, Cancelled("Its caller was cancelled.")))
         raise
-    await telling.tell("done", content, time.time())
     return content
 
 
-async def _collect(
-    events: AsyncGenerator[Event], answer: Answer, telling: "_Telling", timeout: float | None
-) -> str:
-    scope = asyncio.timeout(timeout)
-    try:
-        async with scope, aclosing(events):
-            async for event in events:
-                if words := answer.take(event):
-                    await telling.tell("token", words, event.at)
-    except TimeoutError as error:
-        if not scope.expired():
-            raise
-        raise TimedOut(f"There was no whole answer within {timeout:g} s.") from error
-    return answer.result()
-
-
 class _Telling:
-    """The callback, which hears nothing more once it has failed."""
+    """The callback, which hears nothing after an end, nor once it has failed."""
 
     def __init__(self, on_chunk: OnChunk | None) -> None:
         self._on_chunk = on_chunk
 
-    async def failed(self, content: str, error: RoundtableError) -> None:
-        problem = Problem(code=error.code, detail=error.detail, retryable=error.retryable)
-        await self.tell("error", content, time.time(), problem)
-
-    async def tell(
-        self, type: Literal["token", "done", "error"], content: str, at: float, error: Problem | None = None
-    ) -> None:
+    async def tell(self, chunk: Chunk) -> None:
         if (told := self._on_chunk) is None:
             return
         self._on_chunk = None
-        answer = told(Chunk(type=type, content=content, error=error, timestamp=at))
+        answer = told(chunk)
         if inspect.isawaitable(answer):
             await answer
-        self._on_chunk = told
+        self._on_chunk = told if chunk["type"] == "token" else None
+
+
+async def _next(events: AsyncGenerator[Event], until: float | None) -> Event | None:
+    """Within one call, as each may come from another task."""
+    async with asyncio.timeout_at(until):
+        return await anext(events, None)
 
 
 def _failure(told: Any) -> Failed:

@@ -1,14 +1,14 @@
 """What can be asked of which address: one table, and its reading. No I/O.
 
-    address              type                payload
-    tool/NAME            run                 the tool's arguments
-    panelist/MODEL       complete            {"prompt"} or {"messages"}, and what else `complete` takes
-    roundtable/ID        follow              {"after"}
-                         say                 {"text", "to"?, "author"?}
-    thread/ID            follow, say         likewise
-    invocation/ID        follow              {"after"}
-    turn/..., system/..., platform/...
-                         follow              {"after"}
+address              type                payload
+tool/NAME            run                 the tool's arguments
+panelist/MODEL       complete            {"prompt"} or {"messages"}, and what else `complete` takes
+roundtable/ID        follow              {"after"}
+                     say                 {"text", "to"?, "author"?}
+thread/ID            follow, say         likewise
+invocation/ID        follow              {"after"}
+turn/..., system/..., platform/...
+                     follow              {"after"}
 """
 
 from collections.abc import Mapping

@@ -10,7 +10,7 @@ A refusal raises the error of `protocol/errors.py` that it was on the server; no
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
@@ -155,10 +155,18 @@ class Client(Streams):
                 async with self._connection.stream(f"/invoke/{_segment(id)}?owner=true", str(at)) as opened:
                     yield opened.pieces
                 return
-            async with self._connection.stream("/invoke", value=body) as opened:
-                id = _invocation(opened.location)
-                self._ours.add(id)
-                yield opened.pieces
+            async with AsyncExitStack() as stack:
+                beginning = asyncio.create_task(self._begin(body, stack), name="invoke")
+                try:
+                    pieces, id = await asyncio.shield(beginning)
+                except asyncio.CancelledError:
+                    # It may have begun, and would wait for us: its id is needed to end it.
+                    await asyncio.wait([beginning], timeout=CANCEL_WITHIN)
+                    if beginning.done() and not beginning.cancelled() and not beginning.exception():
+                        id = beginning.result()[1]
+                    beginning.cancel()
+                    raise
+                yield pieces
 
         try:
             async with aclosing(self._events(connect, ZERO, dense=False, endings=_ENDINGS)) as events:
@@ -168,6 +176,14 @@ class Client(Streams):
                     yield event
         finally:
             await self._give_up(id)
+
+    async def _begin(
+        self, body: dict[str, Any], stack: AsyncExitStack
+    ) -> tuple[AsyncIterator[bytes] | None, str]:
+        opened = await stack.enter_async_context(self._connection.stream("/invoke", value=body))
+        id = _invocation(opened.location)
+        self._ours.add(id)
+        return opened.pieces, id
 
     async def _followed(self, kind: str, id: str, after: Cursor | None) -> AsyncGenerator[Event]:
         tables = kind == "roundtable"
@@ -185,9 +201,7 @@ class Client(Streams):
                 yield Event.read(cursor, body)
 
     def _following(self, connect: "_Connect", after: Cursor, **options: Any) -> Following:
-        return Following(
-            connect, after, patience=self.patience, link=self.link, sleep=self.sleep, **options
-        )
+        return Following(connect, after, patience=self.patience, link=self.link, sleep=self.sleep, **options)
 
     def _at(self, path: str, *, now: bool = False) -> "_Connect":
         """Connections to an address. `now` is when one of them first says where it stands."""
@@ -223,9 +237,7 @@ class Client(Streams):
         return Cursor.parse(tag.removeprefix("W/").strip('"'), field="ETag")  # weak where a proxy compresses
 
     async def transcript(self, table: str) -> Transcript:
-        return decode(
-            await self._connection.answer("GET", f"{_TABLES}/{_segment(table)}"), _Read
-        ).transcript
+        return decode(await self._connection.answer("GET", f"{_TABLES}/{_segment(table)}"), _Read).transcript
 
     async def tables(self) -> AsyncIterator[Summary]:
         before: str | None = ""
@@ -285,9 +297,7 @@ class Client(Streams):
         body = _given(**named, panel=panel, limits=limits)
         return await self._made(_THREADS, body if record else body | {"record": False})
 
-    async def post(
-        self, thread: str, text: str, *, to: str = "", author: str = "", key: str = ""
-    ) -> Posted:
+    async def post(self, thread: str, text: str, *, to: str = "", author: str = "", key: str = "") -> Posted:
         """Say something in a thread, once, however often it has to be sent. Its answers are in the stream."""
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(18)}
         path, body = f"{_THREADS}/{_segment(thread)}/messages", asking.Said(text, to, author)

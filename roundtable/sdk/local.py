@@ -129,7 +129,12 @@ class Local(Streams):
 
     async def tools(self) -> list[dict[str, Any]]:
         return [
-            {"name": tool.name, "title": tool.title, "summary": tool.summary, "args": msgspec.json.schema(tool.args)}
+            {
+                "name": tool.name,
+                "title": tool.title,
+                "summary": tool.summary,
+                "args": msgspec.json.schema(tool.args),
+            }
             for tool in self._toolbox.tools.values()
         ]
 
@@ -219,7 +224,8 @@ def _events(view: View, record: Record) -> list[Event]:
     shown = view.frames(record)
     at = record.cursor
     return [
-        Event.read(Cursor(at.term, at.seq, part % len(shown)), data) for part, (_, data) in enumerate(shown, 1)
+        Event.read(Cursor(at.term, at.seq, part % len(shown)), data)
+        for part, (_, data) in enumerate(shown, 1)
     ]
 
 

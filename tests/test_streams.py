@@ -15,12 +15,19 @@ from protocol.errors import Invalid, NotFound, RoundtableError, WrongState
 from protocol.messages import Limits, Panelist
 from protocol.transcript import fold
 from roundtable.client import (
-    Cancelled, CannotStream, Chunk, Client, Failed, Reset, Streams, TimedOut, local,
-)  # fmt: skip
+    Cancelled,
+    CannotStream,
+    Chunk,
+    Client,
+    Failed,
+    Reset,
+    Streams,
+    TimedOut,
+    local,
+)
 from roundtable.config import Config
 from roundtable.edge import app
-from roundtable.edge.keys import INVOCATIONS
-from roundtable.tools.base import Context, Final, Step, Steps, Told
+from roundtable.tools.base import Context, Final, Step, Steps, Told, Tool
 from roundtable.tools.toolbox import Toolbox
 
 QUICK = {"prompt": "Why?", "options": {"text": "Hello there you.", "rate": 0, "ttft": 0}}
@@ -44,12 +51,13 @@ class Endless:
 
     def __init__(self) -> None:
         self.made = 0
-        self.closed = asyncio.Event()
+        self.began, self.closed = asyncio.Event(), asyncio.Event()
 
     async def run(self, args: NoArgs, context: Context) -> AsyncGenerator[Told]:
         try:
             while not args.steps or self.made < args.steps:
                 self.made += 1
+                self.began.set()
                 yield Steps([b'{"filling":"%b"}' % (b"x" * 4000)])
                 await asyncio.sleep(0)
             yield Final({"made": self.made}, "steps")
@@ -80,7 +88,7 @@ async def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Place]:
     endless = Endless()
-    tools = [endless, Talks()]
+    tools: list[Tool] = [endless, Talks()]
     if request.param == "local":
         async with local(tmp_path, tools=tools) as streams:
             yield Place(streams, endless)
@@ -91,7 +99,6 @@ async def place(
         TestServer(app.build(Config(data=tmp_path))) as server,
         Client(str(server.make_url(""))) as client,
     ):
-        assert server.app[INVOCATIONS]
         yield Place(client, endless)
 
 
@@ -286,8 +293,8 @@ async def test_cancelled_by_another_and_by_its_own_task(place: Place) -> None:
         streams.stream_ask("panelist/scripted:ada", "complete", SLOW, on_chunk=told.append)
     )
     other = asyncio.create_task(streams.stream_ask("tool/endless", "run", on_chunk=told.append))
-    while not place.endless.made:
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(20):
+        await place.endless.began.wait()
     other.cancel()
     with pytest.raises(asyncio.CancelledError):
         await other

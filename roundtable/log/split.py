@@ -126,9 +126,13 @@ class SplitTail:
         return self
 
     async def __anext__(self) -> Batch:
-        while (log := self._answering()) is None:  # also where the answer was of a stream that was removed meanwhile
+        while (
+            log := self._answering()
+        ) is None:  # also where the answer was of a stream that was removed meanwhile
             for other, asked in self._asked.items():
-                self._asked[other] = asked or asyncio.create_task(_next(self._tails[other]), name="split-tail")
+                self._asked[other] = asked or asyncio.create_task(
+                    _next(self._tails[other]), name="split-tail"
+                )
             await asyncio.wait(filter(None, self._asked.values()), return_when=asyncio.FIRST_COMPLETED)
         task = self._asked.pop(log)
         self._asked[log] = None  # at the end of the line

@@ -1,4 +1,4 @@
-"""An answer as a whole, and told piece by piece to a callback: what `stream_ask` makes of a stream. No I/O of its own."""
+"""An answer as a whole, and told piece by piece to a callback: what `stream_ask` makes of a stream."""
 
 import asyncio
 import inspect
@@ -117,13 +117,13 @@ class Answer:
 
 
 async def chunks(
-    events: AsyncGenerator[Event], answer: Answer, timeout: float | None
+    events: AsyncGenerator[Event], answer: Answer, within: float | None
 ) -> AsyncGenerator[Chunk]:
     """What `events` bring, as it is told: `token` after `token`, and one end. After an `error` its own is raised.
 
-    The answer shall be whole within `timeout` seconds of now, or `TimedOut` ends it.
+    The answer shall be whole in `within` seconds from now, or `TimedOut` ends it.
     """
-    until = None if timeout is None else asyncio.get_running_loop().time() + timeout
+    until = None if within is None else asyncio.get_running_loop().time() + within
     try:
         async with aclosing(events):
             while (event := await _next(events, until)) is not None:
@@ -131,7 +131,7 @@ async def chunks(
                     yield Chunk(type="token", content=words, error=None, timestamp=event.at)
         content = answer.result()
     except TimeoutError:
-        late = TimedOut(f"There was no whole answer within {timeout:g} s.")
+        late = TimedOut(f"There was no whole answer within {within:g} s.")
         yield failed(answer, late)
         raise late from None
     except RoundtableError as error:
@@ -146,14 +146,14 @@ def failed(answer: Answer, error: RoundtableError) -> Chunk:
     return Chunk(type="error", content=answer.so_far, error=problem, timestamp=time.time())
 
 
-async def ask(events: AsyncGenerator[Event], on_chunk: OnChunk | None, timeout: float | None) -> str:
+async def ask(events: AsyncGenerator[Event], on_chunk: OnChunk | None, within: float | None) -> str:
     """The answer that `events` bring, told to `on_chunk` on the way.
 
     Exactly one `done` or `error` is told, whatever happens, unless the callback itself raises: that is raised here.
     """
     answer, telling, content = Answer(), _Telling(on_chunk), ""
     try:
-        async with aclosing(chunks(events, answer, timeout)) as told:
+        async with aclosing(chunks(events, answer, within)) as told:
             async for chunk in told:
                 content = chunk["content"]
                 await telling.tell(chunk)

@@ -1,4 +1,4 @@
-"""Requests to one server, and what may be believed of its answers. Here the SDK meets HTTP; nobody else knows aiohttp."""
+"""Requests to one server, and what may be believed of its answers. Nobody else here knows aiohttp."""
 
 import asyncio
 import os

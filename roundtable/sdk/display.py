@@ -1,4 +1,4 @@
-"""Words as they come, where a person sits: a notebook's cell or a terminal. What a model says is shown as plain text."""
+"""Words as they come: in a notebook's cell or a terminal. What a model says is shown as plain text, and runs nowhere."""
 
 import sys
 import time

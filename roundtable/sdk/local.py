@@ -32,7 +32,6 @@ from roundtable.hosting import host as hosting
 from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
 from roundtable.hosting.host import Host
 from roundtable.hosting.summary import Summary
-from roundtable.invocations import invocations
 from roundtable.invocations.invocations import Ask, Invocations
 from roundtable.invocations.throttle import Throttle
 from roundtable.log.base import EventLog, Record

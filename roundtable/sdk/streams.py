@@ -67,7 +67,7 @@ class Streams(ABC):
         payload: Mapping[str, Any] | None = None,
         *,
         on_chunk: OnChunk | None = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - it also ends what was invoked
     ) -> str:
         """The whole answer; `on_chunk`, a function or a coroutine function, hears it piece by piece (`Chunk`).
 

@@ -1,4 +1,4 @@
-"""Words as they come: in a notebook's cell or a terminal. What a model says is shown as plain text, and runs nowhere."""
+"""Words as they come: in a notebook's cell or a terminal. What a model says is plain text there, and runs nothing."""
 
 import sys
 import time

@@ -23,7 +23,7 @@ examples:
   roundtable invoke vector_markov --arg steps=1000 --arg dim=16
   roundtable invoke complete --args '{"model": "scripted:x", "prompt": "Why?"}'
   roundtable invoke vector_markov --arg seed=7 --json | jq .entropy
-  roundtable invoke invocation/ID    one that runs already; Ctrl-C only leaves it
+  roundtable invoke invocation/ID    one that runs already; Ctrl-C leaves it
 
 A lost connection is made again, and goes on where it was. Ctrl-C ends what was
 begun here. A value is JSON where it can be read as such, else text.

@@ -5,7 +5,8 @@
     │   ├── Invalid                a value is wrong (`field` names it)
     │   ├── NotFound               no such table, turn or model
     │   ├── WrongState             the table cannot do that now
-    │   └── KeyReused              an idempotency key came again with another body
+    │   ├── KeyReused              an idempotency key came again with another body
+    │   └── Busy                   too much is asked at once; later it will do
     ├── ProviderError              a model's server failed, or refused our key
     └── LogError                   ours
         ├── Conflict               another owner has written; this one must stop
@@ -70,6 +71,17 @@ class KeyReused(CallerError):
     """The idempotency key was used before with a different body."""
 
     code = "key_reused"
+
+
+class Busy(CallerError):
+    """More is asked at once than is taken; `retry_after` (seconds) is when to try again."""
+
+    code = "too_many_requests"
+    retryable = True
+
+    def __init__(self, detail: str, *, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class ProviderError(RoundtableError):

@@ -5,12 +5,12 @@ more. Steps that waited for the same append are logged together (`steps`) and sh
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from protocol.codec import body_type, encode
-from protocol.errors import LogDamaged
+from protocol.errors import Fault, LogDamaged
 from protocol.events import Event
 from protocol.messages import Failure
 
@@ -71,17 +71,20 @@ class Converge(Event, frozen=True, tag="converge"):
 
 
 class Failed(Event, frozen=True, tag="error"):
-    """The end by an error after `t` steps, which stay on record. `code` as in `protocol.errors`."""
+    """The end by an error after `t` steps, which stay on record. `code` and `fault` as in `protocol.errors`; `field`
+    names the wrong argument, if that is what it was."""
 
     id: str
     t: int
     code: str
     detail: str
     retryable: bool = False
+    fault: Fault = "ours"
+    field: str = ""
 
 
 class Cancelled(Event, frozen=True, tag="cancelled"):
-    """The end by a decision after `t` steps. `reason`: `command`, `caller_left`, or a tool's word."""
+    """The end by a decision after `t` steps. `reason`: `command`, `caller_left`, `stopping`, or a tool's word."""
 
     id: str
     t: int
@@ -98,34 +101,89 @@ class _Steps(msgspec.Struct):
     steps: list[msgspec.Raw]
 
 
+class _Told(msgspec.Struct):
+    at: float
+    t: int = 0
+    steps: list[msgspec.Raw] = []
+
+
+class _Object(msgspec.Struct):
+    """Anything between braces."""
+
+
 _steps_decoder = msgspec.json.Decoder(_Steps)
+_told_decoder = msgspec.json.Decoder(_Told)
+_objects_decoder = msgspec.json.Decoder(list[_Object])
 
 
-def failed(id: str, t: int, failure: Failure) -> Failed:
+class Reached(NamedTuple):
+    """How far an invocation has come: steps, and when (Unix seconds)."""
+
+    t: int
+    at: float
+
+
+def failed(id: str, t: int, failure: Failure, *, fault: Fault = "ours", field: str = "") -> Failed:
     """The end of an invocation by `failure`."""
-    return Failed(id=id, t=t, code=failure.code, detail=failure.detail, retryable=failure.retryable)
+    return Failed(
+        id=id,
+        t=t,
+        code=failure.code,
+        detail=failure.detail,
+        retryable=failure.retryable,
+        fault=fault,
+        field=field,
+    )
 
 
-def step(t: int, at: float, members: bytes) -> bytes:
-    """The body of step `t` (from 1) at `at` (Unix seconds); `members` is a JSON object of the tool's, perhaps empty."""
-    head = b'{"type":"step","at":%.6f,"t":%d' % (at, t)
-    return head + b"}" if members == b"{}" else head + b"," + members[1:]
+def steps(members: Sequence[bytes], t: int, at: float) -> list[bytes]:
+    """The bodies of steps that were taken together at `at` (Unix seconds), the first of which is `t` (from 1).
+
+    `members` are JSON objects of the tool's, perhaps empty, by which the step goes on after its own three members.
+    """
+    head = b'{"type":"step","at":%.6f,"t":' % at
+    return [
+        b"%b%d,%b" % (head, number, each[1:]) if len(each) > 2 else b"%b%d}" % (head, number)
+        for number, each in enumerate(members, t)
+    ]
 
 
-def steps(bodies: Sequence[bytes], t: int, at: float) -> bytes:
-    """One body for several steps, the first of which is `t`."""
+def block(bodies: Sequence[bytes], t: int, at: float) -> bytes:
+    """What is logged of steps that stand together, the first of which is `t`: one body, which for one step is its
+    own."""
+    if len(bodies) == 1:
+        return bodies[0]
     return b'{"type":"steps","at":%.6f,"t":%d,"steps":[%b]}' % (at, t, b",".join(bodies))
+
+
+def unpack(body: bytes) -> list[msgspec.Raw]:
+    """The steps in a body of type `steps`. Raises `LogDamaged`."""
+    try:
+        return _steps_decoder.decode(body).steps
+    except msgspec.MsgspecError as error:
+        raise LogDamaged(f"An invocation's steps are not readable: {error}.") from error
 
 
 def shown(body: bytes) -> Sequence[tuple[bytes, bytes]]:
     """What is shown of a logged body: `(event, data)` of each step, of the body itself, or nothing."""
     kind = body_type(body)
     if kind == b"steps":
-        try:
-            return [(b"step", bytes(each)) for each in _steps_decoder.decode(body).steps]
-        except msgspec.MsgspecError as error:
-            raise LogDamaged(f"An invocation's steps are not readable: {error}.") from error
+        return [(b"step", bytes(each)) for each in unpack(body)]
     return () if kind in HIDDEN else ((kind, body),)
+
+
+def is_end(body: bytes) -> bool:
+    """Whether a logged body is the last there will be."""
+    return body_type(body) in ENDINGS
+
+
+def reached(body: bytes) -> Reached:
+    """How far the invocation had come with a logged body. Raises `LogDamaged`."""
+    try:
+        told = _told_decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise LogDamaged(f"An invocation's entry is not readable: {error}.") from error
+    return Reached(told.t + max(0, len(told.steps) - 1), told.at)
 
 
 def decode(body: bytes) -> Event:
@@ -140,3 +198,18 @@ def decode(body: bytes) -> Event:
 def members(values: Mapping[str, Any]) -> bytes:
     """A tool's members of a step as JSON; `type`, `at` and `t` are ours."""
     return encode(values)
+
+
+def are_objects(members: Sequence[bytes]) -> bool:
+    """Whether each is a JSON object, in one line and without blanks around it: it may be logged as it is."""
+    joined = b",".join(members)
+    if (
+        b"\n" in joined
+        or b"\r" in joined
+        or not all(each[:1] == b"{" and each[-1:] == b"}" for each in members)
+    ):
+        return False
+    try:
+        return len(_objects_decoder.decode(b"[%b]" % joined)) == len(members)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False

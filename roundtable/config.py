@@ -18,6 +18,7 @@ from providers.placement import Custom
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Rate = Annotated[float, msgspec.Meta(gt=0)]
+Hours = Annotated[float, msgspec.Meta(ge=0)]
 # XDG Base Directory specification, where XDG_DATA_HOME is not set.
 _DATA = Path("~/.local/share/roundtable")
 
@@ -57,6 +58,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     # Per client address. A person posts less than once a second; a class behind one address does not.
     posts_per_second: Rate = 50.0
     tables_per_minute: Rate = 600.0
+    # Invocations at one time: running on this node and of one caller (an address), waiting likewise. A program that
+    # starts a hundred at once never notices; one that starts thousands is held back.
+    invocations: Count = 256
+    invocations_per_caller: Count = 128
+    invocations_waiting: Count = 1024
+    invocations_waiting_per_caller: Count = 256
+    # Hours that invocations are kept after their end, to be looked at and resumed.
+    keep_invocations: Hours = 24.0
     # [providers.NAME]: compatible servers, or presets at another address.
     providers: dict[str, Custom] = {}
 

@@ -1,6 +1,7 @@
 """Callers whose connection breaks: they come back to what they invoked, or it is ended."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -184,7 +185,7 @@ async def node(log: EventLog) -> AsyncIterator[tuple[Invocations, Broadcast, End
     endless = Endless()
     broadcast = Broadcast(log)
     await broadcast.start()
-    invocations = Invocations(log, log, Toolbox([endless]), lambda: 1_763_675_000.0)
+    invocations = Invocations(log, log, Toolbox([endless]), time.time)
     await invocations.start()
     try:
         yield invocations, broadcast, endless

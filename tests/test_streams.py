@@ -202,12 +202,16 @@ async def test_refusals_are_typed(streams: Streams) -> None:
         await anext(streams.stream("roundtable/nope", "follow"))
 
 
-async def test_tools_are_listed_with_their_arguments(place: Place) -> None:
-    if isinstance(place.streams, Client):
-        pytest.skip("the server's list is another's")
-    tools = {tool["name"]: tool for tool in await place.streams.tools()}
+async def test_what_there_is(streams: Streams) -> None:
+    tools = {tool["name"]: tool for tool in await streams.tools()}
     assert {"complete", "endless", "talks"} <= set(tools)
+    assert tools["talks"]["address"] == "tool/talks"
     assert "steps" in str(tools["talks"]["args"])
+    runs = [[event async for event in streams.stream("tool/talks", "run")] for _ in range(2)]
+    ids = [events[0].data["id"] for events in runs]
+    listed = [line async for line in streams.invocations()]
+    assert [line["id"] for line in listed] == ids[::-1]
+    assert [line["state"] for line in listed] == ["converge", "converge"]
 
 
 # -- tables --------------------------------------------------------------------------------------------------------

@@ -25,12 +25,14 @@ from roundtable.edge.callers import Callers
 from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
+from roundtable.edge.multiplex import Multiplex
 from roundtable.edge.replay import Replays
 from roundtable.edge.tables import Tables
 from roundtable.edge.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.hosting.host import Host
 from roundtable.invocations.invocations import Invocations
+from roundtable.invocations.lanes import Bounds
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
@@ -47,6 +49,8 @@ BACKLOG = 4096
 SHUTDOWN_WITHIN = 3.0
 # Seconds for readers to take the word that they should come back.
 DRAIN_WITHIN = 3.0
+# Seconds for callers to take the end of what they called.
+TOLD_WITHIN = 1.0
 # Longer than a proxy in front keeps its idle connections (commonly 60 s), so that it never meets a closed one.
 KEEPALIVE = 75.0
 # A caller whose body was refused goes on sending it; so long we read and forget, so that it hears the refusal.
@@ -61,12 +65,13 @@ def build(config: Config) -> web.Application:
     )
     app[keys.CONFIG] = config
     app.cleanup_ctx.extend([_log, _catalog, _broadcast, _host, _invocations])
-    attendance = Attendance()
-    app.on_shutdown.extend([attendance.close, _drain])
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
-    invoking = Invoking(Callers(), attendance)
+    callers = app[keys.CALLERS] = Callers()
+    attendance = Attendance()
+    invoking, multiplex = Invoking(callers, attendance), Multiplex(bounds, callers)
+    app.on_shutdown.extend([attendance.close, _end_calls, multiplex.close, _drain])
     table = "/v1/roundtables/{id}"
     app.add_routes(
         [
@@ -86,6 +91,9 @@ def build(config: Config) -> web.Application:
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),
+            web.get("/v1/invocations", invoking.list),
+            web.get("/v1/invocations/ws", bounds.stream(multiplex.serve), allow_head=False),
+            web.get("/v1/tools", invoking.tools),
             web.get("/v1/providers", models.providers),
             web.get("/v1/models", models.models),
             web.get("/v1/policies", models.policies),
@@ -182,16 +190,35 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _invocations(app: web.Application) -> AsyncIterator[None]:
-    toolbox = Toolbox([Complete(app[keys.CATALOG])])
+    config, toolbox = app[keys.CONFIG], Toolbox([Complete(app[keys.CATALOG])])
     memory = MemoryLog()
     app[keys.FLEETING] = Broadcast(memory)
-    invocations = app[keys.INVOCATIONS] = Invocations(app[keys.LOG], memory, toolbox, time.time)
+    invocations = app[keys.INVOCATIONS] = Invocations(
+        app[keys.LOG],
+        memory,
+        toolbox,
+        time.time,
+        bounds=Bounds(
+            config.invocations,
+            config.invocations_per_caller,
+            config.invocations_waiting,
+            config.invocations_waiting_per_caller,
+        ),
+        shared=bool(config.redis),
+        keep=config.keep_invocations * 3600,
+    )
     await app[keys.FLEETING].start()
     await invocations.start()
     yield
     await invocations.close()
     await app[keys.FLEETING].close()
     await memory.close()
+
+
+async def _end_calls(app: web.Application) -> None:
+    # First of all what belongs to callers, who are to see its end.
+    await app[keys.INVOCATIONS].stop()
+    await app[keys.CALLERS].quiet(TOLD_WITHIN)
 
 
 async def _drain(app: web.Application) -> None:

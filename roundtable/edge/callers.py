@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterator
 from aiohttp import web
 
 from protocol import codec
+from roundtable.edge import keys
 from roundtable.edge.sse import HEADERS
+from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import Framing, View, encode
-from roundtable.fanout.outlet import Outlet
+from roundtable.fanout.outlet import UNACKNOWLEDGED, Outlet
 from roundtable.fanout.reading import Reading
+from roundtable.invocations.invocations import is_recorded
 from roundtable.invocations.throttle import Throttle
 
 # Between looks at the transports, as aiohttp drops what comes and tells nobody. Generation stops within 50 ms. Seconds.
 LOOK_AGAIN = 0.02
+# What a caller calls waits for him; so long, as the kernel gives up then whoever takes nothing. Seconds.
+PATIENCE = UNACKNOWLEDGED / 1000
 # Between signs of life while nothing is told. Seconds.
 HEARTBEAT = 10.0
 
@@ -23,25 +28,37 @@ class Callers:
     """One look at all of them, again and again, as long as there is anyone."""
 
     def __init__(self) -> None:
-        self._watched: dict[asyncio.Transport, Callable[[], None]] = {}
+        self._watched: dict[object, tuple[asyncio.Transport, Callable[[], None]]] = {}
+        self._served = 0
         self._task: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def watch(self, transport: asyncio.Transport, gone: Callable[[], None]) -> Iterator[None]:
         """Call `gone` once when the connection is lost; inside the block only."""
-        self._watched[transport] = gone
+        key = object()
+        self._watched[key] = (transport, gone)
+        self._served += 1
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._look(), name="callers")
         try:
             yield
         finally:
-            self._watched.pop(transport, None)
+            self._served -= 1
+            self._watched.pop(key, None)
+
+    async def quiet(self, within: float) -> None:
+        """Until nobody is served, `within` seconds at the most: what has ended is being told."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._served:  # noqa: ASYNC110 - once in a server's life
+                    await asyncio.sleep(LOOK_AGAIN)
 
     async def _look(self) -> None:
         while self._watched:
             await asyncio.sleep(LOOK_AGAIN)
-            for transport in [each for each in self._watched if each.is_closing()]:
-                self._watched.pop(transport)()
+            for key in [key for key, (transport, _) in self._watched.items() if transport.is_closing()]:
+                _, gone = self._watched.pop(key)
+                gone()
 
 
 async def prepare(
@@ -56,10 +73,17 @@ async def prepare(
         return response, None
     if request.transport is None or writer is None:
         return response, None
-    return response, Outlet(request.transport, writer.drain)
+    return response, Outlet(request.transport, writer.drain, PATIENCE)
 
 
-async def give(outlet: Outlet, reading: Reading, view: View, framing: Framing, throttle: Throttle) -> None:
+def told(request: web.Request, id: str) -> Broadcast:
+    """Where an invocation is told: by the log's fan-out, or by that of what is in memory only."""
+    return request.app[keys.BROADCAST if is_recorded(id) else keys.FLEETING]
+
+
+async def give(
+    outlet: Outlet, reading: Reading, view: View, framing: Framing, throttle: Throttle | None
+) -> None:
     """Everything up to the stream's end, at the pace at which the caller takes it. Raises `LogError`, and
     `ConnectionError` like `Outlet.send`."""
     while True:
@@ -74,4 +98,5 @@ async def give(outlet: Outlet, reading: Reading, view: View, framing: Framing, t
             return
         if wire := encode(view, framing, records):
             await outlet.send(framing.wrap(wire))
-        throttle.taken(records[-1].cursor.seq)
+        if throttle:
+            throttle.taken(records[-1].cursor.seq)

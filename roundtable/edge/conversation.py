@@ -21,7 +21,7 @@ from roundtable.fanout.outlet import Outlet
 
 T = TypeVar("T")
 Answer = Callable[[bytes], Awaitable[bytes]]
-"""What a message leads to: the JSON of its answer, or an error."""
+"""What a message leads to: the JSON of its answer, empty if there is none, or an error."""
 
 # Commands of one client that may be under way at once: a person has one, a program a handful.
 MAX_UNDER_WAY = 8
@@ -62,9 +62,11 @@ class Socket(web.WebSocketResponse):
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True, tag="error", tag_field="type"):
-    """What a problem document says, as a message; `key` is that of the command, if it could be read."""
+    """What a problem document says, as a message; `key` is that of the command, if it could be read, and `stream` the
+    one it was about, where a socket has several."""
 
     key: str | None
+    stream: str | msgspec.UnsetType = msgspec.UNSET
     code: str
     detail: str
     status: int
@@ -80,13 +82,15 @@ _Key = Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None
 class _Keyed(msgspec.Struct):
     key: _Key = None
     idempotency_key: _Key = None
+    stream: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | msgspec.UnsetType = msgspec.UNSET
 
 
 _keyed_decoder = msgspec.json.Decoder(_Keyed)
 
 
 class Conversation:
-    """One client's. `admit` raises `Refused` when a message comes too soon; `silence` is in seconds."""
+    """One client's. `admit` raises `Refused` when a message comes too soon; `silence` is in seconds; `at_once` messages
+    may be under way. They are begun in the order in which they came."""
 
     def __init__(
         self,
@@ -96,7 +100,9 @@ class Conversation:
         admit: Callable[[], None],
         *,
         silence: float = SILENCE,
+        at_once: int = MAX_UNDER_WAY,
     ) -> None:
+        self._at_once = at_once
         self._socket, self._outlet, self._answer, self._admit = socket, outlet, answer, admit
         self._silence = silence
         self._controls = Buckets(CONTROLS_PER_SECOND, CONTROLS_AT_ONCE)
@@ -164,9 +170,9 @@ class Conversation:
             self._admit()
             if message.type is not WSMsgType.TEXT:
                 raise Invalid("A message is text, in JSON.", code="not_text")
-            if len(self._under_way) >= MAX_UNDER_WAY:
+            if len(self._under_way) >= self._at_once:
                 raise Refused(
-                    f"{MAX_UNDER_WAY} of your commands are under way; wait for the outcome of one.",
+                    f"{self._at_once} of your commands are under way; wait for the outcome of one.",
                     code="too_many_requests",
                     retry_after=1.0,
                 )
@@ -187,8 +193,9 @@ class Conversation:
         except Exception as error:  # noqa: BLE001 - one command's failure is its own
             told = _trouble(error, data)
         del data  # a megabyte perhaps, and the client may be slow to take the answer
-        with contextlib.suppress(ConnectionError):
-            await self._outlet.tell(websocket.text(told))
+        if told:
+            with contextlib.suppress(ConnectionError):
+                await self._outlet.tell(websocket.text(told))
 
     def _broken(self, error: BaseException) -> Close | None:
         self._deaf = True
@@ -220,23 +227,29 @@ async def race(*works: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _trouble(error: Exception, data: bytes) -> bytes:
+def trouble(
+    error: Exception, key: str | None = None, stream: str | msgspec.UnsetType = msgspec.UNSET
+) -> Trouble:
+    """What is said of an error in answer to the message `key`, or about a stream."""
     problem = describe(error, "a message on a WebSocket")
+    wait = getattr(error, "retry_after", None)
+    return Trouble(
+        key=key,
+        stream=stream,
+        code=problem.code,
+        detail=problem.detail,
+        status=problem.status,
+        retryable=problem.retryable,
+        field=problem.field,
+        incident=problem.incident,
+        retry_after=msgspec.UNSET if wait is None else wait,
+    )
+
+
+def _trouble(error: Exception, data: bytes) -> bytes:
     try:
         keyed = _keyed_decoder.decode(data)
-        key = keyed.idempotency_key if keyed.key is None else keyed.key
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        key = None
-    wait = getattr(error, "retry_after", None)
-    return codec.encode(
-        Trouble(
-            key=key,
-            code=problem.code,
-            detail=problem.detail,
-            status=problem.status,
-            retryable=problem.retryable,
-            field=problem.field,
-            incident=problem.incident,
-            retry_after=msgspec.UNSET if wait is None else wait,
-        )
-    )
+        keyed = _Keyed()
+    key = keyed.idempotency_key if keyed.key is None else keyed.key
+    return codec.encode(trouble(error, key, keyed.stream))

@@ -1,43 +1,82 @@
 """`/invoke`: anything that streams, by address, over an event stream. Control is outside the stream."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11, hdrs, web
 
-from protocol import codec, sse
+from protocol import codec, invocation, sse
 from protocol.cursor import ZERO, Cursor
-from protocol.errors import LogError
+from protocol.errors import Invalid, LogError
+from protocol.invocation import Cancelled, Failed
 from roundtable.edge import keys
 from roundtable.edge.attendance import MAX_LINGER, Attendance, Attended
-from roundtable.edge.callers import Callers, give, prepare
+from roundtable.edge.callers import Callers, give, prepare, told
 from roundtable.edge.limits import address, body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.sse import asked, serve
-from roundtable.edge.tables import json
-from roundtable.fanout.framing import INVOCATION, ChunkedEventStream, EventStream, Framing
+from roundtable.edge.problems import Ended
+from roundtable.edge.sse import asked as asked_after
+from roundtable.edge.sse import come_back, serve
+from roundtable.edge.tables import MAX_LIMIT, json
+from roundtable.fanout.framing import INVOCATION, ChunkedEventStream, EventStream
+from roundtable.fanout.outlet import Outlet
 from roundtable.invocations.invocations import Ask, Begun, stream
+from roundtable.invocations.listing import Listing, listing
 from roundtable.invocations.throttle import Throttle
+from roundtable.tools.base import Tool
 from roundtable.tools.toolbox import TOOL
 
 
 class Invoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /invoke`. `tool` is a tool's name, or any address (`panelist/openai:gpt-5`). `linger`: seconds
-    that its caller may be away."""
+    """The body of `POST /invoke`. `tool` is a tool's name, or any address (`panelist/openai:gpt-5`). `detach`: it goes
+    on without its caller. `record` false: it is in no log, and gone when its caller is. `linger`: so many seconds the
+    caller may be away, and come back as `owner`."""
 
     tool: str
     args: Mapping[str, Any] = {}
     stream: bool = True
     detach: bool = False
+    record: bool = True
     linger: Annotated[float, msgspec.Meta(ge=0, le=MAX_LINGER)] = 0.0
 
 
 class Follow(msgspec.Struct, frozen=True):
-    """The query of `GET /invoke/{id}`. `owner`: it is its caller who comes back, whom it waits for again."""
+    """How an invocation is followed. `owner`: by its caller, who comes back to it, and whom it waits for again."""
 
     owner: bool = False
+
+
+class Started(msgspec.Struct, frozen=True):
+    """What is told of an invocation that nobody waits for: it is followed, resumed and ended at `links.self`."""
+
+    id: str
+    cursor: str
+    links: Mapping[str, str]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Part of a list: so many, older than the id `before`."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
+    before: str = ""
+
+
+class ToolLine(msgspec.Struct, frozen=True):
+    """A tool: its address, what people are told of it, and the JSON Schema of its arguments."""
+
+    name: str
+    address: str
+    title: str
+    summary: str
+    args: Mapping[str, Any]
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """What can be invoked here."""
+
+    tools: list[ToolLine]
 
 
 _decoder = msgspec.json.Decoder(Invoke)
@@ -50,33 +89,40 @@ class Invoking:
     def __init__(self, callers: Callers, attendance: Attendance) -> None:
         self._callers, self._attendance = callers, attendance
 
-    @operation(tag="invocations", body=Invoke, answers={200: "text/event-stream"})
+    @operation(tag="invocations", body=Invoke, answers={200: "text/event-stream", 202: Started})
     async def invoke(self, request: web.Request) -> web.StreamResponse:
-        """`POST /invoke`: everything it tells, as an event stream; or, without `stream`, its last entry."""
+        """`POST /invoke`: everything it tells, as an event stream; or, without `stream`, its last entry. Detached and
+        without `stream`, 202 at once."""
         asked: Invoke = codec.decode_json(await body(request), _decoder)
-        where = asked.tool if "/" in asked.tool else f"{TOOL}/{asked.tool}"
-        throttle = Throttle()
-        ask = Ask(where, asked.args, address(request), asked.detach, True, None if asked.detach else throttle)
-        begun = await request.app[keys.INVOCATIONS].invoke(ask)
-        if not asked.stream:
-            return await self._last(request, begun, asked.detach)
-        attended = None if asked.detach else self._attendance.begin(begun.id, throttle, asked.linger)
-        return await self._stream(request, begun.id, ZERO, b"", attended)
+        throttle = None if asked.detach else Throttle()
+        begun = await request.app[keys.INVOCATIONS].invoke(asking(asked, address(request), throttle))
+        if asked.detach and not asked.stream:
+            return _started(begun)
+        if throttle and asked.stream and asked.linger:
+            return await self._attend(request, self._attendance.begin(begun.id, throttle, asked.linger))
+        try:
+            if not asked.stream:
+                return await self._last(request, begun, throttle)
+            return await self._stream(request, begun.id, throttle, self._gone(request, begun, throttle))
+        finally:
+            if throttle:
+                throttle.release()
+                request.app[keys.INVOCATIONS].drop(begun.id)
 
     @operation(tag="invocations", query=Follow, answers={200: "text/event-stream", 204: None})
     async def follow(self, request: web.Request) -> web.StreamResponse:
-        """`GET /invoke/{id}`: the same stream for anyone, from any cursor."""
+        """`GET /invoke/{id}`: the same stream for anyone, from any cursor; 204 at its end."""
         id = request.match_info["id"]
         attended = self._attendance.find(id) if queried(request, Follow).owner else None
         if attended is None:
-            return await serve(request, stream(id), INVOCATION)
-        async with request.app[keys.BROADCAST].channel(stream(id), INVOCATION, _framing(request)) as channel:
-            cursor, first = await channel.resume(asked(request))
-            if channel.ended(cursor) and not first:
+            return await serve(request, stream(id), INVOCATION, broadcast=told(request, id))
+        async with told(request, id).channel(stream(id), INVOCATION, _framing(request)) as channel:
+            after, first = await channel.resume(asked_after(request))
+            if channel.ended(after) and not first:
                 self._attendance.over(attended)
                 return web.Response(status=204)
-        attended.throttle.taken(cursor.seq)
-        return await self._stream(request, id, cursor, first, attended)
+        attended.throttle.taken(after.seq)
+        return await self._attend(request, attended, after, first)
 
     @operation(tag="invocations", answers={204: None})
     async def cancel(self, request: web.Request) -> web.Response:
@@ -84,39 +130,112 @@ class Invoking:
         await request.app[keys.INVOCATIONS].cancel(request.match_info["id"])
         return web.Response(status=204)
 
-    async def _stream(
-        self, request: web.Request, id: str, after: Cursor, first: bytes, attended: Attended | None
+    @operation(tag="invocations", query=Page, answers={200: Listing})
+    async def list(self, request: web.Request) -> web.Response:
+        """`GET /v1/invocations?limit=&before=`: the recorded ones, newest first."""
+        page = queried(request, Page)
+        return json(await listing(request.app[keys.LOG], before=page.before, limit=page.limit))
+
+    @operation(tag="invocations", answers={200: Tools})
+    async def tools(self, request: web.Request) -> web.Response:
+        """`GET /v1/tools`: what can be invoked, and with which arguments."""
+        return json(Tools([_line(tool) for tool in request.app[keys.INVOCATIONS].tools.values()]))
+
+    async def _attend(
+        self, request: web.Request, attended: Attended, after: Cursor = ZERO, first: bytes = b""
     ) -> web.StreamResponse:
-        """What follows, beginning with the frames `first`, to who holds the invocation (None: nobody does)."""
-        framing, app = _framing(request), request.app
-        let_go, throttle = _nobody, Throttle()
-        if attended is not None:
-            let_go = self._attendance.hold(attended, app[keys.INVOCATIONS], app[keys.BROADCAST])
-            throttle = attended.throttle
+        """To a caller who may be away, and is here now."""
+        let_go = self._attendance.hold(attended, request.app[keys.INVOCATIONS], request.app[keys.BROADCAST])
         try:
-            async with app[keys.BROADCAST].reading(stream(id), after) as reading:
-                response, outlet = await prepare(request, {"Location": f"/invoke/{id}"})
-                if outlet is not None:
-                    with suppress(ConnectionError, LogError), self._callers.watch(outlet.transport, let_go):
-                        await outlet.send(framing.wrap(sse.comment() + first))
-                        await give(outlet, reading, INVOCATION, framing, throttle)
-                        if attended is not None:
-                            self._attendance.over(attended)
+            return await self._stream(
+                request,
+                attended.id,
+                attended.throttle,
+                let_go,
+                after=after,
+                first=first,
+                whole=lambda: self._attendance.over(attended),
+            )
         finally:
             let_go()
+
+    async def _stream(
+        self,
+        request: web.Request,
+        id: str,
+        throttle: Throttle | None,
+        gone: Callable[[], None],
+        *,
+        after: Cursor = ZERO,
+        first: bytes = b"",
+        whole: Callable[[], None] = lambda: None,
+    ) -> web.StreamResponse:
+        """What follows `after`, behind the frames `first`. `gone`: the caller is; `whole`: he has all."""
+        framing = _framing(request)
+        async with told(request, id).reading(stream(id), after) as reading:
+            response, outlet = await prepare(request, {hdrs.LOCATION: _own(id)})
+            try:
+                if outlet is not None:
+                    with self._callers.watch(outlet.transport, gone):
+                        await outlet.send(framing.wrap(sse.comment() + first))
+                        await give(outlet, reading, INVOCATION, framing, throttle)
+                        whole()
+            except ConnectionError:
+                pass  # `invoke` draws the consequence
+            except LogError as error:
+                await _break_off(outlet, framing, error)
         return response
 
-    async def _last(self, request: web.Request, begun: Begun, detach: bool) -> web.Response:
-        async with request.app[keys.BROADCAST].reading(begun.stream, ZERO) as reading:
-            last = b""
-            async for record in reading:
-                last = record.body
-        return json(msgspec.Raw(last))
+    async def _last(self, request: web.Request, begun: Begun, throttle: Throttle | None) -> web.Response:
+        if request.transport is None:
+            raise ConnectionResetError("the caller has left")
+        last = b""
+        with self._callers.watch(request.transport, self._gone(request, begun, throttle)):
+            async with told(request, begun.id).reading(begun.stream, ZERO) as reading:
+                async for record in reading:
+                    last = record.body
+                    if throttle:
+                        throttle.taken(record.cursor.seq)
+        headers = {"Location": _own(begun.id)}
+        end = invocation.decode(last)
+        if isinstance(end, (Failed, Cancelled)):
+            raise Ended(end, headers)
+        return json(msgspec.Raw(last), headers=headers)
+
+    def _gone(self, request: web.Request, begun: Begun, throttle: Throttle | None) -> Callable[[], None]:
+        invocations = request.app[keys.INVOCATIONS]
+        return (lambda: invocations.drop(begun.id)) if throttle else (lambda: None)
 
 
-def _framing(request: web.Request) -> Framing:
+def asking(asked: Invoke, caller: str, throttle: Throttle | None) -> Ask:
+    """What is asked for, on any wire. Raises `Invalid`."""
+    if asked.detach and not asked.record:
+        raise Invalid("What is detached is to be found again, so it must be recorded.", field="record")
+    where = asked.tool if "/" in asked.tool else f"{TOOL}/{asked.tool}"
+    return Ask(where, asked.args, caller, asked.detach, asked.record, throttle)
+
+
+def _framing(request: web.Request) -> EventStream:
     return _CHUNKED if request.version >= HttpVersion11 else _PLAIN
 
 
-def _nobody() -> None:
-    """Nobody lets go of what nobody holds."""
+def _own(id: str) -> str:
+    return f"/invoke/{id}"
+
+
+def _started(begun: Begun) -> web.Response:
+    own = _own(begun.id)
+    told = Started(begun.id, str(begun.cursor), {"self": own})
+    return json(told, status=202, headers={hdrs.LOCATION: own})
+
+
+async def _break_off(outlet: Outlet | None, framing: EventStream, error: LogError) -> None:
+    """The store cannot be read on, or this node stops: an event source comes back, and goes on at `GET`."""
+    if outlet is not None:
+        with contextlib.suppress(ConnectionError):
+            await outlet.send(framing.wrap(sse.encode(retry=int(come_back() * 1000))))
+
+
+def _line(tool: Tool) -> ToolLine:
+    schema = msgspec.json.schema(tool.args)
+    return ToolLine(tool.name, f"{TOOL}/{tool.name}", tool.title, tool.summary, schema)

@@ -7,12 +7,14 @@ from aiohttp import web
 if TYPE_CHECKING:
     from providers.catalog import Catalog
     from roundtable.config import Config
+    from roundtable.edge.callers import Callers
     from roundtable.fanout.broadcast import Broadcast
     from roundtable.hosting.host import Host
     from roundtable.invocations.invocations import Invocations
     from roundtable.log.base import EventLog
 
 BROADCAST: "web.AppKey[Broadcast]" = web.AppKey("broadcast")
+CALLERS: "web.AppKey[Callers]" = web.AppKey("callers")
 CATALOG: "web.AppKey[Catalog]" = web.AppKey("catalog")
 CONFIG: "web.AppKey[Config]" = web.AppKey("config")
 INVOCATIONS: "web.AppKey[Invocations]" = web.AppKey("invocations")

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from protocol import codec
 from protocol.errors import (
+    Busy,
     CallerError,
     IllegalMove,
     Invalid,
@@ -23,6 +24,7 @@ from protocol.errors import (
     RoundtableError,
     WrongState,
 )
+from protocol.invocation import Cancelled, Failed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,6 +36,7 @@ _STATUS: dict[type[RoundtableError], int] = {
     NotFound: 404,
     WrongState: 409,
     KeyReused: 422,
+    Busy: 429,
     CallerError: 400,
     ProviderError: 502,
     LogUnavailable: 503,
@@ -82,6 +85,27 @@ class Refused(CallerError):
             self.headers["Retry-After"] = str(math.ceil(retry_after))
 
 
+class Ended(RoundtableError):
+    """What was waited for ended without a result: by an error, or because somebody cancelled it."""
+
+    def __init__(self, end: Failed | Cancelled, headers: Mapping[str, str]) -> None:
+        if isinstance(end, Cancelled):
+            told, self.status, code, retryable = f"It was cancelled ({end.reason}).", 409, "cancelled", False
+        else:
+            told, code, retryable = end.detail, end.code, end.retryable
+            self.status, self.field = _status_of(end), end.field
+        super().__init__(told, code=code, retryable=retryable)
+        self.headers = dict(headers)
+
+
+def _status_of(end: Failed) -> int:
+    if end.fault == "caller":
+        return next((_STATUS[kind] for kind in _STATUS if kind.code == end.code), 400)
+    if end.fault == "provider":
+        return _STATUS[ProviderError]
+    return _STATUS[LogUnavailable] if end.retryable else _STATUS[RoundtableError]
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """The document. `field` names the wrong value; `incident` is what to look for in the server's log."""
 
@@ -114,7 +138,7 @@ def describe(error: Exception, where: str) -> Problem:
     what to do, and where in our code we stood would not. Only a bug is logged with its traceback."""
     if not isinstance(error, RoundtableError) or isinstance(error, IllegalMove):
         return _unforeseen(error, where)
-    if error.fault != "caller":
+    if error.fault != "caller" and not isinstance(error, Ended):  # that is in its own record
         _logger.error("%s: %s", error.code, error.detail)
     field = getattr(error, "field", "") or msgspec.UNSET
     return _problem(_status(error), error.code, error.detail, retryable=error.retryable, field=field)
@@ -123,10 +147,14 @@ def describe(error: Exception, where: str) -> Problem:
 def _headers(error: Exception) -> Mapping[str, str] | None:
     if isinstance(error, LogUnavailable) and error.retryable:
         return {"Retry-After": str(STORE_AWAY)}
+    if isinstance(error, Busy):
+        return {"Retry-After": str(math.ceil(error.retry_after))}
     return getattr(error, "headers", None)
 
 
 def _status(error: RoundtableError) -> int:
+    if isinstance(error, Ended):
+        return error.status
     if isinstance(error, Refused):
         return _EDGE_STATUS[error.code]
     return next(status for kind, status in _STATUS.items() if isinstance(error, kind))

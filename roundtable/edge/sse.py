@@ -12,6 +12,7 @@ from aiohttp import HttpVersion11, web
 from protocol import sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
+from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, View
 from roundtable.fanout.outlet import Outlet
@@ -38,12 +39,17 @@ def table(request: web.Request) -> str:
 
 
 async def serve(
-    request: web.Request, name: str, view: View = FULL, begin: Callable[[Channel], LeadIn] | None = None
+    request: web.Request,
+    name: str,
+    view: View = FULL,
+    begin: Callable[[Channel], LeadIn] | None = None,
+    broadcast: Broadcast | None = None,
 ) -> web.StreamResponse:
-    """Stream `name` from the cursor asked for; `begin` makes what comes before it. Raises as `events` does."""
+    """Stream `name` from the cursor asked for, as the log's fan-out has it or another; `begin` makes what comes before
+    it. Raises as `events` does."""
     start = asked(request)
     framing = _CHUNKED if request.version >= HttpVersion11 else _PLAIN  # HTTP/1.0 knows no chunks
-    async with request.app[BROADCAST].channel(name, view, framing) as channel:
+    async with (broadcast or request.app[BROADCAST]).channel(name, view, framing) as channel:
         cursor, first = await channel.resume(start)
         if channel.ended(cursor) and not first:
             return web.Response(status=204)  # tells an EventSource not to come back

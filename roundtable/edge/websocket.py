@@ -66,7 +66,7 @@ class Sockets:
             name = f"table/{request.match_info['id']}"
             async with request.app[keys.BROADCAST].channel(name, FULL, _MESSAGES) as channel:
                 cursor, first = await channel.resume(start)
-                socket = _handshake(request)  # last: what is wrong with the address is wrong on any wire
+                socket = handshake(request)  # last: what is wrong with the address is wrong on any wire
                 writer = await socket.prepare(request)
                 if request.transport is None:
                     return socket
@@ -89,7 +89,7 @@ def upgrades(request: web.Request) -> bool:
     return request.headers.get(hdrs.UPGRADE, "").strip().lower() == "websocket"
 
 
-def _handshake(request: web.Request) -> Socket:
+def handshake(request: web.Request) -> Socket:
     """Raises `Refused` for what is no WebSocket of version 13 (RFC 6455, section 4.4), `Invalid` for a broken one."""
     if not upgrades(request) or request.headers.get(hdrs.SEC_WEBSOCKET_VERSION) != "13":
         raise Refused(

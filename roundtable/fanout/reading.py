@@ -67,15 +67,22 @@ class Reading:
         while True:
             if self._left == "deleted":
                 raise NotFound(f"{self.name} was deleted.")
-            if self._left is not None:
-                raise LogUnavailable("This server is going down, or cannot read its store; come back.")
             if records := self._waiting() or await self._behind():
                 self.cursor = records[-1].cursor
                 return records
             if self.ended:
                 return []
+            if self._left is not None:  # after what was offered, which may be the end
+                raise LogUnavailable("This server is going down, or cannot read its store; come back.")
             self._news.clear()
             await self._news.wait()
+
+    async def here(self) -> Record:
+        """The record that the reader stands at, who has come past the first. Raises `LogError`."""
+        records = await self._log.read(self.name, self.cursor.seq - 1, limit=1)
+        if not records or records[0].cursor != self.cursor:
+            raise LogUnavailable(f"{self.name} no longer holds {self.cursor}.")
+        return records[0]
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         while records := await self.take():

@@ -57,9 +57,18 @@ class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def new_id(now: float, *, record: bool = True) -> str:
     """Sixteen characters that order by time and cannot be guessed: 45 bits of milliseconds, 35 of chance. The id of a
     table off the record says so at its end."""
-    number = int(now * 1000) << 35 | secrets.randbits(35)
-    letters = "".join(_BASE32[number >> shift & 31] for shift in range(75, -1, -5))
+    letters = _letters(now, secrets.randbits(35))
     return letters if record else letters + OFF_RECORD
+
+
+def first_id(now: float) -> str:
+    """The least of all that are made at this moment: those before it in order are older."""
+    return _letters(now, 0)
+
+
+def _letters(now: float, chance: int) -> str:
+    number = int(max(now, 0) * 1000) << 35 | chance
+    return "".join(_BASE32[number >> shift & 31] for shift in range(75, -1, -5))
 
 
 async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:

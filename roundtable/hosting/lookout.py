@@ -23,19 +23,21 @@ SWEEP = 0.25
 
 
 class Lookout:
-    """`held` names the streams held by `node`, `lost` hears of one that is another's now, `take` goes on with one that
-    nobody owns; it raises nothing but `LogUnavailable`."""
+    """Of the streams of one `kind`, `held` names those held by `node`, `lost` hears of one that is another's now, and
+    `take` goes on with one that nobody owns; it raises nothing but `LogUnavailable`. `every` is in seconds."""
 
     def __init__(
         self,
         leases: Leases,
         node: str,
+        kind: str,
         *,
+        every: float = SWEEP,
         held: Callable[[], list[str]],
         lost: Callable[[str], None],
         take: Callable[[str], Awaitable[None]],
     ) -> None:
-        self._leases, self._node = leases, node
+        self._leases, self._node, self._kind, self._every = leases, node, kind, every
         self._held, self._lost, self._take = held, lost, take
         self._calm_at = 0.0  # on the loop's clock: before it, nobody could prolong a lease
 
@@ -45,11 +47,11 @@ class Lookout:
 
     async def sweep_on(self) -> None:
         """Take what was abandoned, for ever."""
-        await self._repeat(self._sweep_if_calm, SWEEP)
+        await self._repeat(self._sweep_if_calm, self._every)
 
     async def sweep(self) -> None:
         """Take what was abandoned. Raises `LogUnavailable`."""
-        names = await self._leases.abandoned()
+        names = [name for name in await self._leases.abandoned() if name.startswith(f"{self._kind}/")]
         random.shuffle(names)  # several nodes look at the same time, and each table is for one of them
         for name in names:
             await self._take(name)

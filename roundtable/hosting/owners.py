@@ -73,6 +73,7 @@ class Owners:
         self._lookout = Lookout(
             log.leases,
             node,
+            "table",
             held=lambda: list(map(stream, self._held)),
             lost=lambda name: self._stop(table_of(name)),
             take=self._adopt,

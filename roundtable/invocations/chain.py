@@ -5,14 +5,15 @@ After the end nothing is written any more: whoever comes first ends it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 from protocol import codec, invocation
 from protocol.cursor import ZERO, Cursor, next_term
-from protocol.errors import LogUnavailable
+from protocol.errors import Conflict, LogError, LogUnavailable
 from protocol.events import Event
+from protocol.invocation import Reached
 from roundtable.log.base import MAX_BATCH_BYTES, EventLog, Record
+from roundtable.log.batch import MAX_RECORD_BYTES
 
 log = logging.getLogger("roundtable.invocations")
 
@@ -20,139 +21,169 @@ log = logging.getLogger("roundtable.invocations")
 BLOCK = 64 * 1024
 # What may wait to be written before the tool is asked for no more. Bytes.
 MAX_WAITING = 2 * MAX_BATCH_BYTES
+# One step, or a result: with room for our own members, what any store takes and any client must. Bytes.
+MAX_TOLD = MAX_RECORD_BYTES - 64 * 1024
 # While the store cannot be written, between attempts: from, doubled, to. Seconds.
 BACK_OFF = (0.1, 5.0)
 
+NOTHING = Reached(0, 0.0)
 
-class _Told(NamedTuple):
-    is_step: bool
-    t: int
-    at: float
-    body: bytes
+
+class _Entry:
+    """What will be one entry: an event, or steps (the first of which is `t`), to which more may be added."""
+
+    def __init__(self, bodies: list[bytes], size: int, t: int = 0, at: float = 0.0) -> None:
+        self.bodies, self.size, self.t, self.at = bodies, size, t, at
+
+    def body(self) -> bytes:
+        return invocation.block(self.bodies, self.t, self.at)
 
 
 class Chain:
-    """Writes stream `name`, new unless `last` is its end. `t` counts steps; `run` it in a task, until it is ended."""
+    """Writes stream `name`, new unless `last` is its end and `so_far` how far it had come. `t` counts steps; `run` it
+    in a task, until it is ended. `wrote` hears of what is in the log; `patience` is how long it may be kept from
+    writing (seconds; None: for ever)."""
 
     def __init__(
-        self, name: str, log: EventLog, clock: Callable[[], float], *, last: Cursor = ZERO, t: int = 0
+        self,
+        name: str,
+        log: EventLog,
+        clock: Callable[[], float],
+        *,
+        last: Cursor = ZERO,
+        so_far: Reached = NOTHING,
+        wrote: Callable[[Sequence[Record]], None] = lambda _: None,
+        patience: float | None = None,
     ) -> None:
-        self.name, self.t = name, t
+        self.name, self.t = name, so_far.t
         self.acknowledged = last
-        self.on_written: Callable[[int, int], None] = lambda _seq, _size: None
-        """Told of each entry in the log: its number and its bytes."""
-        self._term = next_term(last.term, clock())
-        self._log, self._clock = log, clock
-        self._at = 0.0
-        self._waiting: list[_Told] = []
+        self.term = next_term(last.term, clock())
+        self._log, self._clock, self._wrote, self._patience = log, clock, wrote, patience
+        self._at = so_far.at
+        self._waiting: list[_Entry] = []
+        self._open: _Entry | None = None  # the last one, while steps may be added to it
         self._size = 0
-        self._ended = False
+        self._ended = self._lost = False
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
-        self.written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the end is in the log."""
 
     @property
     def ended(self) -> bool:
         """Whether its end has been told."""
         return self._ended
 
-    def step(self, members: bytes) -> None:
-        """The next step; its members as a JSON object."""
-        if not self._ended:
-            self.t += 1
-            at = self._now()
-            self._wait(True, at, invocation.step(self.t, at, members))
+    def step(self, members: Sequence[bytes]) -> None:
+        """The next steps; the members of each as a JSON object. Raises `LogError` (`too_large`)."""
+        if self._ended or not members:
+            return
+        at = self._now()
+        _check_size(max(map(len, members)))
+        bodies = invocation.steps(members, self.t + 1, at)
+        self.t += len(bodies)
+        self._add_steps(bodies, self.t - len(bodies) + 1, at)
 
     def tell(self, event: Event) -> None:
-        """Anything but a step. After an end nothing is told."""
-        if not self._ended:
-            at = self._now()
-            body = codec.encode_body(event, at)
-            self._ended = codec.body_type(body) in invocation.ENDINGS
-            self._wait(False, at, body)
+        """Anything but a step. After an end nothing is told. Raises `LogError` (`too_large`)."""
+        if self._ended:
+            return
+        at = self._now()
+        body = codec.encode_body(event, at)
+        _check_size(len(body))
+        self._ended = invocation.is_end(body)
+        self._open = None
+        self._wait(_Entry([body], len(body)))
 
     async def room(self) -> None:
         """Until there is room for more."""
         await self._room.wait()
 
+    def lose(self) -> None:
+        """The stream is another's: write nothing more."""
+        self._lost = True
+        self._news.set()
+
     async def run(self) -> None:
-        """Write what is told, until the end is in the log. Raises `Conflict` when another has written."""
+        """Write what is told, until the end is in the log. Raises `LogError`, as `Conflict` when another has written
+        and `LogUnavailable` when patience is over."""
         while not (self._ended and not self._waiting):
+            if self._lost:
+                raise Conflict(f"{self.name} is another's.")
             if not self._waiting:
                 self._news.clear()
                 await self._news.wait()
-            await self.commit()
-        self.written.set_result(None)
+            await self.commit(patience=self._patience)
 
-    async def commit(self, *, patient: bool = True) -> None:
-        """Append what waits; then it is durable."""
+    async def commit(self, *, patience: float | None = 0.0) -> None:
+        """Append what waits; then it is durable. Raises like `run`."""
         while self._waiting:
             batch = self._batch()
-            await self._append(batch, patient=patient)
+            await self._append(batch, patience)
             self.acknowledged = batch[-1].cursor
-            for cursor, body in batch:
-                self.on_written(cursor.seq, len(body))
-            self._room.set()
+            self._wrote(batch)
+            if self._size < MAX_WAITING:
+                self._room.set()
 
     def _now(self) -> float:
         self._at = max(self._clock(), self._at)
         return self._at
 
-    def _wait(self, is_step: bool, at: float, body: bytes) -> None:
-        self._waiting.append(_Told(is_step, self.t, at, body))
-        self._size += len(body)
+    def _add_steps(self, bodies: list[bytes], t: int, at: float) -> None:
+        """Behind the steps that wait last, as long as they make one entry."""
+        size = sum(map(len, bodies))
+        if self._open and self._open.size + size <= BLOCK:
+            self._open.bodies += bodies
+            self._open.size += size
+            self._grow(size)
+        elif size <= BLOCK or len(bodies) == 1:
+            self._open = _Entry(bodies, size, t, at)
+            self._wait(self._open)
+        else:
+            half = len(bodies) // 2
+            self._add_steps(bodies[:half], t, at)
+            self._add_steps(bodies[half:], t + half, at)
+
+    def _wait(self, entry: _Entry) -> None:
+        self._waiting.append(entry)
+        self._grow(entry.size)
+
+    def _grow(self, size: int) -> None:
+        self._size += size
         if self._size >= MAX_WAITING:
             self._room.clear()
         self._news.set()
 
     def _batch(self) -> list[Record]:
-        """What waits, in as few entries as it fits, and no more than one append takes."""
+        """As many entries as one append takes."""
+        self._open = None
         taken, size = 0, 0
-        for told in self._waiting:
-            size += len(told.body)
-            if taken and size > MAX_BATCH_BYTES * 3 // 4:  # the rest is for the blocks' own bytes
+        for entry in self._waiting:
+            size += entry.size + len(entry.bodies) + BLOCK // 512  # their commas, and a block's own members
+            if taken and size > MAX_BATCH_BYTES:
                 break
             taken += 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        self._size -= sum(len(told.body) for told in batch)
+        self._size -= sum(entry.size for entry in batch)
         first = self.acknowledged.seq + 1
-        return [Record(Cursor(self._term, seq), body) for seq, body in enumerate(_entries(batch), first)]
+        return [Record(Cursor(self.term, seq), entry.body()) for seq, entry in enumerate(batch, first)]
 
-    async def _append(self, batch: list[Record], *, patient: bool) -> None:
+    async def _append(self, batch: list[Record], patience: float | None) -> None:
         """The same batch again after an unclear outcome is settled by the store."""
         pause, longest = BACK_OFF
+        waited = 0.0
         while True:
             try:
                 await self._log.append(self.name, self.acknowledged, batch)
                 return
             except LogUnavailable as error:
-                if not patient:
+                if patience is not None and waited >= patience:
                     raise
-                if pause == BACK_OFF[0]:
+                if not waited:
                     log.warning("%s waits for the store: %s", self.name, error.detail)
                 await asyncio.sleep(pause)
+                waited += pause
                 pause = min(pause * 2, longest)
 
 
-def _entries(told: list[_Told]) -> Iterator[bytes]:
-    """Bodies to be logged: steps that stand together in blocks, everything else by itself."""
-    block = list[_Told]()
-    size = 0
-    for each in told:
-        if block and (not each.is_step or size + len(each.body) > BLOCK):
-            yield _block(block)
-            block, size = [], 0
-        if each.is_step:
-            block.append(each)
-            size += len(each.body)
-        else:
-            yield each.body
-    if block:
-        yield _block(block)
-
-
-def _block(block: list[_Told]) -> bytes:
-    if len(block) == 1:
-        return block[0].body
-    return invocation.steps([each.body for each in block], block[0].t, block[0].at)
+def _check_size(size: int) -> None:
+    if size > MAX_TOLD:
+        raise LogError(f"The tool told {size} bytes at once; at most {MAX_TOLD} are kept.", code="too_large")

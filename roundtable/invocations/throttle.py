@@ -2,6 +2,9 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+
+from roundtable.log.base import Record
 
 # Bytes of entries that the caller has not taken. With what the kernel holds, some seconds of a fast model.
 WINDOW = 512 * 1024
@@ -19,10 +22,11 @@ class Throttle:
         self._open.set()
         self._released = False
 
-    def wrote(self, seq: int, size: int) -> None:
-        """Entry `seq` of `size` bytes is in the log."""
-        self._ahead.append((seq, size))
-        self._size += size
+    def wrote(self, records: Sequence[Record]) -> None:
+        """These entries are in the log."""
+        for cursor, body in records:
+            self._ahead.append((cursor.seq, len(body)))
+            self._size += len(body)
         self._settle()
 
     def taken(self, seq: int) -> None:

@@ -134,7 +134,6 @@ class Client(Streams):
         return decode(await self._connection.answer("GET", "/v1/tools"), _Tools).tools
 
     async def invocations(self) -> AsyncIterator[dict[str, Any]]:
-        """The server's invocations as it lists them, newest first, a page at a time."""
         before: str | None = ""
         while before is not None:
             path = f"/v1/invocations?limit={_PAGE}" + (f"&before={quote(before, safe='')}" if before else "")

@@ -33,6 +33,7 @@ from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
 from roundtable.hosting.host import Host
 from roundtable.hosting.summary import Summary
 from roundtable.invocations.invocations import Ask, Invocations
+from roundtable.invocations.listing import listing
 from roundtable.invocations.throttle import Throttle
 from roundtable.log.base import EventLog, Record
 from roundtable.log.memory import MemoryLog
@@ -44,7 +45,7 @@ from roundtable.sdk.following import Reset
 from roundtable.sdk.streams import Convened, Outcome, Streams
 from roundtable.tools.base import Tool
 from roundtable.tools.complete import Complete
-from roundtable.tools.toolbox import Toolbox
+from roundtable.tools.toolbox import TOOL, Toolbox
 
 # Whose invocations they are, where callers are counted.
 _CALLER = "local"
@@ -105,8 +106,9 @@ class Local(Streams):
             await self._host.start(take_over=self._take_over)
             memory = MemoryLog()
             stack.push_async_callback(memory.close)
-            self._toolbox = Toolbox([Complete(catalog), *self._tools])
-            self._invocations = Invocations(self._log, memory, self._toolbox, time.time)
+            toolbox = Toolbox([Complete(catalog), *self._tools])
+            keep = self._config.keep_invocations * 3600
+            self._invocations = Invocations(self._log, memory, toolbox, time.time, keep=keep)
             stack.push_async_callback(self._invocations.close)
             await self._invocations.start()
             self._stack = stack.pop_all()
@@ -127,15 +129,15 @@ class Local(Streams):
         await self._invocations.cancel(invocation)
 
     async def tools(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": tool.name,
-                "title": tool.title,
-                "summary": tool.summary,
-                "args": msgspec.json.schema(tool.args),
-            }
-            for tool in self._toolbox.tools.values()
-        ]
+        return [_line(tool) for tool in self._invocations.tools.values()]
+
+    async def invocations(self) -> AsyncIterator[dict[str, Any]]:
+        before: str | None = ""
+        while before is not None:
+            page = await listing(self._log, before=before, limit=_PAGE)
+            for line in page.invocations:
+                yield msgspec.structs.asdict(line)
+            before = page.next
 
     async def _invoked(self, address: str, args: Mapping[str, Any]) -> AsyncGenerator[Event]:
         throttle = Throttle()
@@ -226,6 +228,11 @@ def _events(view: View, record: Record) -> list[Event]:
         Event.read(Cursor(at.term, at.seq, part % len(shown)), data)
         for part, (_, data) in enumerate(shown, 1)
     ]
+
+
+def _line(tool: Tool) -> dict[str, Any]:
+    told = {"name": tool.name, "address": f"{TOOL}/{tool.name}", "title": tool.title, "summary": tool.summary}
+    return {**told, "args": msgspec.json.schema(tool.args)}
 
 
 def _fields(struct: msgspec.Struct) -> Iterator[Any]:

@@ -92,7 +92,11 @@ class Streams(ABC):
 
     @abstractmethod
     async def tools(self) -> list[dict[str, Any]]:
-        """Every tool: its `name`, `title`, `summary`, and the JSON Schema of its `args`."""
+        """Every tool: its `name`, `address`, `title`, `summary`, and the JSON Schema of its `args`."""
+
+    @abstractmethod
+    def invocations(self) -> AsyncIterator[dict[str, Any]]:
+        """What was invoked and recorded, newest first: `id`, `address`, `state`, `t`, `began_at`, `at`, `cursor`."""
 
     @abstractmethod
     def _invoked(self, address: str, args: Mapping[str, Any]) -> AsyncGenerator[Event]: ...

@@ -15,7 +15,6 @@ from roundtable.edge import keys
 from roundtable.invocations.invocations import stream
 from tests.serving import JSON, Client, Connect, problem, serve
 from tests.ticking import Ticks, give
-from tests.wires import Wire
 
 SAY = {
     "model": "scripted:ada",
@@ -159,9 +158,8 @@ async def test_who_waits_for_an_answer_hears_that_it_was_cancelled(client: Clien
 
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_it_ends_when_its_caller_leaves(client: Client, ticks: Ticks, streaming: bool) -> None:
-    wire = await Wire.connect(client.port or 0)
-    body = msgspec.json.encode({**HANG, "stream": streaming})
-    await wire.send(post(body))
+    _, wire = await asyncio.open_connection("127.0.0.1", client.port)
+    wire.write(post({**HANG, "stream": streaming}))
     await until(lambda: ticks.taken == 3)
     wire.close()
     await until(lambda: ticks.open == 0)
@@ -193,10 +191,9 @@ async def test_what_is_not_recorded_is_followed_while_it_runs_and_in_no_list(
 
 
 async def test_a_caller_who_does_not_read_stops_the_tool(client: Client, ticks: Ticks) -> None:
-    wire = await Wire.connect(client.port or 0)
-    args = {"steps": 100_000, "size": 2_000}  # 200 MB
-    await wire.send(post(msgspec.json.encode({"tool": "ticks", "args": args})))
-    await wire.take_until(b"event: init")
+    _, wire = await asyncio.open_connection("127.0.0.1", client.port, limit=1024)
+    wire.write(post({"tool": "ticks", "args": {"steps": 100_000, "size": 2_000}}))  # 200 MB
+    await until(lambda: ticks.taken)
     before = -1
     async with asyncio.timeout(60):
         while before != ticks.taken:
@@ -240,6 +237,7 @@ async def test_tools_say_what_they_take(client: Client, ticks: Ticks) -> None:
     assert tools["complete"]["summary"]
 
 
-def post(body: bytes) -> bytes:
+def post(asked: Any) -> bytes:
+    body = msgspec.json.encode(asked)
     head = f"POST /invoke HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON['Content-Type']}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -200,9 +201,11 @@ class Invocations:
         return running
 
     def _chain(self, id: str, ask: Ask) -> Chain:
-        wrote = ask.throttle.wrote if ask.throttle else lambda _: None
         log, patience = (self._log, None) if ask.record else (self._memory, ROOM_WITHIN)
-        return Chain(stream(id), log, self._clock, wrote=wrote, patience=patience)
+        chain = partial(Chain, stream(id), log, self._clock, patience=patience)
+        if throttle := ask.throttle:
+            return chain(wrote=throttle.wrote, window=throttle.window)
+        return chain()
 
     def _within(self, id: str, caller: str) -> Callable[[str, dict[str, Any]], AsyncGenerator[Told]]:
         def run(address: str, args: dict[str, Any]) -> AsyncGenerator[Told]:

@@ -126,24 +126,23 @@ class SplitTail:
         return self
 
     async def __anext__(self) -> Batch:
-        while (
-            log := self._answering()
-        ) is None:  # also where the answer was of a stream that was removed meanwhile
-            for other, asked in self._asked.items():
-                self._asked[other] = asked or asyncio.create_task(
-                    _next(self._tails[other]), name="split-tail"
-                )
-            await asyncio.wait(filter(None, self._asked.values()), return_when=asyncio.FIRST_COMPLETED)
-        task = self._asked.pop(log)
+        log, task = await self._first()
+        del self._asked[log]
         self._asked[log] = None  # at the end of the line
-        assert task is not None, "it has answered"
         batch = task.result()
         if batch is None or self._closed:
             raise StopAsyncIteration
         return batch
 
-    def _answering(self) -> EventLog | None:
-        return next((log for log, task in self._asked.items() if task and task.done()), None)
+    async def _first(self) -> tuple[EventLog, asyncio.Task[Batch | None]]:
+        """The tail that has something to say. It may be unsaid until we wake, by `remove`, and then we ask again."""
+        while True:
+            for log, asked in self._asked.items():
+                self._asked[log] = asked or asyncio.create_task(_next(self._tails[log]), name="split-tail")
+            await asyncio.wait(filter(None, self._asked.values()), return_when=asyncio.FIRST_COMPLETED)
+            for log, task in self._asked.items():
+                if task and task.done():
+                    return log, task
 
     async def close(self) -> None:
         """End the iteration, and with it what was asked of the two."""

@@ -27,7 +27,7 @@ from roundtable.log.redis import RedisLog
 from roundtable.tools.toolbox import Toolbox
 from tests.redis_server import RedisServer
 from tests.serving import Connect, problem, serve
-from tests.test_streams import Endless
+from tests.test_sdk import Endless
 
 WORDS = " ".join(f"word{number}" for number in range(60))
 SAYS = {"prompt": "Why?", "options": {"text": WORDS, "rate": 2000, "ttft": 0}}

@@ -20,7 +20,7 @@ from roundtable.config import Config
 from roundtable.edge import app
 from roundtable.sdk import display
 from roundtable.tools.base import Context, Step, Told
-from tests.test_streams import FAILS, QUICK, Endless, NoArgs
+from tests.test_sdk import FAILS, QUICK, Endless, NoArgs
 
 
 class Interrupts:

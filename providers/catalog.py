@@ -75,10 +75,10 @@ class Catalog:
         self._providers: dict[str, Provider] = {
             "llama": LlamaProvider(model_folders, environ),
             "scripted": ScriptedProvider(),
-            **(own or {}),
         }
         self._lock = asyncio.Lock()
         self._surveyed: tuple[float, list[ProviderStatus]] | None = None
+        self._providers.update(own or {})
 
     def resolve(self, model: str) -> tuple[Provider, str]:
         """The provider of `provider:model`, and the vendor's name for the model.

@@ -21,6 +21,7 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
 from roundtable.edge import analytics, export, keys, limits, models, page, platform, problems, sse, system
+from roundtable.edge.attendance import Attendance
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
 from roundtable.edge.generate import Generating
@@ -87,13 +88,14 @@ def build(config: Config) -> web.Application:
     sockets = Sockets(bounds)
     openapi = OpenApi(secured=bool(config.secret))
     callers = app[keys.CALLERS] = Callers()
-    invoking, multiplex, generating = Invoking(callers), Multiplex(bounds, callers), Generating(callers)
+    attendance = Attendance()
+    invoking, multiplex, generating = Invoking(callers, attendance), Multiplex(bounds, callers), Generating(callers)
     panels = Panels(config.panels)
     app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
     answering = Answering(callers, bounds, panels)
     chat, responses, listed = Chat(answering), Responses(answering), Models(panels)
     streams = Streams(sockets)
-    app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
+    app.on_shutdown.extend([attendance.close, _end_calls, multiplex.close, _drain])
     threads = Threads(bounds)
     # A thread is a table, told by its id: neither is found at the other's address.
     table = f"/v1/roundtables/{{id:(?!{PREFIX})[^/]+}}"

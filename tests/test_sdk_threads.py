@@ -14,7 +14,10 @@ pytestmark = pytest.mark.skipif(not hasattr(Host, "begin_thread"), reason="this 
 
 
 async def test_a_conversation(tmp_path: Path) -> None:
-    async with TestServer(app.build(Config(data=tmp_path))) as server, Client(str(server.make_url(""))) as client:
+    async with (
+        TestServer(app.build(Config(data=tmp_path))) as server,
+        Client(str(server.make_url(""))) as client,
+    ):
         thread, cursor = await client.thread("scripted:x", title="Why?", system="Be brief.")
         address = f"thread/{thread}"
         events = [event async for event in client.stream(address, "say", {"text": "Hello?"})]
@@ -33,7 +36,10 @@ async def test_a_conversation(tmp_path: Path) -> None:
 
 
 async def test_an_answer_that_fails(tmp_path: Path) -> None:
-    async with TestServer(app.build(Config(data=tmp_path))) as server, Client(str(server.make_url(""))) as client:
+    async with (
+        TestServer(app.build(Config(data=tmp_path))) as server,
+        Client(str(server.make_url(""))) as client,
+    ):
         panel = [{"name": "Ada", "model": "scripted:x", "options": {"text": "a", "error": "quota"}}]
         thread, _ = await client._made("/v1/threads", {"panel": panel})
         with pytest.raises(Failed) as caught:

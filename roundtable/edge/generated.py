@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import msgspec
 
 from protocol import codec, invocation, sse
-from protocol.cursor import Cursor
 from protocol.errors import Invalid, ProviderError, RoundtableError
 from protocol.invocation import Cancelled, Converge, Failed
 from protocol.messages import StopReason, Usage
@@ -76,7 +75,7 @@ class Data(EventStream):
 
     name = "data"
 
-    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+    def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
         return b"data: %b\n\n" % data
 
@@ -84,7 +83,7 @@ class Data(EventStream):
         """As `Framing.notice`."""
         return sse.comment(event.decode())
 
-    def mark(self, cursor: Cursor) -> bytes:
+    def mark(self, cursor: object) -> bytes:
         """As `Framing.mark`."""
         return b""
 

@@ -1,4 +1,4 @@
-"""Streams of other applications over HTTP: posted to, listed, deleted, followed."""
+"""Streams of other applications over HTTP: posted to, listed, deleted. They are followed like any stream."""
 
 import secrets
 from typing import Annotated
@@ -7,12 +7,10 @@ import msgspec
 from aiohttp import web
 
 from protocol import codec
-from protocol.system import PLATFORM
 from roundtable.edge import keys
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import After, LastEventId, MayBeKeyed
-from roundtable.edge.sse import serve
+from roundtable.edge.parameters import MayBeKeyed
 from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
 from roundtable.hosting.platform import PlatformLine, Post
 
@@ -66,9 +64,3 @@ async def delete(request: web.Request) -> web.Response:
     """`DELETE /v1/stream/platform/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
     await request.app[keys.PLATFORM].delete(request.match_info["id"])
     return web.Response(status=204)
-
-
-@operation(tag="platform", query=After, headers=LastEventId, answers={200: "text/event-stream", 204: None})
-async def follow(request: web.Request) -> web.StreamResponse:
-    """`GET /v1/stream/platform/{id}`: its events, from any cursor."""
-    return await serve(request, f"{PLATFORM}/{request.match_info['id']}")

@@ -8,8 +8,10 @@ from aiohttp import web
 
 from protocol import codec
 from protocol.errors import IllegalMove, NotFound
+from protocol.system import ALL, PLATFORM, SYSTEM
 from roundtable.edge import keys
-from roundtable.fanout.framing import FULL, INVOCATION, View
+from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
+from roundtable.fanout.kinds import stored
 from roundtable.log.base import Record
 
 _ENDS = {b"turn.completed": "completed", b"turn.failed": "failed", b"turn.cancelled": "cancelled"}
@@ -45,9 +47,18 @@ def whole(kind: str, view: View = FULL) -> Resolve:
     """A stream of the log as it is: `kind/id`."""
 
     async def resolved(_: web.Request, id: str) -> Resource:
-        return Resource(f"{kind}/{id}", view)
+        return Resource(stored(kind, id), view)
 
     return resolved
+
+
+async def _system(request: web.Request, id: str) -> Resource:
+    """`all`, or a table's id; begun when it is first asked for."""
+    if f"{SYSTEM}/{id}" == ALL:
+        await request.app[keys.SYSTEM].ready()
+    else:
+        await request.app[keys.PEOPLE].ready(id)
+    return Resource(f"{SYSTEM}/{id}", FULL)
 
 
 async def _turn(request: web.Request, id: str) -> Resource:
@@ -90,7 +101,8 @@ TYPES: dict[str, Resolve] = {
     "turn": _turn,
     "invocation": whole("invocation", INVOCATION),
     "tool": whole("invocation", INVOCATION),
-    "system": whole("system"),
-    "platform": whole("platform"),
+    "thread": whole("thread", THREAD),
+    "system": _system,
+    "platform": whole(PLATFORM),
 }
 """`roundtable` is another word for a table, `tool` for the invocation that a tool's run is."""

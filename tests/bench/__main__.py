@@ -26,7 +26,8 @@ def main() -> None:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="fanout, views, replay, first_token, append, memory, takeover, upstream, cancel, halt, steps, proxying (all)",
+        help="fanout, views, replay, first_token, append, memory, takeover, upstream, cancel, halt, steps, "
+        "proxying (all)",
     )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each run that has a pace (6)")

@@ -12,7 +12,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogError
 from protocol.invocation import Cancelled, Failed
 from roundtable.edge import keys
-from roundtable.edge.attendance import MAX_LINGER, Attendance
+from roundtable.edge.attendance import MAX_LINGER, Attendance, Attended
 from roundtable.edge.callers import Callers, give, prepare, told
 from roundtable.edge.limits import address, body
 from roundtable.edge.operations import Answer, operation, queried

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from roundtable.edge import keys, strands
-from roundtable.edge.multiplex import WINDOW
+from roundtable.edge.desk import WINDOW
 from tests.serving import Client, Connect, problem, serve
 from tests.ticking import Ticks, give
 

@@ -48,9 +48,9 @@ from roundtable.log.opening import open_log
 from roundtable.signals import stop_on, stop_with_parent
 from roundtable.tools.base import Tool
 from roundtable.tools.complete import Complete
+from roundtable.tools.generate import Generate
 from roundtable.tools.race import Race
 from roundtable.tools.table import ConveneTable, Table
-from roundtable.tools.generate import Generate
 from roundtable.tools.toolbox import Toolbox
 from roundtable.tools.vector_markov import VectorMarkov
 
@@ -123,11 +123,9 @@ def build(config: Config) -> web.Application:
             web.get(f"{thread}/export", export.export, allow_head=False),
             web.post(f"{thread}/commands", tables.command),
             web.post("/v1/system/maintenance", system.announce),
-            web.get("/v1/stream/system/{id}", bounds.stream(system.follow), allow_head=False),
             web.get("/v1/stream/platform", platform.listed),
             web.post("/v1/stream/platform/{id}", platform.post),
             web.delete("/v1/stream/platform/{id}", platform.delete),
-            web.get("/v1/stream/platform/{id}", bounds.stream(platform.follow), allow_head=False),
             web.post("/invoke", bounds.stream(invoking.invoke)),
             web.get("/invoke/{id}", bounds.stream(invoking.follow), allow_head=False),
             web.delete("/invoke/{id}", invoking.cancel),

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import HttpVersion11, web
 
 from protocol import codec, invocation, sse
-from protocol.cursor import ZERO, Cursor
+from protocol.cursor import ZERO
 from protocol.errors import Invalid, LogError, NotFound, ProviderError, RoundtableError
 from protocol.invocation import Converge, Failed
 from protocol.messages import StopReason, Usage
@@ -98,13 +98,13 @@ class _Data(EventStream):
 
     name = "data"
 
-    def frame(self, cursor: Cursor, event: bytes, data: bytes) -> bytes:
+    def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         return b"data: %b\n\n" % data
 
     def notice(self, event: bytes, data: bytes) -> bytes:
         return sse.comment(event.decode())
 
-    def mark(self, cursor: Cursor) -> bytes:
+    def mark(self, cursor: object) -> bytes:
         return b""
 
 

@@ -7,11 +7,9 @@ import msgspec
 from aiohttp import web
 
 from protocol import codec
-from protocol.system import PLATFORM
 from roundtable.edge import keys
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.sse import serve
 from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
 from roundtable.hosting.platform import PlatformLine, Post
 
@@ -69,9 +67,3 @@ async def delete(request: web.Request) -> web.Response:
     """`DELETE /v1/stream/platform/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
     await request.app[keys.PLATFORM].delete(request.match_info["id"])
     return web.Response(status=204)
-
-
-@operation(tag="platform", answers={200: "text/event-stream"})
-async def follow(request: web.Request) -> web.StreamResponse:
-    """`GET /v1/stream/platform/{id}`: its events, from any cursor."""
-    return await serve(request, f"{PLATFORM}/{request.match_info['id']}")

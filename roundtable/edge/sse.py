@@ -13,8 +13,8 @@ from aiohttp import HttpVersion11, web
 from protocol import codec, sse
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
-from roundtable.fanout.broadcast import Broadcast
 from roundtable.edge.presence import present
+from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, Framing, View
 from roundtable.fanout.lines import ChunkedLines, Lines

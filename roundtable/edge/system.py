@@ -11,7 +11,6 @@ from protocol.system import ALL, SYSTEM, MaintenanceAnnounced
 from roundtable.edge import keys
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation
-from roundtable.edge.sse import serve
 from roundtable.edge.tables import json
 
 # Characters of an announcement: what a banner holds.
@@ -43,14 +42,6 @@ async def announce(request: web.Request) -> web.Response:
     event = MaintenanceAnnounced(text=text, starts=ask.at, until=ask.until)
     await request.app[keys.SYSTEM].announce(event)
     return json(event, status=201)
-
-
-@operation(tag="system", answers={200: "text/event-stream"})
-async def follow(request: web.Request) -> web.StreamResponse:
-    """`GET /v1/stream/system/{id}`: news of the server (`all`), or of a table's company."""
-    scope = request.match_info["id"]
-    await ready(request, scope)
-    return await serve(request, f"{SYSTEM}/{scope}")
 
 
 async def ready(request: web.Request, scope: str) -> None:

@@ -36,5 +36,11 @@ class Cancel(Command, frozen=True, tag="cancel"):
     turn: str
 
 
-ANY = Say | Pause | Resume | Close | Cancel
+class Retry(Command, frozen=True, tag="retry"):
+    """Give the floor again to whoever failed or was cancelled in a turn, for a new one; a table at rest is woken."""
+
+    turn: str
+
+
+ANY = Say | Pause | Resume | Close | Cancel | Retry
 """The tagged union that the codec decodes."""

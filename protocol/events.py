@@ -85,11 +85,14 @@ class TurnEvent(Event, frozen=True, kw_only=True):
 
 
 class TurnQueued(TurnEvent, frozen=True, tag="turn.queued"):
-    """Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round."""
+    """Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round;
+    `command` and `inbox` are those of who asked for it."""
 
     kind: str = "speech"
     round: int = 0
     reason: str = ""
+    command: str | msgspec.UnsetType = msgspec.UNSET
+    inbox: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class TurnStarted(TurnEvent, frozen=True, tag="turn.started"):

@@ -5,7 +5,7 @@ more. Steps that waited for the same append are logged together (`steps`) and sh
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -36,6 +36,12 @@ class Queued(Event, frozen=True, tag="queued"):
 
     id: str
     ahead: int
+
+
+class Step(Event, frozen=True, tag="step"):
+    """Step `t`, counted from 1; its other members are the tool's."""
+
+    t: int
 
 
 class Entropy(Event, frozen=True, tag="entropy"):
@@ -107,8 +113,17 @@ class _Told(msgspec.Struct):
     steps: list[msgspec.Raw] = []
 
 
+_Taken = Annotated[int, msgspec.Meta(ge=1, le=0)] | msgspec.UnsetType  # which nothing is
+
+
 class _Object(msgspec.Struct):
-    """Anything between braces."""
+    """Anything between braces, without the members that are ours: here, and around it on a WebSocket."""
+
+    type: _Taken = msgspec.UNSET
+    at: _Taken = msgspec.UNSET
+    t: _Taken = msgspec.UNSET
+    stream: _Taken = msgspec.UNSET
+    cursor: _Taken = msgspec.UNSET
 
 
 _steps_decoder = msgspec.json.Decoder(_Steps)
@@ -196,12 +211,13 @@ def decode(body: bytes) -> Event:
 
 
 def members(values: Mapping[str, Any]) -> bytes:
-    """A tool's members of a step as JSON; `type`, `at` and `t` are ours."""
+    """A tool's members of a step as JSON; see `are_objects`."""
     return encode(values)
 
 
 def are_objects(members: Sequence[bytes]) -> bool:
-    """Whether each is a JSON object, in one line and without blanks around it: it may be logged as it is."""
+    """Whether each is a JSON object, in one line and without blanks around it, that names none of `type`, `at`, `t`,
+    `stream` and `cursor`: it may be logged as it is."""
     joined = b",".join(members)
     if (
         b"\n" in joined

@@ -1,7 +1,7 @@
 """What can happen beside the tables: to the server (`system/all`), to a table's company (`system/ID`), and to other
 applications that post here (`platform/NAME`). Each is a stream like any other, to which any node may append."""
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -37,11 +37,11 @@ class CountsChanged(Event, frozen=True, tag="counts.changed"):
 
 
 class TableChanged(Event, frozen=True, tag="table.changed"):
-    """A table or thread came to be, rests, or is over. Its own log is the truth, and says it first; nothing of what is
-    said at it stands here."""
+    """A table or thread is `open`, `resting`, `closed` or `deleted`. Its own log is the truth, and says it first;
+    nothing of what is said at it stands here."""
 
     table: str
-    status: Literal["open", "resting", "closed", "deleted"]
+    status: str
 
 
 class MaintenanceAnnounced(Event, frozen=True, tag="maintenance.announced"):

@@ -158,7 +158,7 @@ def apply(transcript: Transcript, entry: e.Entry) -> None:
     _check(transcript, event)
     transcript.cursor = str(entry.cursor)
     transcript.at = max(transcript.at, entry.at)
-    if isinstance(event, e.Effect | e.TurnCancelled) and event.command:
+    if isinstance(event, e.Effect | e.TurnQueued | e.TurnCancelled) and event.command:
         transcript.commands.setdefault(event.command, transcript.cursor)
         transcript.inbox = max(transcript.inbox, event.inbox or 0)
     step = _STEPS.get(type(event))

@@ -12,8 +12,8 @@ import httpx2
 
 from protocol.messages import Message, ToolSpec
 from providers.base import Request
+from providers.calling import NO_PARAMETERS, arguments
 from providers.connection import TIMEOUT, settings
-from providers.conversation import NO_PARAMETERS, arguments
 from providers.messages_api import MessagesAnswer
 from providers.messages_options import read_messages
 from providers.presets import Preset

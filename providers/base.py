@@ -15,7 +15,7 @@ from protocol.messages import Logprob, Message, StopReason, ToolSpec, Usage
 class Request(msgspec.Struct, frozen=True):
     """What one model is asked. `model` is the vendor's name, without our `provider:` prefix.
 
-    `messages` are in any order in which each call is followed by its result (`providers.conversation`); a table's
+    `messages` are in any order in which each call is followed by its result (`providers.calling`); a table's
     alternate roles, begin and end with `user`, and none is empty. `max_tokens` bounds what it says (tokens).
     `options` are the panelist's own; a provider refuses (`bad_request`) what it does not know rather than ignore it.
     `tools` may be called; `tool_choice` is `auto`, `none`, `required`, or the name of the one that must be.

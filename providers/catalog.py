@@ -50,7 +50,8 @@ class Catalog:
     """All providers by name, each constructed once, when first asked for.
 
     They come from the presets, from `custom`, and from the entry points of other packages, whose factories take the
-    environment. `llama` finds its files in `model_folders`. `clock` (seconds) ages the survey.
+    environment. `llama` finds its files in `model_folders`. A program's `own` go before all others. `clock` (seconds)
+    ages the survey.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Catalog:
         custom: Mapping[str, Custom] | None = None,
         *,
         model_folders: Sequence[Path] = (),
+        own: Mapping[str, Provider] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._environ = environ
@@ -74,6 +76,7 @@ class Catalog:
         self._providers: dict[str, Provider] = {"llama": self._llama, "scripted": ScriptedProvider()}
         self._lock = asyncio.Lock()
         self._surveyed: tuple[float, list[ProviderStatus]] | None = None
+        self._providers.update(own or {})
 
     def resolve(self, model: str) -> tuple[Provider, str]:
         """The provider of `provider:model`, and the vendor's name for the model.

@@ -61,14 +61,12 @@ class _Logprob(msgspec.Struct, frozen=True):
 
 
 class _Logprobs(msgspec.Struct, frozen=True):
-    """Older servers have lists side by side in it, which are passed over."""
-
     content: list[_Logprob] | None = None
 
 
 class _Choice(msgspec.Struct, frozen=True):
     index: int | None = 0
-    logprobs: _Logprobs | None = None
+    logprobs: Any = None
     delta: _Delta | None = None
     finish_reason: str | None = None
 
@@ -201,9 +199,13 @@ class ChatAnswer(Answer):
             yield ToolCall(call, name, part.function.arguments or "")
 
 
-def _logprobs(told: _Logprobs) -> Iterator[Logprob]:
-    for one in told.content or ():
-        yield Logprob(one.token, one.logprob, one.bytes, one.top_logprobs or ())
+def _logprobs(told: object) -> tuple[Logprob, ...]:
+    """Whatever is not in OpenAI's form (other servers have had their own) tells nothing."""
+    try:
+        content = msgspec.convert(told, _Logprobs).content or ()
+    except msgspec.ValidationError:
+        return ()
+    return tuple(Logprob(one.token, one.logprob, one.bytes, one.top_logprobs or ()) for one in content)
 
 
 def _parts(parts: list[_Part]) -> Iterator[Chunk]:

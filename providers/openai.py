@@ -6,8 +6,8 @@ import httpx2
 
 from protocol.messages import Message, ToolSpec
 from providers.base import Request
+from providers.calling import CHOICES
 from providers.chat_api import ChatAnswer
-from providers.conversation import CHOICES
 from providers.openai_client import OpenAIServer
 from providers.openai_options import read_chat
 from providers.options import least

@@ -21,7 +21,8 @@ Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Bias = dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], Annotated[float, Meta(ge=-100, le=100)]]
 """Added to tokens' logits, by token id."""
 Top = Annotated[int, Meta(ge=0, le=20)]
-Tokens = Annotated[int, Meta(ge=1)]
+# More than any model reads; beyond 64 bits it would be no number on the way to llama.cpp.
+Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 One = Literal[1]
 """How many answers: several would be several turns."""
 # More is no stop sequence but a filter; each is looked for at every token.
@@ -53,6 +54,11 @@ def renamed(options: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
         if other in options and ours in options:
             raise Invalid(f"{other!r} and {ours!r} are one option; give one.", field=f"options.{other}")
     return {names.get(name, name): value for name, value in options.items()}
+
+
+def named(error: Invalid) -> str:
+    """What is wrong, with the name of the option that it is about: a turn's failure has no field."""
+    return f"{error.field}: {error.detail}" if error.field.startswith("options.") else error.detail
 
 
 def stops(given: Stops | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import httpx2
 
 from protocol.messages import Message, ToolSpec
 from providers.base import Request
-from providers.conversation import CHOICES, NO_PARAMETERS
+from providers.calling import CHOICES, NO_PARAMETERS
 from providers.openai_client import OpenAIServer
 from providers.openai_options import read_responses
 from providers.options import least

@@ -15,7 +15,7 @@ import msgspec
 from protocol import codec
 from protocol.errors import Invalid, ProviderError
 from protocol.messages import Logprob, StopReason, TopLogprob, Usage
-from providers import conversation, demo
+from providers import calling, demo
 from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
 from providers.failures import RETRYABLE
 from providers.options import (
@@ -29,6 +29,7 @@ from providers.options import (
     Tokens,
     Top,
     least,
+    named,
     read,
     renamed,
     stops,
@@ -217,13 +218,10 @@ def read_options(options: Mapping[str, Any]) -> Options:
 
 def _asked(request: Request) -> Options:
     try:
-        conversation.check(request)
-    except Invalid as error:
-        raise ProviderError(error.detail, code="bad_request", retryable=False) from error
-    try:
+        calling.check(request)
         return read_options(request.options)
     except Invalid as error:
-        raise ProviderError(f"{error.field}: {error.detail}", code="bad_request", retryable=False) from error
+        raise ProviderError(named(error), code="bad_request", retryable=False) from error
 
 
 def _spoken(request: Request, options: Options, turn: int) -> tuple[list[str], StopReason]:

@@ -132,8 +132,8 @@ class _Words:
 
     @property
     def waits(self) -> bool:
-        """Whether what has come last may be the key's beginning."""
-        return bool(self._tail)
+        """Whether so much of the key may have come that the rest of it is not to be shown."""
+        return len(self._tail) >= PART
 
     def rest(self) -> str:
         rest, self._tail, self._shown = self._tail[self._shown :], "", 0

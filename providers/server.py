@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 import httpx2
 
 from protocol.errors import Invalid, ProviderError
-from providers import conversation
+from providers import calling
 from providers.answer import Answer
 from providers.base import Chunk, Request
 from providers.connection import listen
 from providers.failures import Failures, report, retry_after
+from providers.options import named
 from providers.presets import Preset
 
 
@@ -58,8 +59,9 @@ class ModelServer(ABC, Generic[C]):
         self._preset, self._client, self._errors, self._now = preset, client, errors, now
         key_env = preset.key_envs[0] if preset.key_envs else ""
         self._failures = Failures(preset.title, preset.host, local=self.local, key_env=key_env, secret=key)
-        # What the SDK raises on purpose; and by a key or an address that cannot be written into a request.
-        self._refused = (errors.own, httpx2.InvalidURL, ValueError)
+        # What the SDK raises on purpose; and by what cannot be written into a request: a key, an address, a tool that
+        # is nested a thousand times.
+        self._refused = (errors.own, httpx2.InvalidURL, ValueError, RecursionError)
 
     @abstractmethod
     def check(self, options: dict[str, Any]) -> None:
@@ -81,10 +83,10 @@ class ModelServer(ABC, Generic[C]):
         if self._client.is_closed():
             raise self._failures.cut()
         try:
-            conversation.check(request)
+            calling.check(request)
             return await self._send(request)
         except Invalid as error:
-            raise self._failures.refused(error.detail) from None
+            raise self._failures.refused(named(error)) from None
         except self._refused as error:
             # Not chained: the SDK's error prints the server's words, which may hold the key.
             raise self._failed(error, request.model) from None

@@ -312,7 +312,7 @@ def floor_time() -> Table:
 
 def thread() -> Table:
     """A thread: it rests until it is spoken to, a message to all is answered by all in order and one to Ben by Ben;
-    two in a row are answered together, and one answer is cancelled while it waits."""
+    two in a row are answered together, and one answer is cancelled while it waits and then asked for again."""
     table = Table(ADA, BEN, policy="reply", then="rest")
 
     def post(number: int, text: str, to: str = "") -> None:
@@ -344,6 +344,12 @@ def thread() -> Table:
     table.complete(ben, BEN, "Those", Usage(input=20, output=1))
     answer(ada, ADA, "Three.")
     table.add(e.TurnCancelled(turn=again, panelist="Ben", command="key-5", inbox=5))
+    table.add(e.TableRested(reason="answered"))
+    table.add(e.TableResumed(reason="retry"))
+    ben = f"t{table.turns + 1}"
+    table.turns += 1
+    table.add(e.TurnQueued(turn=ben, panelist="Ben", reason="asked", command="key-6", inbox=6), 0)
+    answer(ben, BEN, "Two.")
     table.add(e.TableRested(reason="answered"))
     return table
 

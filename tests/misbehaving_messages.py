@@ -79,6 +79,13 @@ WIRE: dict[str, list[Step]] = {
         begin(1, type="tool_use", id="b", name="clock", input={}), delta("input_json", 1, partial_json=""), end(1),
         over("tool_use"),
     ),
+    "interleaved": stream(
+        START, begin(type="tool_use", id="a", name="search", input={}),
+        begin(1, type="tool_use", id="b", name="search", input={}),
+        delta("input_json", 1, partial_json='{"q":'), delta("input_json", partial_json='{"q":'),
+        delta("input_json", 1, partial_json='"cake"}'), end(1), delta("input_json", partial_json='"tea"}'), end(),
+        over("tool_use"),
+    ),
     "usage": stream(
         COUNTED, text("Yes."), over("end_turn", output_tokens=9, output_tokens_details={"thinking_tokens": 4})
     ),

@@ -70,6 +70,19 @@ def call(output: int, name: str, *fragments: str, id: str) -> bytes:
     )
 
 
+def calling(output: int, id: str) -> bytes:
+    """The beginning of a call."""
+    return item("added", output, type="function_call", call_id=id, name="search", arguments="")
+
+
+def weighed(words: str, token: str) -> bytes:
+    """Some of a text with its token's logarithm; the API tells none of their bytes here."""
+    likely = [{"token": token, "logprob": -0.5}, {"token": None, "logprob": None}]
+    logprobs = [{"token": token, "logprob": -0.5, "top_logprobs": likely}]
+    place = {"item_id": "i", "output_index": 0, "content_index": 0}
+    return event("response.output_text.delta", **place, delta=words, logprobs=logprobs)
+
+
 def cut_short(reason: str) -> bytes:
     return response("incomplete", incomplete_details={"reason": reason})
 
@@ -98,6 +111,7 @@ COUNTED = response(
         "total_tokens": 29,
     },
 )
+ARGUMENTS = "function_call_arguments"
 SUMMARY = "reasoning_summary_text"
 
 WIRE: dict[str, list[Step]] = {
@@ -108,6 +122,13 @@ WIRE: dict[str, list[Step]] = {
     ),
     "tool": stream(START, call(0, "search", '{"q":', '"tea"}', id="call_1"), DONE),
     "tools": stream(START, call(0, "search", '{"q":"tea"}', id="a"), call(1, "clock", "{}", id="b"), DONE),
+    "interleaved": stream(
+        START, calling(0, "a"), calling(1, "b"), delta(ARGUMENTS, '{"q":', 1), delta(ARGUMENTS, '{"q":', 0),
+        delta(ARGUMENTS, '"cake"}', 1), delta(ARGUMENTS, '"tea"}', 0), DONE,
+    ),
+    "logprobs": stream(
+        START, weighed("Hello", "Hello"), weighed(" 🌍", " 🌍"), DONE,
+    ),
     "usage": stream(START, text("Yes."), COUNTED),
     "length": stream(START, AND_THEN, cut_short("max_output_tokens")),
     "content_filter": stream(START, AND_THEN, cut_short("content_filter")),

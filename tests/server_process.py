@@ -107,11 +107,15 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    data: Path, *options: str, errors: BinaryIO | int | None = None, environ: Mapping[str, str] | None = None
+    data: Path,
+    *options: str,
+    errors: BinaryIO | int | None = None,
+    environ: Mapping[str, str] | None = None,
+    program: str = "roundtable.cli",
 ) -> AsyncIterator[Server]:
     """A server on this directory, on a free port, with nothing set in its environment but `environ`. Its standard error
-    goes to `errors`, or ours. Killed in the end."""
-    command = [sys.executable, "-m", "roundtable.cli", "serve", "--port", "0", "--data", str(data), *options]
+    goes to `errors`, or ours. `program` is a module that runs our command line. Killed in the end."""
+    command = [sys.executable, "-m", program, "serve", "--port", "0", "--data", str(data), *options]
     own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, env={**own, **(environ or {})}, stdout=PIPE, stderr=errors

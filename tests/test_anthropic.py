@@ -12,13 +12,14 @@ import msgspec
 import pytest
 
 from protocol.errors import Invalid, ProviderError
-from protocol.messages import Message, Usage
+from protocol.messages import Call, Message, Usage
 from providers.anthropic import AnthropicProvider
 from providers.base import Request, Stop, Text
 from providers.messages_options import MOST_TOKENS
 from providers.presets import PRESETS
 from tests.misbehaving import END, HEAD, Act, MisbehavingServer, Step, answer, chunk, stream
 from tests.misbehaving_messages import COUNTED, START, WIRE, delta, failed, over, refusal, text
+from tests.test_calling import SEARCH, WITH_TOOLS
 from tests.test_providers import PATIENCE, Heard, ask, listen
 
 KEY = "sk-ant-api03-a1B2c3D4e5F6g7H8i9J0"
@@ -74,6 +75,88 @@ async def test_the_request_holds_the_conversation_the_options_and_the_cache_mark
     }
 
 
+async def test_results_of_calls_are_one_message_with_what_the_user_says_then() -> None:
+    _, body = await sent(WITH_TOOLS)
+    assert body["messages"] == [
+        {"role": "user", "content": "Well?"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "Let me see."},
+                {"type": "tool_use", "id": "a", "name": "search", "input": {"q": "tea"}},
+                {"type": "tool_use", "id": "b", "name": "clock", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "a", "content": "Green."},
+                {"type": "tool_result", "tool_use_id": "b"},
+                {"type": "text", "text": "And?"},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": [{"type": "tool_use", "id": "c", "name": "clock", "input": {}, "cache_control": MARK}],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "Noon."}]},
+    ]
+    nothing = {"type": "object", "properties": {}}
+    search = {
+        "name": "search",
+        "description": "Look it up.",
+        "input_schema": SEARCH.parameters,
+        "strict": True,
+    }
+    assert body["tools"] == [search, {"name": "clock", "input_schema": nothing}]
+    assert "tool_choice" not in body
+
+
+@pytest.mark.parametrize(
+    ("choice", "parallel", "expected"),
+    [
+        ("auto", False, {"type": "auto", "disable_parallel_tool_use": True}),
+        ("none", False, {"type": "none"}),
+        ("required", True, {"type": "any"}),
+        ("clock", False, {"type": "tool", "name": "clock", "disable_parallel_tool_use": True}),
+    ],
+)
+async def test_who_chooses_the_tool(choice: str, parallel: bool, expected: dict[str, Any]) -> None:
+    options = {"parallel_tool_calls": parallel}
+    _, body = await sent(msgspec.structs.replace(WITH_TOOLS, tool_choice=choice, options=options))
+    assert body["tool_choice"] == expected
+
+
+async def test_arguments_that_are_no_object_are_refused_and_not_sent() -> None:
+    messages = (
+        Message("user", "x"),
+        Message("assistant", "", (Call("a", "clock", "{oops"),)),
+        Message("tool", "", call="a"),
+    )
+    async with serve(*WIRE["text"]) as (provider, server):
+        heard, _ = await listen(provider, Request("m", "", messages))
+    assert (heard.error, server.requests) == ("bad_request", [])
+
+
+async def test_options_by_the_names_of_openais_clients() -> None:
+    shape = {
+        "type": "json_schema",
+        "json_schema": {"name": "vote", "schema": {"type": "object"}, "strict": True},
+    }
+    options: dict[str, Any] = {
+        "stop": "END",
+        "max_completion_tokens": 9,
+        "user": "u1",
+        "reasoning_effort": "low",
+        "n": 1,
+    }
+    _, body = await sent(ask(**options, response_format=shape))
+    assert (body["stop_sequences"], body["max_tokens"], body["metadata"]) == (["END"], 9, {"user_id": "u1"})
+    assert body["output_config"] == {
+        "effort": "low", "format": {"type": "json_schema", "schema": {"type": "object"}},
+    }  # fmt: skip
+
+
 async def test_a_short_request_holds_only_what_the_api_demands() -> None:
     _, body = await sent(msgspec.structs.replace(ask(), system=""))
     assert body == {
@@ -126,6 +209,9 @@ async def test_what_the_environment_says_of_anthropic_goes_to_nobody_else(
     [
         ({"temperature": 1}, "options.temperature", "no 'temperature' any more"),
         ({"top_k": 3}, "options.top_k", "no 'top_k' any more"),
+        ({"logprobs": True}, "options.logprobs", "has no 'logprobs'"),
+        ({"seed": 3}, "options.seed", "has no 'seed'"),
+        ({"response_format": {"type": "json_object"}}, "options.response_format.type", "json_object"),
         ({"efort": "low"}, "options.efort", "did you mean 'effort'"),
         ({"effort": "huge"}, "options.effort", "Invalid enum value 'huge'"),
         ({"max_tokens": 0}, "options.max_tokens", ">= 1"),

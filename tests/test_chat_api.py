@@ -157,3 +157,20 @@ def test_usage_on_every_chunk_is_cumulative() -> None:
 )
 def test_what_is_no_answer(pieces: list[bytes], code: str) -> None:
     assert failure(*pieces) == code
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        [],
+        -0.003,
+        {},
+        {"content": None},
+        {"tokens": ["Yes."], "token_logprobs": [-0.5]},
+        {"content": [{}]},
+    ],
+)
+def test_logprobs_in_another_form_are_passed_over(told: Any) -> None:
+    words = frame({"choices": [{"delta": {"content": "Yes."}, "logprobs": told}]})
+    assert read(words, STOP, DONE) == [Text("Yes."), Stop("end")]

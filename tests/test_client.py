@@ -30,6 +30,7 @@ from roundtable.client import Client, Reset, Unreachable
 from roundtable.config import Config
 from roundtable.edge import app
 from roundtable.sdk import client as sdk
+from roundtable.sdk import connection
 from tests.server_process import serving
 
 QUICK = Panelist("Ada", "scripted:ada", options={"text": "Hello there.", "rate": 0, "ttft": 0})
@@ -178,9 +179,11 @@ async def test_a_stream_cut_in_the_middle_of_a_chunk(client: Client) -> None:
     cut = iter(range(20, 100_000, 97))
 
     async def relay(request: web.Request) -> web.StreamResponse:
-        assert client._session
+        assert client._connection.session
         headers = {"Last-Event-ID": request.headers["Last-Event-ID"]}
-        async with client._session.get(f"{client.base_url}{request.path}", headers=headers) as response:
+        async with client._connection.session.get(
+            f"{client.base_url}{request.path}", headers=headers
+        ) as response:
             wire = await response.read()
         answer = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Content-Length": "1000000"}
@@ -198,7 +201,7 @@ async def test_a_stream_cut_in_the_middle_of_a_chunk(client: Client) -> None:
 
 
 async def test_silence_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdk, "SILENCE", 0.05)
+    monkeypatch.setattr(connection, "SILENCE", 0.05)
     asked: list[str] = []
 
     async def mute(request: web.Request) -> web.StreamResponse:
@@ -278,7 +281,7 @@ async def test_the_secret_is_told_to_no_other_address() -> None:
 
 
 async def test_an_answer_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdk, "MAX_ANSWER", 1000)
+    monkeypatch.setattr(connection, "MAX_ANSWER", 1000)
 
     async def endless(_: web.Request) -> web.StreamResponse:
         return web.Response(body=b" " * 2000)

@@ -131,7 +131,7 @@ async def test_a_list_counts_spectators(client: Client) -> None:
         assert listed["roundtables"][0]["spectators"] == 1
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "", "1e2", "٣", "9" * 5000])
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "", "1.5", "٣", "9" * 5000])
 async def test_a_bad_limit_is_named(client: Client, limit: str) -> None:
     assert await problem(await client.get(TABLES, params={"limit": limit})) == (400, "invalid", "limit")
 

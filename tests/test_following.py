@@ -5,10 +5,12 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
+from typing import Any
 
 import pytest
 
 from protocol import codec, sse
+from protocol.codec import body_type
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import NotFound, RoundtableError
 from roundtable.log.base import Record
@@ -54,10 +56,34 @@ def server(answer: Answer, asked: list[Cursor]) -> Connect:
     return connect
 
 
+# An invocation, whose block of three steps is told in parts, and whose first entry nobody is shown.
+CHAIN = [
+    Record(Cursor(7, 2), b'{"type":"init"}'),
+    Record(Cursor(7, 3, 1), b'{"type":"step","t":1}'),
+    Record(Cursor(7, 3, 2), b'{"type":"step","t":2}'),
+    Record(Cursor(7, 3), b'{"type":"step","t":3}'),
+    Record(Cursor(7, 4), b'{"type":"step","t":4}'),
+    Record(Cursor(9, 6), b'{"type":"error"}'),
+]
+
+
+def told(records: list[Record]) -> bytes:
+    return b"".join(
+        sse.encode(each.body, event=body_type(each.body).decode(), id=str(each.cursor)) for each in records
+    )
+
+
+def rest(cursor: Cursor) -> bytes:
+    """What a server sends of the invocation after `cursor`."""
+    at = (cursor.seq, cursor.part or 99)
+    after = [each for each in CHAIN if (each.cursor.seq, each.cursor.part or 99) > at]
+    return sse.comment() + HB + sse.encode(id=str(cursor)) + told(after)
+
+
 class Reading:
     """What one reader got, waited for and was told; time passes only while it waits."""
 
-    def __init__(self, answer: Answer, patience: float | None = None) -> None:
+    def __init__(self, answer: Answer, patience: float | None = None, **options: Any) -> None:
         self.got: list[Record] = []
         self.error: RoundtableError | None = None
         self.asked: list[Cursor] = []
@@ -65,7 +91,7 @@ class Reading:
         self.links: list[str] = []
         self._following = Following(
             server(answer, self.asked), ZERO, patience=patience, link=self.links.append, sleep=self._sleep,
-            clock=lambda: sum(self.waits),
+            clock=lambda: sum(self.waits), **options,
         )  # fmt: skip
         asyncio.run(self._read())
 
@@ -94,6 +120,29 @@ def test_a_server_that_cuts_at_every_byte() -> None:
     assert reading.asked == sorted(reading.asked)
     assert reading.links[0] == "The server ended the stream."
     assert reading.links.count("") == len(reading.asked) - 1
+
+
+def test_a_server_that_cuts_an_invocation_at_every_byte() -> None:
+    cut = count()
+    reading = Reading(lambda at: rest(at)[: next(cut)], dense=False, endings={"error"})
+    assert reading.error is None
+    assert reading.got == CHAIN
+    assert {str(at) for at in reading.asked} >= {"7-2", "7-3.1", "7-3.2", "7-3", "7-4"}
+
+
+def test_a_part_that_is_missing_is_asked_for_again() -> None:
+    reading = Reading(
+        in_turn(told(CHAIN[:1] + CHAIN[2:]), rest(CHAIN[0].cursor)), dense=False, endings={"error"}
+    )
+    assert reading.got == CHAIN
+    assert reading.asked == [ZERO, CHAIN[0].cursor]
+
+
+def test_a_bare_id_moves_the_reader() -> None:
+    wire = told(CHAIN[:-1]) + sse.encode(id="9-5")
+    reading = Reading(in_turn(wire, rest(Cursor(9, 5))), dense=False, endings={"error"})
+    assert reading.got == CHAIN
+    assert reading.asked == [ZERO, Cursor(9, 5)]
 
 
 def test_204_is_the_end() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from providers.llama.provider import LlamaProvider, installed
 from roundtable.edge import keys
 from tests import chain_gguf, tiny_gguf
 from tests.serving import Client, Connect, problem, serve
-from tests.test_llama import until
+from tests.test_llama import pid_of, until
 
 pytestmark = pytest.mark.skipif(
     not installed(),
@@ -86,6 +87,7 @@ async def test_all_at_once(aiohttp_client: Connect, folder: Path, tmp_path: Path
     assert response.content_type == "application/json"
     whole = await response.json()
     tokens, _ = await told(caller, prompt="x", **GREEDY)
+    assert whole["model"] == "llama:chain"
     assert whole["text"] == "Hello you🌍\ufffd"
     assert whole["tokens"] == [token["token"] for token in tokens]
     assert (whole["finish_reason"], whole["usage"]["completion_tokens"]) == ("stop", 7)
@@ -142,6 +144,7 @@ async def test_without_a_model_there_is_a_clear_refusal(aiohttp_client: Connect,
 
 async def test_who_leaves_ends_it(aiohttp_client: Connect, folder: Path, tmp_path: Path) -> None:
     caller = await client(aiohttp_client, folder, tmp_path)
+    assert caller.app is not None
     invocations = caller.app[keys.INVOCATIONS]
     response = await caller.post(
         "/generate/stream", json={"prompt": "x", "model": "llama:hush", "max_tokens": 8000, **GREEDY}
@@ -150,6 +153,32 @@ async def test_who_leaves_ends_it(aiohttp_client: Connect, folder: Path, tmp_pat
     assert invocations._running
     response.close()
     await until(lambda: not invocations._running)
+
+
+async def test_a_server_that_stops_says_so(aiohttp_client: Connect, folder: Path, tmp_path: Path) -> None:
+    caller = await client(aiohttp_client, folder, tmp_path)
+    asked = {"prompt": "x", "model": "llama:hush", "max_tokens": 8000, **GREEDY}
+    async with caller.post("/generate/stream", json=asked) as response:
+        await response.content.readuntil(b"Hello")
+        assert caller.app is not None
+        await caller.app[keys.FLEETING].close()
+        *_, last = (await response.read()).decode().strip().split("\n\n")
+    error = msgspec.json.decode(last.removeprefix("data: "))["error"]
+    assert (error["code"], error["retryable"]) == ("log_unavailable", True)
+
+
+async def test_what_breaks_after_the_first_token_is_an_error_in_the_stream(
+    aiohttp_client: Connect, folder: Path, tmp_path: Path
+) -> None:
+    caller = await client(aiohttp_client, folder, tmp_path)
+    asked = {"prompt": "x", "model": "llama:hush", "max_tokens": 8000, **GREEDY}
+    async with caller.post("/generate/stream", json=asked) as response:
+        await response.content.readuntil(b"Hello")
+        assert caller.app is not None
+        (child,) = caller.app[keys.CATALOG]._llama.children.all
+        os.kill(pid_of(child), signal.SIGKILL)
+        *_, last = (await response.read()).decode().strip().split("\n\n")
+    assert msgspec.json.decode(last.removeprefix("data: "))["error"]["code"] == "internal"
 
 
 async def test_many_at_once_are_what_each_is_alone(

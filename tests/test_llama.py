@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from protocol.errors import Invalid, ProviderError
@@ -21,6 +22,7 @@ from providers.llama import wire
 from providers.llama.child import Child, Patience
 from providers.llama.provider import LlamaProvider
 from tests import chain_gguf, tiny_gguf
+from tests.test_calling import WITH_TOOLS
 from tests.test_providers import Heard, listen
 
 pytestmark = pytest.mark.skipif(
@@ -93,6 +95,81 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[wire.ToServer]:
 def pid_of(child: Child) -> int:
     assert child.pid is not None
     return child.pid
+
+
+HERMES = (
+    "{% if tools %}Write <tool_call>: {{ tools | tojson }}{% endif %}"
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ m.tool_calls | default('') }}{% endfor %}"
+)
+CALL: list[chain_gguf.Piece] = [
+    "So:",
+    "<tool_",
+    "call>",
+    '{"name":',
+    '"search",',
+    '"arguments":',
+    "{}}",
+    "</tool_call>",
+]
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+async def test_a_model_whose_template_knows_tools_calls_them(tmp_path: Path, parallel: bool) -> None:
+    chain_gguf.write(tmp_path / "caller.gguf", CALL, template=HERMES, ends=parallel)
+    request = msgspec.structs.replace(WITH_TOOLS, model="caller", options={"parallel_tool_calls": parallel})
+    async with speaking(tmp_path) as llama:
+        heard, _ = await listen(llama, request)
+        quiet, _ = await listen(llama, msgspec.structs.replace(request, tool_choice="none", max_tokens=20))
+        forced, _ = await listen(llama, msgspec.structs.replace(request, tool_choice="required"))
+    assert (heard.text, list(heard.calls.values()), heard.stop) == ("So:", [("search", "{}")], "tool_calls")
+    assert (quiet.text.startswith('So:<tool_call>{"name"'), quiet.calls) == (True, {})
+    assert forced.error == "bad_request"
+
+
+async def test_a_model_without_a_template_for_tools_says_so(folder: Path) -> None:
+    async with speaking(folder) as llama:
+        with pytest.raises(ProviderError, match="no way to be told of tools") as refused:
+            await anext(llama.stream(msgspec.structs.replace(WITH_TOOLS, model="hello")))
+    assert refused.value.code == "bad_request"
+
+
+async def test_logprobs_are_what_llama_cpp_itself_tells(folder: Path) -> None:
+    """Held against its own softmax over all logits. It reads the prompt in another batch, which rounds otherwise."""
+    import llama_cpp  # noqa: PLC0415 - it may not be there
+
+    theirs = llama_cpp.Llama(
+        str(folder / "tiny.gguf"), n_ctx=512, n_threads=1, verbose=False, logits_all=True
+    )
+    prompt = "### User:\nWell?\n\n### Assistant:\n"
+    told = theirs.create_completion(prompt, max_tokens=12, temperature=0, repeat_penalty=1.0, logprobs=4)
+    expected = told["choices"][0]["logprobs"]
+    options: dict[str, Any] = {
+        "temperature": 0,
+        "logprobs": True,
+        "top_logprobs": 4,
+        "max_tokens": 12,
+        "threads": 1,
+    }
+    async with speaking(folder) as llama:
+        heard, _ = await listen(llama, ask("tiny", system="", **options))
+    assert [one.token for one in heard.logprobs] == expected["tokens"]
+    assert [one.logprob for one in heard.logprobs] == pytest.approx(expected["token_logprobs"], abs=0.05)
+    for one, top in zip(heard.logprobs, expected["top_logprobs"], strict=True):
+        likely = {other.token: other.logprob for other in one.top_logprobs}
+        assert likely == pytest.approx({token: top[token] for token in likely}, abs=0.05)
+        assert one.top_logprobs[0].token == one.token  # the likeliest, since it is greedy
+
+
+async def test_a_bias_and_penalties_change_what_is_chosen(folder: Path) -> None:
+    async with speaking(folder) as llama:
+
+        async def said(**options: Any) -> str:
+            return (await listen(llama, ask("tiny", max_tokens=24, temperature=0, **options)))[0].text
+
+        usual = await said()
+        banned = usual[0]
+        assert banned not in await said(logit_bias={str(3 + ord(banned)): -100, "999999": 5})
+        assert len(set(await said(presence_penalty=2, frequency_penalty=2))) > len(set(usual))
 
 
 # -- speaking -----------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from protocol.messages import Message
+from protocol.messages import Call, Message, ToolSpec
 from providers.llama.brake import Brake
+from providers.llama.chat import Refused
 from providers.llama.engine import Engine, Row
 from providers.llama.wire import About, Ask, Done, Load, Said, Sampling
 from tests import chain_gguf, tiny_gguf
@@ -88,3 +90,19 @@ def test_answers_that_crowd_each_other_out_are_what_they_are_alone(tmp_path: Pat
         ]
 
     assert answers(*prompts) == [answers(prompt)[0] for prompt in prompts]
+
+
+def test_what_is_nested_too_deeply_is_refused_and_ends_nobody_else(tmp_path: Path) -> None:
+    from providers.llama.core import Core  # noqa: PLC0415
+
+    chain_gguf.write(tmp_path / "chain.gguf", [], template="{{ messages | tojson }}{{ tools | tojson }}")
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    core = Core(load(tmp_path / "chain.gguf"), Brake())
+    with pytest.raises(Refused, match="deeply"):
+        core.prompt("", [Message("user", "x")], [ToolSpec("x", "", deep)])
+    call = Call("a", "x", '{"a":' * 900 + "1" + "}" * 900 + "]")
+    with pytest.raises(Refused, match="no JSON object"):
+        core.prompt("", [Message("assistant", "", (call,)), Message("tool", "", call="a")])
+    assert core.prompt("Be brief.", [])  # a system text alone

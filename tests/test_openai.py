@@ -29,6 +29,7 @@ from tests.misbehaving import (
     frame,
     stream,
 )
+from tests.test_calling import SEARCH, WITH_TOOLS
 from tests.test_providers import PATIENCE, STOP, USAGE, WIRE, Heard, ask, delta, listen
 
 KEY = "sk-proj-a1B2c3D4e5F6g7H8i9J0"
@@ -81,6 +82,52 @@ async def test_the_request_holds_the_conversation_and_the_options() -> None:
     }
 
 
+CALLS = [
+    {"id": "a", "type": "function", "function": {"name": "search", "arguments": '{"q":"tea"}'}},
+    {"id": "b", "type": "function", "function": {"name": "clock", "arguments": "{}"}},
+]
+
+
+async def test_a_conversation_with_tools_is_sent_as_it_is() -> None:
+    _, body = await sent("openai", msgspec.structs.replace(WITH_TOOLS, tool_choice="clock"))
+    assert body["messages"][1:] == [
+        {"role": "user", "content": "Well?"},
+        {"role": "assistant", "content": "Let me see.", "tool_calls": CALLS},
+        {"role": "tool", "tool_call_id": "a", "content": "Green."},
+        {"role": "tool", "tool_call_id": "b", "content": ""},
+        {"role": "user", "content": "And?"},
+        {"role": "assistant", "content": None, "tool_calls": [{**CALLS[1], "id": "c"}]},
+        {"role": "tool", "tool_call_id": "c", "content": "Noon."},
+    ]
+    search = {"name": "search", "description": "Look it up.", "parameters": SEARCH.parameters, "strict": True}
+    assert body["tools"] == [
+        {"type": "function", "function": search},
+        {"type": "function", "function": {"name": "clock"}},
+    ]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "clock"}}
+    _, body = await sent("vllm", WITH_TOOLS)
+    assert "tool_choice" not in body
+
+
+async def test_gemini_is_told_again_of_calls_without_their_signatures() -> None:
+    _, body = await sent("gemini", WITH_TOOLS)
+    made = [call for message in body["messages"] for call in message.get("tool_calls", ())]
+    assert {call["extra_content"]["google"]["thought_signature"] for call in made} == {
+        "skip_thought_signature_validator"
+    }
+
+
+async def test_options_by_the_names_of_openais_clients() -> None:
+    options: dict[str, Any] = {
+        "max_completion_tokens": 9, "logprobs": True, "top_logprobs": 3, "logit_bias": {"17": -100}, "user": "u1",
+        "n": 1, "frequency_penalty": 1, "presence_penalty": -1, "parallel_tool_calls": False, "stop": ["END"],
+        "response_format": {"type": "json_object"}, "reasoning_effort": "low",
+    }  # fmt: skip
+    _, body = await sent("openai", ask(**options))
+    del options["n"]  # one is what there is
+    assert {name: body[name] for name in options} == options
+
+
 async def test_mistral_is_sent_nothing_it_refuses() -> None:
     _, body = await sent("mistral", ask(seed=7, max_tokens=5))
     assert "stream_options" not in body
@@ -115,6 +162,11 @@ async def test_a_panelist_cannot_take_the_stream_apart() -> None:
         ({"frobnicate": 1}, "options.frobnicate", "known are temperature"),
         ({"temperature": "hot"}, "options.temperature", "Expected `float`"),
         ({"temperature": 9}, "options.temperature", "<= 2"),
+        ({"top_logprobs": 3}, "options.top_logprobs", "needs 'logprobs'"),
+        ({"logprobs": True, "top_logprobs": 21}, "options.top_logprobs", "<= 20"),
+        ({"logit_bias": {"x": 1}}, "options.logit_bias", "regex"),
+        ({"max_tokens": 3, "max_completion_tokens": 3}, "options.max_completion_tokens", "one option"),
+        ({"n": 2}, "options.n", "2"),
         ({"max_tokens": 0}, "options.max_tokens", ">= 1"),
     ],
 )

@@ -23,6 +23,7 @@ from protocol.messages import Panelist
 from providers.placement import Custom
 from roundtable.config import Panel
 from roundtable.edge import keys
+from roundtable.edge.openai import giving
 from tests.misbehaving import FRAME, HEAD, Act, MisbehavingServer, chunk
 from tests.serving import TABLES, Client, Connect, serve
 from tests.tables import until
@@ -339,6 +340,19 @@ async def test_who_leaves_amid_the_words_ends_what_was_asked_of_the_model(
     )
     assert response.status == 200
     response.close()
+    await upstream.gone.wait()
+
+
+async def test_while_nothing_is_told_there_are_signs_of_life(
+    client: Client, upstream: MisbehavingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(giving, "OPENING", 0.01)
+    monkeypatch.setattr(giving, "HEARTBEAT", 0.01)
+    body = {"model": "wire:m", "messages": WHY, "stream": True}
+    async with client.post("/v1/chat/completions", json=body) as response:
+        frames = [await response.content.readuntil(b"\n\n") for _ in range(3)]
+    assert frames[0].startswith(b'data: {"id":"chatcmpl-')  # though the model has not said a word
+    assert frames[1:] == [b": hb\n\n"] * 2
     await upstream.gone.wait()
 
 

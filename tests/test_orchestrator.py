@@ -361,6 +361,7 @@ order = st.sampled_from(
         commands.Resume(),
         commands.Cancel("t1"),
         commands.Cancel("t3"),
+        commands.Retry("t1"),
     ]
 )
 

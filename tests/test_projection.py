@@ -84,3 +84,11 @@ def test_every_prompt_is_one_that_every_vendor_takes(said: list[tuple[str, str]]
     assert messages[0].role == messages[-1].role == "user"
     assert all(message.text.strip() for message in messages)
     assert all(one.role != other.role for one, other in pairwise(messages))
+
+
+def test_digests_of_old_logs_are_what_they_were() -> None:
+    """As they were made before messages could call tools: SHA-256 of the JSON of role and text."""
+    plain = Projection(
+        "Be brief.", (Message("user", "Well?"), Message("assistant", "So."), Message("user", "And?"))
+    )
+    assert plain.digest() == "257b6b8844ffa24cf891f81b5e58f615"

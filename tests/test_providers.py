@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from protocol.errors import ProviderError
-from protocol.messages import Message, Usage
+from protocol.messages import Logprob, Message, ToolSpec, Usage
 from providers.anthropic import AnthropicProvider
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
 from providers.llama.provider import LlamaProvider, installed
@@ -24,7 +24,7 @@ from providers.presets import PRESETS, Preset
 from providers.responses import ResponsesProvider
 from providers.scripted import ScriptedProvider
 from providers.server import ModelServer
-from tests import chain_gguf
+from tests import chain_gguf, test_calling
 from tests.misbehaving import (
     DONE,
     HEAD,
@@ -49,6 +49,7 @@ class Heard(msgspec.Struct):
 
     text: str = ""
     thinking: str = ""
+    logprobs: tuple[Logprob, ...] = ()
     calls: dict[str, tuple[str, str]] = {}
     stop: str = ""
     usage: Usage | None = None
@@ -63,6 +64,9 @@ SCENARIOS = {
     "tool": Heard(calls={"call_1": ("search", '{"q":"tea"}')}, stop="tool_calls"),
     "tools": Heard(
         calls={"a": ("search", '{"q":"tea"}'), "b": ("clock", "{}")}, stop="tool_calls"
+    ),
+    "interleaved": Heard(
+        calls={"a": ("search", '{"q":"tea"}'), "b": ("search", '{"q":"cake"}')}, stop="tool_calls"
     ),
     "usage": Heard(text="Yes.", stop="end", usage=Usage(20, 9, thinking=4, cached=8, cache_write=5)),
     "length": Heard(text="And then", stop="length"),
@@ -133,6 +137,14 @@ def tool(index: int, call: str | None, name: str | None, arguments: str) -> byte
     return delta(tool_calls=[{"index": index, "id": call, "function": function}])
 
 
+def weighed(content: str, token: str, **told: Any) -> bytes:
+    """Words with the logarithms of their tokens, and null where there is nothing to tell."""
+    likely = [{"token": token, "logprob": -0.5, **told}, {"token": "Hi", "logprob": -1.5, "bytes": None}]
+    logprob = {"token": token, "logprob": -0.5, "bytes": None, **told, "top_logprobs": likely}
+    logprobs = {"content": [logprob], "refusal": None}
+    return frame({"choices": [{"index": 0, "delta": {"content": content}, "logprobs": logprobs}]})
+
+
 USAGE = frame(
     {
         "choices": [],
@@ -157,6 +169,14 @@ WIRE: dict[str, list[Step]] = {
     "tools": stream(
         tool(0, "a", "search", ""), tool(0, None, None, '{"q":'), tool(0, None, None, '"tea"}'),
         tool(1, "b", "clock", "{}"), delta("tool_calls"), DONE,
+    ),
+    "interleaved": stream(
+        tool(0, "a", "search", ""), tool(1, "b", "search", '{"q":'), tool(0, None, None, '{"q":'),
+        tool(1, None, None, '"cake"}'), tool(0, None, None, '"tea"}'), delta("tool_calls"), DONE,
+    ),
+    "logprobs": stream(
+        weighed("Hello", "Hello"), weighed("", "\\xf0", bytes=[0xF0, 0x9F]),
+        weighed(" 🌍", "\\x8c", bytes=[0x8C, 0x8D]), STOP, DONE,
     ),
     "usage": stream(delta(content="Yes."), STOP, USAGE, DONE),
     "length": stream(AND_THEN, delta("length"), DONE),
@@ -205,6 +225,7 @@ SCRIPTS: dict[str, dict[str, Any]] = {
     "text": {"text": "Hello, wörld 🌍"},
     "thinking": {"thinking": "Let me see.", "text": "Yes."},
     "tool": {"tool": {"name": "search", "arguments": {"q": "tea"}}},
+    "logprobs": {"text": "Hello 🌍"},
     "usage": {
         "text": "Yes.",
         "usage": {"input": 20, "output": 9, "thinking": 4, "cached": 8, "cache_write": 5},
@@ -242,6 +263,7 @@ async def play_scripted(scenario: str) -> AsyncIterator[Stage]:
 SPOKEN: dict[str, tuple[list[str | int], dict[str, Any]]] = {
     "text": (["Hello", ",", " w", 0xC3, 0xB6, "rld", " ", 0xF0, 0x9F, 0x8C, 0x8D], {}),
     "length": (["And", " then", " what"], {"max_tokens": 2}),
+    "logprobs": (["Hello", " ", 0xF0, 0x9F, 0x8C, 0x8D], {"temperature": 0}),
     "empty": ([], {}),
     "model_not_found": ([], {"model": "nobody"}),
     "context_overflow": ([], {"context": 128, "text": "word " * 128}),
@@ -291,8 +313,9 @@ async def listen(provider: Provider, request: Request) -> tuple[Heard, list[Chun
         async for piece in provider.stream(request):
             chunks.append(piece)
             match piece:
-                case Text(text):
+                case Text(text, logprobs):
                     heard.text += text
+                    heard.logprobs += logprobs
                 case Thinking(text):
                     heard.thinking += text
                 case ToolCall(call, name, arguments):
@@ -409,3 +432,57 @@ async def test_a_provider_says_who_it_is(subject: Subject) -> None:
         assert stage.provider.name
         assert stage.provider.destination
         assert stage.provider.local
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [subject for subject in SUBJECTS if "logprobs" in subject.scenarios],
+    ids=lambda subject: subject.name,
+)
+async def test_logprobs_are_of_the_tokens_that_were_said(subject: Subject) -> None:
+    async with subject.play("logprobs") as stage:
+        options = {**stage.request.options, "logprobs": True, "top_logprobs": 2}
+        heard, _ = await listen(stage.provider, msgspec.structs.replace(stage.request, options=options))
+    assert heard.text == "Hello 🌍"
+    said = [one.token.encode() if one.bytes is None else bytes(one.bytes) for one in heard.logprobs]
+    assert b"".join(said).decode().replace(" ", "") == "Hello🌍"
+    assert all(one.logprob <= 0 and 0 < len(one.top_logprobs) <= 2 for one in heard.logprobs)
+
+
+@subjects
+async def test_a_conversation_that_cannot_be_is_refused_before_it_is_sent(subject: Subject) -> None:
+    async with subject.play("text") as stage:
+        for messages, place in test_calling.BAD.values():
+            with pytest.raises(ProviderError, match=place.replace("[", r"\[")) as refused:
+                await anext(stage.provider.stream(msgspec.structs.replace(stage.request, messages=messages)))
+            assert (refused.value.code, refused.value.retryable) == ("bad_request", False)
+
+
+COMMON = {"max_completion_tokens": 5, "n": 1, "user": "u1", "parallel_tool_calls": True}
+"""What OpenAI's clients send to any model, whatever its dialect."""
+
+
+@subjects
+async def test_what_any_client_sends_is_taken_and_several_answers_are_not(subject: Subject) -> None:
+    async with subject.play("text") as stage:
+        request = msgspec.structs.replace(stage.request, options={**stage.request.options, **COMMON})
+        heard, _ = await listen(stage.provider, request)
+        assert not heard.error
+        request = msgspec.structs.replace(stage.request, options={**stage.request.options, "n": 2})
+        with pytest.raises(ProviderError, match=r"options\.n") as refused:
+            await anext(stage.provider.stream(request))
+    assert refused.value.code == "bad_request"
+
+
+@subjects
+async def test_tools_that_cannot_be_written_down_are_a_refusal_and_no_crash(subject: Subject) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    async with subject.play("text") as stage:
+        tools = (ToolSpec("x", "", deep), ToolSpec("y", "\ud800"))
+        for tool in tools:
+            heard, _ = await listen(stage.provider, msgspec.structs.replace(stage.request, tools=(tool,)))
+            assert heard.error in {"", "bad_request"}  # what is not written (a script does not) is no matter
+        heard, _ = await listen(stage.provider, stage.request)
+    assert subject.told(heard) == SCENARIOS["text"]

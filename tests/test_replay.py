@@ -54,7 +54,7 @@ def wire(request: pytest.FixtureRequest) -> Wire:
         ("speed=-1", "speed"),
         ("speed=nan", "speed"),
         ("speed=inf", "speed"),
-        ("speed=1e1", "speed"),
+        ("speed=1e9", "speed"),
         ("speed=1_0", "speed"),
         ("speed=\u0662", "speed"),
         ("speed=", "speed"),

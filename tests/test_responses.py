@@ -16,6 +16,7 @@ from providers.presets import PRESETS
 from providers.responses import LEAST_TOKENS, ResponsesProvider
 from tests.misbehaving import END, HEAD, Act, MisbehavingServer, Step, chunk, stream
 from tests.misbehaving_responses import COUNTED, DONE, START, WIRE, failed, text
+from tests.test_calling import SEARCH, WITH_TOOLS
 from tests.test_providers import PATIENCE, Heard, ask, listen
 
 KEY = "sk-proj-a1B2c3D4e5F6g7H8i9J0"
@@ -75,6 +76,34 @@ async def test_the_request_holds_the_conversation_and_the_options() -> None:
         "tool_choice": {"type": "function", "name": "search"},
         "truncation": "auto",
     }
+
+
+async def test_a_conversation_with_tools_is_items() -> None:
+    _, body = await sent(msgspec.structs.replace(WITH_TOOLS, tool_choice="clock"))
+    assert body["input"] == [
+        {"role": "user", "content": "Well?"},
+        {"role": "assistant", "content": "Let me see."},
+        {"type": "function_call", "call_id": "a", "name": "search", "arguments": '{"q":"tea"}'},
+        {"type": "function_call", "call_id": "b", "name": "clock", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "a", "output": "Green."},
+        {"type": "function_call_output", "call_id": "b", "output": ""},
+        {"role": "user", "content": "And?"},
+        {"type": "function_call", "call_id": "c", "name": "clock", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "Noon."},
+    ]
+    search = {"name": "search", "description": "Look it up.", "parameters": SEARCH.parameters, "strict": True}
+    nothing = {"type": "object", "properties": {}}
+    assert body["tools"] == [
+        {"type": "function", **search},
+        {"type": "function", "name": "clock", "parameters": nothing, "strict": False},
+    ]
+    assert body["tool_choice"] == {"type": "function", "name": "clock"}
+
+
+async def test_logprobs_are_asked_for_as_the_api_has_them() -> None:
+    _, body = await sent(ask(logprobs=True, top_logprobs=3))
+    assert (body["include"], body["top_logprobs"]) == (["message.output_text.logprobs"], 3)
+    assert "logprobs" not in body
 
 
 async def test_a_short_request_holds_only_what_is_needed() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from protocol.errors import Invalid, ProviderError
 from protocol.messages import Message, Usage
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
 from providers.scripted import BURST, DEMO_RATE, LoopClock, ScriptedProvider, read_options
+from tests.test_calling import CLOCK, SEARCH, TALK
+from tests.test_providers import Heard, listen
 
 
 class FakeClock:
@@ -308,3 +311,61 @@ async def test_a_wrong_option_is_refused_by_name(options: dict[str, Any], field:
 def test_right_options_pass() -> None:
     read_options({})
     read_options({"text": "a", "rate": 0, "ttft": 0.5, "fail_after": 3, "error": "auth", "seed": -1})
+
+
+# -- tools and common options -------------------------------------------------------------------------------------
+
+SCRIPT: dict[str, Any] = {
+    "text": "It is green.", "rate": 0, "calls": [{"name": "search", "arguments": {"q": "tea"}}, {"name": "clock"}],
+}  # fmt: skip
+
+
+async def amounts_to(request: Request) -> Heard:
+    return (await listen(ScriptedProvider(), request))[0]
+
+
+async def test_calls_are_made_first_and_the_text_is_said_with_their_results() -> None:
+    asked = Request("x", "", TALK[:1], options=SCRIPT)
+    first = await amounts_to(asked)
+    assert (first.text, first.stop) == ("", "tool_calls")
+    assert first.calls == {"call_1": ("search", '{"q":"tea"}'), "call_2": ("clock", "{}")}
+    second = await amounts_to(msgspec.structs.replace(asked, messages=TALK))
+    assert (second.text, second.stop, second.calls) == ("It is green.", "end", {})
+    third = await amounts_to(msgspec.structs.replace(asked, messages=(*TALK, Message("user", "And?"))))
+    assert list(third.calls) == ["call_4", "call_5"]  # no id twice in a conversation
+    alone = {**SCRIPT, "parallel_tool_calls": False}
+    assert list((await amounts_to(msgspec.structs.replace(asked, options=alone))).calls) == ["call_1"]
+
+
+async def test_a_script_heeds_the_choice_of_tools() -> None:
+    asked = Request("x", "", TALK[:1], options={"text": "So.", "rate": 0}, tools=(SEARCH, CLOCK))
+    assert (await amounts_to(asked)).text == "So."
+    for choice, name in (("required", "search"), ("clock", "clock")):
+        heard = await amounts_to(msgspec.structs.replace(asked, tool_choice=choice))
+        assert (heard.calls, heard.stop) == ({"call_1": (name, "{}")}, "tool_calls")
+    quiet = msgspec.structs.replace(asked, tool_choice="none", options=SCRIPT)
+    assert (await amounts_to(quiet)).text == "It is green."
+
+
+async def test_a_stop_sequence_ends_a_script() -> None:
+    options = {"text": "One two three", "rate": 0, "stop": ["three", "two"]}
+    heard = await amounts_to(Request("x", "", TALK[:1], options=options))
+    assert (heard.text, heard.stop) == ("One ", "stop_sequence")
+
+
+async def test_what_any_client_sends_is_taken_and_must_be_right() -> None:
+    options = {
+        "temperature": 0.7, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0, "logit_bias": {"1": 5},
+        "response_format": {"type": "json_object"}, "reasoning_effort": "low", "user": "u1", "n": 1,
+    }  # fmt: skip
+    ScriptedProvider().check(options)
+    for name, wrong in (
+        ("temperature", 3),
+        ("top_p", -1),
+        ("n", 2),
+        ("logit_bias", {"x": 1}),
+        ("stop", [""]),
+    ):
+        with pytest.raises(Invalid) as refused:
+            ScriptedProvider().check({**options, name: wrong})
+        assert refused.value.field.startswith(f"options.{name}")

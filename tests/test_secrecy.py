@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from protocol.messages import Logprob, TopLogprob
 from providers.base import Chunk, Text, Thinking, ToolCall
 from providers.secrecy import KEY_LENGTH, MARK, PART, Scrubber, Secret
 
@@ -95,3 +96,24 @@ def test_voices_are_read_apart() -> None:
 @pytest.mark.parametrize("key", ["", "ollama", "x" * (KEY_LENGTH - 1)])
 def test_a_word_instead_of_a_key_may_be_said(key: str) -> None:
     assert Secret(key).scrubber() is None
+
+
+def told(chunks: list[Chunk]) -> list[Logprob]:
+    return [token for chunk in chunks if isinstance(chunk, Text) for token in chunk.logprobs]
+
+
+@given(spoken())
+def test_tokens_never_spell_the_key_and_all_others_are_told(case: tuple[str, list[str]]) -> None:
+    key, pieces = case
+    chunks: list[Chunk] = [Text(piece, (Logprob(piece, -1.0),)) for piece in pieces]
+    spelt = "".join(token.token for token in told(pass_on(key, chunks)))
+    assert key not in spelt
+    if not any(part in "".join(pieces) for part in {key[at : at + PART] for at in range(len(key))}):
+        assert spelt == "".join(pieces)
+
+
+def test_tokens_that_might_have_been_said_do_not_spell_it_either() -> None:
+    likely = (TopLogprob("Hi", -1.0), TopLogprob(KEY[4:], -2.0), TopLogprob("?", -3.0, list(KEY.encode())))
+    (token,) = told(pass_on(KEY, [Text("Hello", (Logprob("Hello", -1.0, None, likely),))]))
+    assert token.top_logprobs == likely[:1]
+    assert told(pass_on(KEY, [Text("Hello", (Logprob("Hello", -1.0, list(KEY.encode())),))])) == []

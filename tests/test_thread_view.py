@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from protocol.codec import encode, encode_body
-from protocol.transcript import Transcript, apply
+from protocol.errors import NotFound
+from protocol.transcript import Transcript, apply, fold
 from protocol.views import thread
+from protocol.views.html import html
+from protocol.views.markdown import markdown
+from roundtable.fanout import kinds
 from roundtable.policies import Plan, Seat
 from roundtable.policies.reply import Reply
 from tests.golden_scenarios import SCENARIOS, Table
@@ -55,6 +59,25 @@ def test_the_title_is_what_was_given_or_the_beginning_of_what_was_said() -> None
     assert thread.title(transcript).endswith("word…")
 
 
+def test_a_thread_without_a_title_is_exported_like_any_table() -> None:
+    transcript = fold(golden().entries)
+    transcript.topic = ""
+    text = markdown(transcript)
+    assert text.startswith("# Untitled\n")
+    assert "\n>\n" not in text
+    assert "everything that was asked is answered" in text
+    assert '<h1 dir="auto">Untitled</h1>' in html(transcript)
+
+
+def test_a_thread_is_stored_as_a_table_and_found_only_under_its_own_kind() -> None:
+    assert kinds.stored("thread", "thread-1") == "table/thread-1"
+    assert kinds.stored("table", "1") == "table/1"
+    assert kinds.stored("platform", "thread-1") == "platform/thread-1"
+    for kind, id in (("table", "thread-1"), ("thread", "1")):
+        with pytest.raises(NotFound, match=f"no {kind} '{id}'"):
+            kinds.stored(kind, id)
+
+
 def plans(table: Table) -> list[Plan]:
     """What is planned after each entry while the table is open."""
     transcript, found = Transcript(), list[Plan]()
@@ -73,4 +96,4 @@ def test_the_policy_answers_each_message_once_and_then_rests() -> None:
         (Seat("Ada"), Seat("Ben")),  # m3, which came while Ben spoke; m4 came while both waited
         (Seat("Ben"),),
     ]
-    assert [plan.end for plan in planned if plan.end] == ["answered"] * 3
+    assert {plan.end for plan in planned if not plan.queue and not plan.run} == {"answered"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from protocol import sse
+from tests.redis_server import shared
 from tests.server_process import PATIENCE, serving
 from tests.serving import TABLES, Client, Connect, convene, problem, serve, tell
 
@@ -82,8 +83,19 @@ def apply(messages: dict[str, Message], event: Message) -> None:
             message["error"] = None
 
 
-async def test_a_message_is_answered_in_one_stream(aiohttp_client: Connect, tmp_path: Path) -> None:
-    client = await serve(aiohttp_client, data=tmp_path)
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request: pytest.FixtureRequest) -> str:
+    """The address of a Redis, or none."""
+    if request.param == "sqlite":
+        return ""
+    shared().run("FLUSHALL")
+    return shared().url
+
+
+async def test_a_message_is_answered_in_one_stream(
+    aiohttp_client: Connect, tmp_path: Path, store: str
+) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, redis=store, redis_volatile=True)
     thread = await begin(client, title="First")
     assert [event["type"] for event in await rested(client, thread)] == ["thread.created", "thread.rested"]
     said = await say(client, thread, "Hello?", author="Rosa")
@@ -166,6 +178,30 @@ async def test_an_answer_is_cancelled_and_the_thread_goes_on(aiohttp_client: Con
     assert (answer["id"], answer["state"]) == ("t2", "streaming")
 
 
+async def test_an_answer_that_failed_is_asked_for_again(aiohttp_client: Connect, tmp_path: Path) -> None:
+    client = await serve(aiohttp_client, data=tmp_path)
+    thread = await begin(
+        client, options={**PLAIN["options"], "fail_after": 1, "error": "unavailable"}, message="?"
+    )
+    await rested(client, thread)
+    url, headers = f"{THREADS}/{thread}/commands", {"Idempotency-Key": "again"}
+    answers = [
+        await (await client.post(url, json={"type": "retry", "turn": "t1"}, headers=headers)).json()
+        for _ in "12"
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0]["event"]["turn"] == "t2"
+    await rested(client, thread, answers[0]["cursor"])
+    assert [each["state"] for each in (await read(client, thread))["messages"]] == [
+        "complete",
+        "error",
+        "error",
+    ]
+    headers = {"Idempotency-Key": "never was"}
+    response = await client.post(url, json={"type": "retry", "turn": "t9"}, headers=headers)
+    assert (await problem(response))[:2] == (409, "unknown_turn")
+
+
 async def test_a_model_that_failed_for_good_is_asked_again(aiohttp_client: Connect, tmp_path: Path) -> None:
     client = await serve(aiohttp_client, data=tmp_path)
     options = {**PLAIN["options"], "fail_after": 0, "error": "auth"}
@@ -177,8 +213,10 @@ async def test_a_model_that_failed_for_good_is_asked_again(aiohttp_client: Conne
     assert [answer["error"]["code"] for answer in answers] == ["auth", "auth"]
 
 
-async def test_threads_and_tables_are_not_confused(aiohttp_client: Connect, tmp_path: Path) -> None:
-    client = await serve(aiohttp_client, data=tmp_path)
+async def test_threads_and_tables_are_not_confused(
+    aiohttp_client: Connect, tmp_path: Path, store: str
+) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, redis=store, redis_volatile=True)
     thread, table = await begin(client), await convene(client)
     for url in (
         f"{TABLES}/{thread}",
@@ -239,7 +277,8 @@ async def test_a_table_cannot_be_convened_to_wait_for_a_person(
     assert await problem(response) == (400, "invalid", "policy")
 
 
-async def test_a_killed_server_leaves_an_error_and_the_thread_goes_on(tmp_path: Path) -> None:
+async def test_a_killed_server_leaves_an_error_and_the_thread_goes_on(tmp_path: Path, store: str) -> None:
+    options = ("--redis", store, "--redis-volatile") if store else ()
     body = {**STUCK, "options": {"text": "One two three four", "rate": 0.5, "ttft": 0}, "message": "Go."}
 
     async def until(server: Any, thread: str, reached: Callable[[list[Message]], object]) -> list[Message]:
@@ -251,14 +290,14 @@ async def test_a_killed_server_leaves_an_error_and_the_thread_goes_on(tmp_path: 
                     return messages
                 await asyncio.sleep(0.02)
 
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, *options) as server:
         async with server._session.post(THREADS, json=body) as response:
             thread = (await response.json())["id"]
         (_, answer) = await until(server, thread, lambda found: found[1]["text"])
         assert answer["state"] == "streaming"
         server.signal(9)
         await server.ended()
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path, *options) as server:
         ended = await until(server, thread, lambda found: found[1]["state"] == "error")
         assert ended[1]["error"]["code"] == "interrupted"
         assert ended[1]["text"].startswith("One")

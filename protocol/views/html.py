@@ -29,7 +29,7 @@ def html(t: Transcript) -> str:
     """The page. What people and models say may be in any language, and in any direction."""
     title = _text(words.title(t.topic))
     parts = [_HEAD.format(hash=_HASH, title=title, style=STYLE), "<header>", f'<h1 dir="auto">{title}</h1>']
-    if words.title(t.topic) != t.topic.strip():
+    if t.topic.strip() not in ("", words.title(t.topic)):
         parts.append(f'<div class="said topic">{_said(t.topic)}</div>')
     parts.append(f"<p>{words.moment(t.opened_at)}. {_text(words.status(t))} {words.spent(t.spent)}</p>")
     parts += ["<ul>", *_seats(t), "</ul>", "</header>", "<main>"]

@@ -24,7 +24,7 @@ _REFERENCES = {"<": "&lt;", "&": "&amp;", ">": "&gt;"}
 def markdown(t: Transcript) -> str:
     """The document. It ends with a line feed."""
     parts = [f"# {_inline(words.title(t.topic))}"]
-    if words.title(t.topic) != t.topic.strip():
+    if t.topic.strip() not in ("", words.title(t.topic)):
         parts.append(_quote(t.topic))
     parts += [_facts(t), "## Panel", "\n".join(_seats(t))]
     for line in play(t):

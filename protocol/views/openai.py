@@ -3,12 +3,12 @@ Source: https://platform.openai.com/docs/api-reference/chat and the types of Ope
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from protocol import codec, invocation
-from protocol.messages import Cost, Logprob, StopReason, Usage
+from protocol.messages import Cost, Failure, Logprob, StopReason, Usage
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 FINISH: dict[StopReason, FinishReason] = {
@@ -22,8 +22,15 @@ FINISH: dict[StopReason, FinishReason] = {
 }
 
 
+class Retry(msgspec.Struct, frozen=True):
+    """The model could not answer, and is asked again after `wait` seconds."""
+
+    error: Failure
+    wait: float
+
+
 class Step(msgspec.Struct, frozen=True):
-    """A step of the tool `complete`: words, reasoning, or a fragment of a call."""
+    """A step of the tool `complete`: words, reasoning, a fragment of a call, or before all these a retry."""
 
     text: str = ""
     thinking: str = ""
@@ -31,6 +38,7 @@ class Step(msgspec.Struct, frozen=True):
     name: str = ""
     arguments: str = ""
     logprobs: list[Logprob] = []
+    retry: Retry | None = None
 
 
 class Final(msgspec.Struct, frozen=True):
@@ -122,55 +130,130 @@ class ChatCompletion(msgspec.Struct, frozen=True, kw_only=True):
     roundtable: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Said:
-    """Everything that was said in one invocation, by its entries; `failed` if that was its end."""
+class Writer(Protocol):
+    """Puts an answer into one of OpenAI's forms, as it is told: bytes for the wire, or at the end an `object`."""
 
-    def __init__(self) -> None:
-        self.final = Final()
+    failed: invocation.Failed | None
+    """The end, if it was told and is an error."""
+    retry: Retry | None
+    """The last retry that was told."""
+
+    def begin(self) -> bytes:
+        """What comes before any word."""
+        ...
+
+    def told(self, body: bytes) -> bytes:
+        """An entry of a model's invocation."""
+        ...
+
+    def say(self, text: str) -> bytes:
+        """Words from elsewhere."""
+        ...
+
+    def about(self, ours: Mapping[str, Any]) -> None:
+        """What we add to everything from here on, beside what we had added."""
+        ...
+
+    def end(self, reason: FinishReason, used: Usage | None) -> bytes:
+        """What comes after the last word."""
+        ...
+
+    def fail(self, failed: invocation.Failed) -> bytes:
+        """What is said in place of an end."""
+        ...
+
+    def object(self) -> bytes:
+        """The answer as a whole, once it has ended."""
+        ...
+
+
+class Completion:
+    """`Writer` of the whole object: nothing is said before its end."""
+
+    def __init__(self, id: str, created: int, model: str, ours: Mapping[str, Any]) -> None:
         self.failed: invocation.Failed | None = None
-        self.calls: dict[str, ToolCall] = {}
-        self.logprobs: list[Logprob] = []
+        self.retry: Retry | None = None
+        self._id, self._created, self._model, self._ours = id, created, model, dict(ours)
         self._words: list[str] = []
         self._thoughts: list[str] = []
+        self._logprobs: list[Logprob] = []
+        self._calls: dict[str, ToolCall] = {}
+        self._reason: FinishReason = "stop"
+        self._used: Usage | None = None
 
-    def told(self, body: bytes) -> None:
-        """One more entry."""
+    def begin(self) -> bytes:
+        """As `Writer.begin`."""
+        return b""
+
+    def told(self, body: bytes) -> bytes:
+        """As `Writer.told`."""
         for kind, data in invocation.shown(body):
             if kind == b"step":
                 self._step(step(data))
             elif kind == b"converge":
-                self.final = final(data)
+                finish(self, final(data))
             elif kind in invocation.ENDINGS:
                 self.failed = failure(data)
+        return b""
+
+    def say(self, text: str) -> bytes:
+        """As `Writer.say`."""
+        self._words.append(text)
+        return b""
+
+    def about(self, ours: Mapping[str, Any]) -> None:
+        """As `Writer.about`."""
+        self._ours |= ours
+
+    def end(self, reason: FinishReason, used: Usage | None) -> bytes:
+        """As `Writer.end`."""
+        self._reason, self._used = reason, used
+        return b""
+
+    def fail(self, failed: invocation.Failed) -> bytes:
+        """As `Writer.fail`: it is the status that says so."""
+        self.failed = failed
+        return b""
+
+    def object(self) -> bytes:
+        """As `Writer.object`."""
+        return codec.encode(
+            ChatCompletion(
+                id=self._id,
+                created=self._created,
+                model=self._model,
+                choices=[self._choice()],
+                usage=None if self._used is None else usage(self._used),
+                roundtable=self._ours or msgspec.UNSET,
+            )
+        )
+
+    def _choice(self) -> Choice:
+        text = "".join(self._words)
+        answer = Answer(
+            content=None if self._calls and not text else text,
+            reasoning_content="".join(self._thoughts) or msgspec.UNSET,
+            tool_calls=list(self._calls.values()) or msgspec.UNSET,
+        )
+        logprobs = Logprobs(self._logprobs) if self._logprobs else None
+        return Choice(message=answer, logprobs=logprobs, finish_reason=self._reason)
 
     def _step(self, step: Step) -> None:
+        self.retry = step.retry
         self._words.append(step.text)
         self._thoughts.append(step.thinking)
-        self.logprobs += step.logprobs
+        self._logprobs += step.logprobs
         if step.call:
-            call = self.calls.setdefault(step.call, ToolCall(step.call)).function
+            call = self._calls.setdefault(step.call, ToolCall(step.call)).function
             call.name = call.name or step.name
             call.arguments += step.arguments
 
-    @property
-    def text(self) -> str:
-        """The words, or those of the result where the steps told none."""
-        return "".join(self._words) or self.final.text
 
-    @property
-    def thoughts(self) -> str:
-        """The reasoning, as far as it was shown."""
-        return "".join(self._thoughts)
-
-    def choice(self) -> Choice:
-        """As OpenAI's only choice."""
-        answer = Answer(
-            content=None if self.calls and not self.text else self.text,
-            reasoning_content=self.thoughts or msgspec.UNSET,
-            tool_calls=list(self.calls.values()) or msgspec.UNSET,
-        )
-        logprobs = Logprobs(self.logprobs) if self.logprobs else None
-        return Choice(message=answer, logprobs=logprobs, finish_reason=FINISH[self.final.stop_reason])
+def finish(writer: Writer, found: Final) -> bytes:
+    """The end of an invocation that has a result."""
+    if found.cost is not None:
+        writer.about({"dollars": found.cost.dollars})
+    return writer.end(FINISH[found.stop_reason], found.usage)
 
 
 _step_decoder = msgspec.json.Decoder(Step)
@@ -207,20 +290,4 @@ def usage(used: Usage) -> CompletionUsage:
         used.input + used.output,
         PromptDetails(used.cached, used.cache_write),
         CompletionDetails(used.thinking),
-    )
-
-
-def completion(
-    id: str, created: int, model: str, choice: Choice, *, used: Usage | None, ours: Mapping[str, Any]
-) -> bytes:
-    """The whole object; `ours` is what we add to it, if anything."""
-    return codec.encode(
-        ChatCompletion(
-            id=id,
-            created=created,
-            model=model,
-            choices=[choice],
-            usage=None if used is None else usage(used),
-            roundtable=dict(ours) or msgspec.UNSET,
-        )
     )

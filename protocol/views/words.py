@@ -18,13 +18,14 @@ REASONS = {
     "max_seconds": "the time is up",
     "max_dollars": "the money is spent",
     "no_panelists": "nobody is left to speak",
+    "answered": "everything that was asked is answered",
 }
 _LONGEST_TITLE = 120
 
 
 def title(topic: str) -> str:
     """The topic on one line, cut at a word where it is longer than a title is."""
-    line = " ".join(topic.split())
+    line = " ".join(topic.split()) or "Untitled"  # a thread may be
     if len(line) <= _LONGEST_TITLE:
         return line
     cut = line[:_LONGEST_TITLE]

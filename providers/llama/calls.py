@@ -52,7 +52,7 @@ class Calls:
     def _end(self, stop: Stop) -> Iterator[Chunk]:
         # The end of the answer, or a stop sequence that ends the only call, stands for its closing.
         if self._held.startswith(OPEN) and stop.reason in ("end", "stop_sequence"):
-            yield from self._call(self._held + CLOSE)
+            yield from self._call(self._held)
         else:
             yield from self._words(self._held)
         made = self._made and stop.reason != "length"
@@ -60,7 +60,7 @@ class Calls:
 
     def _call(self, written: str) -> Iterator[Chunk]:
         try:
-            call = _decoder.decode(written[len(OPEN) : -len(CLOSE)].strip())
+            call = _decoder.decode(written.removeprefix(OPEN).removesuffix(CLOSE).strip())
         except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
             yield from self._words(written)
             return

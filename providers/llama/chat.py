@@ -11,7 +11,7 @@ import msgspec
 
 from protocol.errors import Invalid
 from protocol.messages import Call, Message, ToolSpec
-from providers.conversation import NO_PARAMETERS, arguments, names
+from providers.calling import NO_PARAMETERS, arguments, names
 from providers.llama import calls
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -83,7 +83,7 @@ def _rendered(template: Template, system: str, said: list[Written], tools: list[
 def _folded(system: str, said: list[Written]) -> list[Written]:
     if not system:
         return said
-    if said[0]["role"] != "user":
+    if not said or said[0]["role"] != "user":
         return [{"role": "user", "content": system}, *said]
     return [{"role": "user", "content": f"{system}\n\n{said[0]['content']}"}, *said[1:]]
 
@@ -155,4 +155,4 @@ class Neutral:
             return self(value)
         if isinstance(value, dict):
             return {self(name): self._deep(member) for name, member in value.items()}
-        return [self._deep(member) for member in value] if isinstance(value, list) else value
+        return [self._deep(member) for member in value] if isinstance(value, list | tuple) else value

@@ -151,6 +151,9 @@ class Child:
     async def _ask(self, mail: Mail, ask: wire.Ask) -> None:
         try:
             data = wire.frame(ask)
+        except (UnicodeEncodeError, RecursionError):
+            detail = "What is asked cannot be written down: half a character, or nested too deeply."
+            raise ProviderError(detail, code="bad_request", retryable=False) from None
         except ValueError:
             raise ProviderError(
                 "The conversation is too long.", code="context_overflow", retryable=False

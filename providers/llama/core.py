@@ -121,7 +121,7 @@ class Core:
         )
         self._batch = llama_cpp.llama_batch_init(BATCH, 0, 1)
         self._template = self._chat_template()
-        self._longest = max(len(self.piece(token)) for token in range(self._vocabulary))
+        self._longest = max((len(self.piece(token)) for token in range(self._vocabulary)), default=0)
         self._neutral = chat.Neutral(self._control_tokens())
 
     # -- text ----------------------------------------------------------------------------------------------------
@@ -129,10 +129,11 @@ class Core:
     def prompt(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> list[int]:
         """A conversation as tokens, to be continued by the model. Raises `chat.Refused`."""
         plain = self._neutral.everywhere
-        text = chat.render(
-            self._template, self._neutral(system), [*map(plain, messages)], [*map(plain, tools)]
-        )
-        return self.raw(text)
+        try:
+            said, known = [*map(plain, messages)], [*map(plain, tools)]
+        except RecursionError:
+            raise chat.Refused("Its tools are nested too deeply") from None
+        return self.raw(chat.render(self._template, self._neutral(system), said, known))
 
     def raw(self, text: str) -> list[int]:
         """A text as tokens, to be gone on with as it is, control tokens and all. Raises `chat.Refused`, `TooLong`."""

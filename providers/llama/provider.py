@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from protocol.errors import Invalid, ProviderError
-from providers import conversation
+from providers import calling
 from providers.base import Chunk, Request, Stop, Text, Token
 from providers.llama import calls, wire
 from providers.llama.child import Patience
 from providers.llama.children import LOADED, Children
 from providers.llama.files import ModelFile, ModelFiles
 from providers.llama.options import Options, read_options
-from providers.options import least, stops
+from providers.options import least, named, stops
 
 INSTALL = "pip install 'roundtable[local]' (or make local)"
 
@@ -95,12 +95,11 @@ class LlamaProvider:
 
     def _asked(self, request: Request) -> tuple[ModelFile, Options]:
         try:
-            conversation.check(request)
+            calling.check(request)
             _check_choice(request.tool_choice)
             options = read_options(request.options)
         except Invalid as error:
-            where = f"{error.field}: " if error.field.startswith("options.") else ""
-            raise ProviderError(where + error.detail, code="bad_request", retryable=False) from error
+            raise ProviderError(named(error), code="bad_request", retryable=False) from error
         try:
             return self.find(request.model), options
         except Invalid as error:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from protocol.errors import CallerError, RoundtableError
 from roundtable import __version__
-from roundtable.cli import ask, backup, copy, doctor, export, models, replay, restore, serve, watch
+from roundtable.cli import ask, backup, copy, doctor, export, invoke, models, replay, restore, serve, watch
 from roundtable.cli.console import FAILED, INTERRUPTED, PIPE_CLOSED, USAGE, tell
 
-_COMMANDS = (serve, ask, watch, replay, export, models, doctor, backup, restore, copy)
+_COMMANDS = (serve, ask, watch, invoke, replay, export, models, doctor, backup, restore, copy)
 _MAIN = """\
 Language models talking at one table: everything said is kept, and can be
 watched, resumed and replayed.
@@ -24,6 +24,7 @@ watched, resumed and replayed.
   roundtable serve --open     the tables in a browser
   roundtable ask "QUESTION"   one table in this terminal
   roundtable watch URL        a table on a server, as it happens
+  roundtable invoke TOOL      a tool or a model on a server, step by step
   roundtable export ID        a table as a file
   roundtable models           who can speak here, and what others lack
   roundtable doctor           whether everything is as it should be

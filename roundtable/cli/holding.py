@@ -4,28 +4,20 @@ Nobody is left to speak (and to spend) when the asker is gone: whatever ends `ho
 """
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from typing import NamedTuple
-
-import msgspec
 
 from protocol import commands
 from protocol.codec import decode_body
-from protocol.cursor import ZERO
 from protocol.errors import RoundtableError
-from protocol.events import TableClosed
+from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript, apply
-from providers.catalog import Catalog
 from roundtable.config import Config
-from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
-from roundtable.hosting.host import Host, stream
-from roundtable.log.base import EventLog, Record
-from roundtable.log.memory import MemoryLog
-from roundtable.log.opening import open_log
-from roundtable.log.split import SplitLog
+from roundtable.log.base import Record
+from roundtable.sdk.local import local
+from roundtable.sdk.streams import Streams
 from roundtable.signals import stop_on
 
 # Seconds for a table to close when asked: whoever speaks is cut at once, then two appends.
@@ -59,58 +51,32 @@ async def hold(config: Config, question: Question, show: Show) -> Held:
     Raises `LogUnavailable` when the data directory is in use, `Invalid` when the question cannot be put.
     """
     stop = stop_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    async with AsyncExitStack() as stack:
-        log = await open_log(config.data) if question.record else _nowhere()
-        stack.push_async_callback(log.close)
-        catalog = Catalog(os.environ, config.providers, model_folders=config.model_folders)
-        stack.push_async_callback(catalog.close)
-        host = Host(log, catalog)
-        stack.push_async_callback(host.close)
-        await host.start(take_over=False)  # what others left open is theirs to go on with
-        table, _ = await host.convene(_convene(question))
+    # Off the record no directory is needed, so none is locked: a server may be using it. What others left open in one
+    # is theirs to go on with.
+    data = config.data if question.record else None
+    async with local(data, config=config, take_over=False) as streams:
+        limits = Limits(max_rounds=question.max_rounds, max_dollars=question.max_dollars)
+        panel = [Panelist(name, model) for name, model in question.seats] or None
+        table, _ = await streams.convene(
+            question.topic, panel, policy=question.policy, limits=limits, record=question.record
+        )
         transcript = Transcript()
-        reading = asyncio.create_task(_read(log, table, transcript, show))
+        reading = asyncio.create_task(_read(streams, table, transcript, show))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
             if transcript.status != "closed":
-                await _close(host, table)
+                with suppress(RoundtableError):  # it may have closed by itself meanwhile
+                    await streams.command(table, commands.Close(), key="ask-interrupted")
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN if stop.is_set() else None):
                 await reading
         return Held(table, transcript, stop.is_set())
 
 
-def _nowhere() -> EventLog:
-    """Off the record no directory is needed, so none is locked: a server may be using it."""
-    return SplitLog(MemoryLog(), MemoryLog())
-
-
-def _convene(question: Question) -> Convene:
-    limits = AskedLimits(max_rounds=question.max_rounds, max_dollars=question.max_dollars)
-    panel = [AskedSeat(name, model) for name, model in question.seats]
-    return Convene(
-        question.topic, panel or msgspec.UNSET, policy=question.policy, limits=limits, record=question.record
-    )
-
-
-async def _read(log: EventLog, table: str, transcript: Transcript, show: Show) -> None:
-    tail = await log.tail()
-    try:
-        await tail.add(stream(table), ZERO)
-        async for _, records in tail:
-            for record in records:
-                entry = decode_body(*record)
-                apply(transcript, entry)
-                show(record)
-                if isinstance(entry.event, TableClosed):
-                    return
-    finally:
-        await tail.close()
-
-
-async def _close(host: Host, table: str) -> None:
-    with suppress(RoundtableError):  # it may have closed by itself meanwhile
-        await host.submit(table, "ask-interrupted", commands.Close(), wait=CLOSE_WITHIN)
+async def _read(streams: Streams, table: str, transcript: Transcript, show: Show) -> None:
+    async for record in streams.records(table):
+        apply(transcript, decode_body(*record))
+        show(record)

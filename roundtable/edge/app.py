@@ -21,6 +21,7 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Config
 from roundtable.edge import analytics, export, keys, limits, models, page, platform, problems, sse, system
+from roundtable.edge.attendance import Attendance
 from roundtable.edge.auth import Door
 from roundtable.edge.callers import Callers
 from roundtable.edge.generate import Generating
@@ -28,9 +29,12 @@ from roundtable.edge.health import Health
 from roundtable.edge.invoke import Invoking
 from roundtable.edge.limits import Limits
 from roundtable.edge.multiplex import Multiplex
+from roundtable.edge.openai.answering import Answering
 from roundtable.edge.openai.chat import Chat
 from roundtable.edge.openai.models import Models
 from roundtable.edge.openai.panels import Panels
+from roundtable.edge.openai.responses import Responses
+from roundtable.edge.openapi import OpenApi
 from roundtable.edge.replay import Replays
 from roundtable.edge.streams import Streams
 from roundtable.edge.tables import Tables
@@ -83,13 +87,20 @@ def build(config: Config) -> web.Application:
     app.on_response_prepare.append(page.headers)
     tables, health = Tables(bounds), Health(bounds)
     sockets = Sockets(bounds)
+    openapi = OpenApi(secured=bool(config.secret))
     callers = app[keys.CALLERS] = Callers()
-    invoking, multiplex, generating = Invoking(callers), Multiplex(bounds, callers), Generating(callers)
+    attendance = Attendance()
+    invoking, multiplex, generating = (
+        Invoking(callers, attendance),
+        Multiplex(bounds, callers),
+        Generating(callers),
+    )
     panels = Panels(config.panels)
     app.on_startup.append(lambda app: panels.check(app[keys.CATALOG]))  # after the catalog is there
-    chat, listed = Chat(callers, bounds, panels), Models(panels)
+    answering = Answering(callers, bounds, panels)
+    chat, responses, listed = Chat(answering), Responses(answering), Models(panels)
     streams = Streams(sockets)
-    app.on_shutdown.extend([_end_calls, multiplex.close, _drain])
+    app.on_shutdown.extend([attendance.close, _end_calls, multiplex.close, _drain])
     threads = Threads(bounds)
     # A thread is a table, told by its id: neither is found at the other's address.
     table = f"/v1/roundtables/{{id:(?!{PREFIX})[^/]+}}"
@@ -98,7 +109,7 @@ def build(config: Config) -> web.Application:
         [
             web.get("/", page.index),
             web.get("/t/{id}", page.index),
-            web.get(f"/assets/{page.ASSET}", page.asset),
+            web.get("/assets/{name}", page.asset),
             web.post("/v1/session", door.session),
             web.post("/v1/roundtables", tables.convene),
             web.get("/v1/roundtables", tables.list),
@@ -136,7 +147,9 @@ def build(config: Config) -> web.Application:
             web.get("/v1/models", listed.list),
             web.get("/v1/models/{model:.+}", listed.read),
             web.post("/v1/chat/completions", bounds.stream(chat.create)),
+            web.post("/v1/responses", bounds.stream(responses.create)),
             web.get("/v1/policies", models.policies),
+            web.get("/openapi.json", openapi.document),
             web.get("/v1/tools", models.tools),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),
@@ -230,7 +243,7 @@ async def _news(bounds: Limits, app: web.Application) -> AsyncIterator[None]:
     people = app[keys.PEOPLE] = People(log, node, time.time)
     news = app[keys.SYSTEM] = System(log, node, time.time, lambda: _counts(app, bounds))
     people.start()
-    await news.start()
+    news.start()
     yield
     await people.close()
     await news.close()
@@ -249,11 +262,8 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _invocations(app: web.Application) -> AsyncIterator[None]:
-    config, catalog = app[keys.CONFIG], app[keys.CATALOG]
-    host, broadcast = app[keys.HOST], app[keys.BROADCAST]
-    table, convene = Table(host, broadcast), ConveneTable(host, broadcast)
-    tools: list[Tool] = [Complete(catalog), Race(), VectorMarkov(), table, convene, Generate(catalog)]
-    toolbox = app[keys.TOOLBOX] = Toolbox(tools)
+    config = app[keys.CONFIG]
+    toolbox = app[keys.TOOLBOX] = _toolbox(app)
     memory = MemoryLog()
     app[keys.FLEETING] = Broadcast(memory)
     invocations = app[keys.INVOCATIONS] = Invocations(
@@ -282,6 +292,12 @@ async def _end_calls(app: web.Application) -> None:
     # First of all what belongs to callers, who are to see its end.
     await app[keys.INVOCATIONS].stop()
     await app[keys.CALLERS].quiet(TOLD_WITHIN)
+
+
+def _toolbox(app: web.Application) -> Toolbox:
+    catalog, host, broadcast = app[keys.CATALOG], app[keys.HOST], app[keys.BROADCAST]
+    ours: list[Tool] = [Complete(catalog), Generate(catalog), Race(), VectorMarkov()]
+    return Toolbox([*ours, Table(host, broadcast), ConveneTable(host, broadcast)])
 
 
 async def _drain(app: web.Application) -> None:

@@ -18,6 +18,7 @@ from protocol import codec
 from protocol.errors import Invalid
 from roundtable.config import Config
 from roundtable.edge import limits
+from roundtable.edge.operations import Answer, operation
 from roundtable.edge.problems import Handler, Refused
 
 COOKIE = "roundtable_session"
@@ -26,7 +27,7 @@ SESSION_FOR = 30 * 24 * 3600
 # Wrong secrets per address: ten at once, then one in six seconds, so 10**7 guesses take two years.
 GUESSES_PER_SECOND, GUESSES_AT_ONCE = 1 / 6, 10
 # Open to all: these hold no data, or are the door itself. What the router matched decides, not the path's spelling.
-PUBLIC = frozenset({"/", "/t/{id}", "/assets/{name}", "/healthz", "/readyz", "/v1/session"})
+PUBLIC = frozenset({"/", "/t/{id}", "/assets/{name}", "/healthz", "/readyz", "/openapi.json", "/v1/session"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -64,11 +65,16 @@ class Door:
         # A WebSocket is a GET, and a browser lets any page open one: without asking first, and with our cookie.
         if request.method not in _SAFE or hdrs.UPGRADE in request.headers:
             self._check_origin(request)
-        resource = request.match_info.route.resource
-        if self._secret and (resource is None or resource.canonical not in PUBLIC):
+        if self._secret and not _is_public(request.match_info):
             self._check_secret(request)
         return await handler(request)
 
+    @operation(
+        tag="session",
+        body=Login,
+        answers={204: Answer(headers={hdrs.SET_COOKIE: "The session."})},
+        errors=(401,),
+    )
     async def session(self, request: web.Request) -> web.Response:
         """`POST /v1/session`: the secret once, a cookie for later. The cookie says until when, and proves it."""
         login = codec.decode_json(await limits.body(request), _login_decoder)
@@ -129,6 +135,13 @@ class Door:
     def _proof(self, until: str) -> str:
         message = b"roundtable session until " + until.encode(errors="surrogateescape")
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
+
+
+def _is_public(match: web.UrlMappingMatchInfo) -> bool:
+    """Which methods an address answers is no secret either: they are in the document of them all."""
+    if isinstance(match.http_exception, web.HTTPMethodNotAllowed):
+        return True
+    return match.route.resource is not None and match.route.resource.canonical in PUBLIC
 
 
 def _unauthorized(detail: str) -> Refused:

@@ -15,8 +15,8 @@ from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 from protocol import codec, websocket
 from protocol.errors import Invalid
 from roundtable.edge.limits import MAX_BODY, Buckets
+from roundtable.edge.parameters import MAX_KEY
 from roundtable.edge.problems import Refused, describe
-from roundtable.edge.tables import MAX_KEY
 from roundtable.fanout.outlet import Outlet
 
 T = TypeVar("T")

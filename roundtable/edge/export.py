@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import aclosing
+from typing import Literal
 
 import msgspec
 from aiohttp import hdrs, web
@@ -12,6 +13,9 @@ from protocol.errors import LogError
 from protocol.transcript import Transcript
 from roundtable import exporting
 from roundtable.edge import keys
+from roundtable.edge.operations import Answer, operation, queried
+from roundtable.edge.parameters import ById
+from roundtable.edge.tables import Snapshot
 from roundtable.hosting.host import stream
 
 # Seconds in which a reader takes one page (256 KiB): a phone on a poor line does.
@@ -20,9 +24,26 @@ PAGE_WITHIN = 60.0
 _logger = logging.getLogger("roundtable.edge")
 
 
+class Form(msgspec.Struct, frozen=True):
+    """Which form; see `exporting.TYPES`."""
+
+    format: Literal["md", "html", "json", "jsonl"] = "md"
+
+
+@operation(
+    tag="tables",
+    path=ById,
+    query=Form,
+    answers={
+        200: Answer(
+            {**dict.fromkeys(exporting.TYPES.values()), "application/json": Snapshot},
+            headers={hdrs.CONTENT_DISPOSITION: "A file's name, from the topic."},
+        )
+    },
+)
 async def export(request: web.Request) -> web.StreamResponse:
-    """Raises `Invalid` for a form there is not, `NotFound`, `LogUnavailable`."""
-    format = exporting.check(request.query.get("format", "md"))
+    """`GET /v1/roundtables/{id}/export`: a table as a file to keep. Raises `Invalid`, `NotFound`, `LogUnavailable`."""
+    format = queried(request, Form).format
     table = request.match_info["id"]
     transcript = await request.app[keys.HOST].transcript(table)
     headers = {

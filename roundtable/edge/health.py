@@ -2,13 +2,16 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Literal
 
+import msgspec
 from aiohttp import web
 
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, LogUnavailable
 from roundtable.edge import keys
 from roundtable.edge.limits import Limits
+from roundtable.edge.operations import operation
 from roundtable.edge.tables import json
 from roundtable.log.base import EventLog, Record
 
@@ -19,6 +22,12 @@ KEPT_FOR = 1.0
 _PROBE = "probe/ready"
 
 
+class Status(msgspec.Struct, frozen=True):
+    """What a probe is told when all is well."""
+
+    status: Literal["ok", "ready"]
+
+
 class Health:
     """The probes and the gauges of one server."""
 
@@ -27,10 +36,12 @@ class Health:
         self._written_at = -KEPT_FOR
         self._probing = asyncio.Lock()
 
+    @operation(tag="server", answers={200: Status})
     async def alive(self, _: web.Request) -> web.Response:
         """`GET /healthz`: the loop turns."""
-        return json({"status": "ok"})
+        return json(Status("ok"))
 
+    @operation(tag="server", answers={200: Status})
     async def ready(self, request: web.Request) -> web.Response:
         """`GET /readyz`: the log takes writes. The host has started, or nobody would be listening."""
         now = asyncio.get_running_loop().time
@@ -38,13 +49,17 @@ class Health:
             if now() - self._written_at >= KEPT_FOR:
                 await _write(request.app[keys.LOG])
                 self._written_at = now()
-        return json({"status": "ready"})
+        return json(Status("ready"))
 
+    @operation(tag="server", answers={200: "text/plain"})
     async def metrics(self, request: web.Request) -> web.Response:
         """`GET /metrics`: Prometheus' text format, version 0.0.4."""
+        lanes = request.app[keys.INVOCATIONS].lanes
         gauges = {
             "roundtable_streams": ("Event streams open.", self._limits.streams),
             "roundtable_streams_limit": ("Event streams that may be open.", self._limits.max_streams),
+            "roundtable_invocations": ("Invocations running here.", lanes.running),
+            "roundtable_invocations_waiting": ("Invocations waiting here for their turn.", lanes.waiting),
         }
         text = "".join(
             f"# HELP {name} {meaning}\n# TYPE {name} gauge\n{name} {value}\n"

@@ -7,15 +7,18 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 
-from protocol import codec, invocation, sse
-from protocol.cursor import ZERO
+from protocol import codec, invocation, notices, sse
+from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogError
 from protocol.invocation import Cancelled, Failed
 from roundtable.edge import keys
+from roundtable.edge.attendance import MAX_LINGER, Attendance, Attended
 from roundtable.edge.callers import Callers, give, prepare, told
 from roundtable.edge.limits import address, body
-from roundtable.edge.operations import operation, queried
+from roundtable.edge.operations import Answer, operation, queried
+from roundtable.edge.parameters import After, ById, LastEventId
 from roundtable.edge.problems import Ended
+from roundtable.edge.sse import asked as asked_after
 from roundtable.edge.sse import come_back, serve
 from roundtable.edge.tables import MAX_LIMIT, json
 from roundtable.fanout.framing import INVOCATION, ChunkedEventStream, EventStream
@@ -29,13 +32,21 @@ from roundtable.tools.toolbox import TOOL
 
 class Invoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /invoke`. `tool` is a tool's name, or any address (`panelist/openai:gpt-5`). `detach`: it goes
-    on without its caller. `record` false: it is in no log, and gone when its caller is."""
+    on without its caller. `record` false: it is in no log, and gone when its caller is. `linger`: so many seconds the
+    caller may be away, and come back as `owner`."""
 
     tool: str
     args: Mapping[str, Any] = {}
     stream: bool = True
     detach: bool = False
     record: bool = True
+    linger: Annotated[float, msgspec.Meta(ge=0, le=MAX_LINGER)] = 0.0
+
+
+class Follow(After, frozen=True):
+    """How an invocation is followed. `owner`: by its caller, who comes back to it, and whom it waits for again."""
+
+    owner: bool = False
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -70,16 +81,27 @@ class Tools(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(Invoke)
+_EVENTS = {"text/event-stream": invocation.KNOWN | invocation.Step | notices.ANY}
+_LAST = invocation.Converge | invocation.Failed | invocation.Cancelled
 _CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 
 
 class Invoking:
     """The handlers of `/invoke`."""
 
-    def __init__(self, callers: Callers) -> None:
-        self._callers = callers
+    def __init__(self, callers: Callers, attendance: Attendance) -> None:
+        self._callers, self._attendance = callers, attendance
 
-    @operation(tag="invocations", body=Invoke, answers={200: "text/event-stream", 202: Started})
+    @operation(
+        tag="invocations",
+        body=Invoke,
+        answers={
+            200: Answer({**_EVENTS, "application/json": _LAST}, headers={"Location": "Of a stream."}),
+            202: Started,
+        },
+        errors=(404, 409, 502),
+        examples={"one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}},
+    )
     async def invoke(self, request: web.Request) -> web.StreamResponse:
         """`POST /invoke`: everything it tells, as an event stream; or, without `stream`, its last entry. Detached and
         without `stream`, 202 at once."""
@@ -88,21 +110,39 @@ class Invoking:
         begun = await request.app[keys.INVOCATIONS].invoke(asking(asked, address(request), throttle))
         if asked.detach and not asked.stream:
             return _started(begun)
+        if throttle and asked.stream and asked.linger:
+            return await self._attend(request, self._attendance.begin(begun.id, throttle, asked.linger))
         try:
-            answer = self._stream if asked.stream else self._last
-            return await answer(request, begun, throttle)
+            if not asked.stream:
+                return await self._last(request, begun, throttle)
+            return await self._stream(request, begun.id, throttle, self._gone(request, begun, throttle))
         finally:
             if throttle:
                 throttle.release()
                 request.app[keys.INVOCATIONS].drop(begun.id)
 
-    @operation(tag="invocations", answers={200: "text/event-stream", 204: None})
+    @operation(
+        tag="invocations",
+        path=ById,
+        query=Follow,
+        headers=LastEventId,
+        answers={200: Answer(_EVENTS), 204: Answer(about="It has ended, and you have all of it.")},
+    )
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """`GET /invoke/{id}`: the same stream for anyone, from any cursor; 204 at its end."""
         id = request.match_info["id"]
-        return await serve(request, stream(id), INVOCATION, broadcast=told(request, id))
+        attended = self._attendance.find(id) if queried(request, Follow).owner else None
+        if attended is None:
+            return await serve(request, stream(id), INVOCATION, broadcast=told(request, id))
+        async with told(request, id).channel(stream(id), INVOCATION, _framing(request)) as channel:
+            after, first = await channel.resume(asked_after(request))
+            if channel.ended(after) and not first:
+                self._attendance.over(attended)
+                return web.Response(status=204)
+        attended.throttle.taken(after.seq)
+        return await self._attend(request, attended, after, first)
 
-    @operation(tag="invocations", answers={204: None})
+    @operation(tag="invocations", path=ById, answers={204: None})
     async def cancel(self, request: web.Request) -> web.Response:
         """`DELETE /invoke/{id}`: end it now; asking again changes nothing."""
         await request.app[keys.INVOCATIONS].cancel(request.match_info["id"])
@@ -119,17 +159,45 @@ class Invoking:
         """`GET /v1/tools`: what can be invoked, and with which arguments."""
         return json(Tools([_line(tool) for tool in request.app[keys.INVOCATIONS].tools.values()]))
 
-    async def _stream(
-        self, request: web.Request, begun: Begun, throttle: Throttle | None
+    async def _attend(
+        self, request: web.Request, attended: Attended, after: Cursor = ZERO, first: bytes = b""
     ) -> web.StreamResponse:
-        framing = _CHUNKED if request.version >= HttpVersion11 else _PLAIN
-        async with told(request, begun.id).reading(begun.stream, ZERO) as reading:
-            response, outlet = await prepare(request, {hdrs.LOCATION: _own(begun.id)})
+        """To a caller who may be away, and is here now."""
+        let_go = self._attendance.hold(attended, request.app[keys.INVOCATIONS], request.app[keys.BROADCAST])
+        try:
+            return await self._stream(
+                request,
+                attended.id,
+                attended.throttle,
+                let_go,
+                after=after,
+                first=first,
+                whole=lambda: self._attendance.over(attended),
+            )
+        finally:
+            let_go()
+
+    async def _stream(
+        self,
+        request: web.Request,
+        id: str,
+        throttle: Throttle | None,
+        gone: Callable[[], None],
+        *,
+        after: Cursor = ZERO,
+        first: bytes = b"",
+        whole: Callable[[], None] = lambda: None,
+    ) -> web.StreamResponse:
+        """What follows `after`, behind the frames `first`. `gone`: the caller is; `whole`: he has all."""
+        framing = _framing(request)
+        async with told(request, id).reading(stream(id), after) as reading:
+            response, outlet = await prepare(request, {hdrs.LOCATION: _own(id)})
             try:
                 if outlet is not None:
-                    with self._callers.watch(outlet.transport, self._gone(request, begun, throttle)):
-                        await outlet.send(framing.wrap(sse.comment()))
+                    with self._callers.watch(outlet.transport, gone):
+                        await outlet.send(framing.wrap(sse.comment() + first))
                         await give(outlet, reading, INVOCATION, framing, throttle)
+                        whole()
             except ConnectionError:
                 pass  # `invoke` draws the consequence
             except LogError as error:
@@ -163,6 +231,10 @@ def asking(asked: Invoke, caller: str, throttle: Throttle | None) -> Ask:
         raise Invalid("What is detached is to be found again, so it must be recorded.", field="record")
     where = asked.tool if "/" in asked.tool else f"{TOOL}/{asked.tool}"
     return Ask(where, asked.args, caller, asked.detach, asked.record, throttle)
+
+
+def _framing(request: web.Request) -> EventStream:
+    return _CHUNKED if request.version >= HttpVersion11 else _PLAIN
 
 
 def _own(id: str) -> str:

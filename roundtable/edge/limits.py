@@ -104,7 +104,7 @@ class Limits:
             try:
                 return await handler(request)
             except LogUnavailable:
-                if not _reads_events(request):
+                if _sees_status(request):
                     raise
                 return _come_back(
                     request
@@ -154,19 +154,20 @@ def _check(seconds: float, what: str) -> None:
         )
 
 
+def _sees_status(request: web.Request) -> bool:
+    """Whether whoever asks is told by a status what is wrong: an EventSource is not, and it sends a GET for events."""
+    for_events = request.query.get("format", "sse") == "sse"
+    return request.method != "GET" or hdrs.UPGRADE in request.headers or not for_events
+
+
 def _too_large() -> Refused:
     return Refused(f"The body is larger than {MAX_BODY} bytes (1 MiB), the most we read.", code="too_large")
-
-
-def _reads_events(request: web.Request) -> bool:
-    """Whether an event stream is asked for, and not a WebSocket or lines, which can be refused in words."""
-    return hdrs.UPGRADE not in request.headers and request.query.get("format", "sse") == "sse"
 
 
 def _come_back(request: web.Request) -> web.Response:
     # Seconds are spread, or all who were turned away come back at once.
     wait = random.uniform(5, 15)
-    if not _reads_events(request):
+    if _sees_status(request):
         raise Refused(
             "As many people watch here as this server serves.", code="too_many_streams", retry_after=wait
         )

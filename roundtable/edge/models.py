@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from protocol.messages import Limits, Panelist
+from providers.survey import ProviderStatus
 from roundtable.edge import keys
 from roundtable.edge.operations import operation
 from roundtable.edge.tables import json
@@ -13,25 +15,49 @@ from roundtable.table import budget
 from roundtable.tools.toolbox import TOOL
 
 
+class Policy(msgspec.Struct, frozen=True):
+    """A way to share the floor."""
+
+    name: str
+    title: str
+    summary: str
+
+
+class Policies(msgspec.Struct, frozen=True):
+    """The default first."""
+
+    policies: list[Policy]
+
+
+class Providers(Policies, frozen=True):
+    """What can be asked for here. `demo`: nobody but the scripted panel can speak."""
+
+    providers: list[ProviderStatus]
+    default_panel: list[Panelist]
+    demo: bool
+    limits: Limits
+
+
+class Language(msgspec.Struct, frozen=True, rename={"accept_language": "Accept-Language"}):
+    """In which language the default panel speaks, where it is scripted."""
+
+    accept_language: str = ""
+
+
+@operation(tag="models", headers=Language, answers={200: Providers})
 async def providers(request: web.Request) -> web.Response:
-    """`GET /v1/providers`: for people. `demo` says that nobody but the scripted panel can speak here."""
+    """`GET /v1/providers`: who can speak here and why not, for people."""
     catalog = request.app[keys.CATALOG]
     survey = await catalog.survey()
     panel = catalog.default_panel(survey, _language(request))
-    return json(
-        {
-            "providers": survey,
-            "default_panel": panel,
-            "demo": all(panelist.model.startswith("scripted:") for panelist in panel),
-            "policies": _policies(),
-            "limits": budget.DEFAULT,
-        }
-    )
+    demo = all(panelist.model.startswith("scripted:") for panelist in panel)
+    return json(Providers(_policies(), survey, panel, demo, budget.DEFAULT))
 
 
+@operation(tag="models", answers={200: Policies})
 async def policies(request: web.Request) -> web.Response:
     """`GET /v1/policies`: the ways to share the floor, the default first."""
-    return json({"policies": _policies()})
+    return json(Policies(_policies()))
 
 
 class ListedTool(msgspec.Struct, frozen=True):
@@ -69,9 +95,9 @@ async def tools(request: web.Request) -> web.Response:
     return json(Tools(listed, [BrokenTool(*each) for each in toolbox.broken.items()]))
 
 
-def _policies() -> list[dict[str, str]]:
+def _policies() -> list[Policy]:
     return [
-        {"name": policy.name, "title": policy.title, "summary": policy.summary}
+        Policy(policy.name, policy.title, policy.summary)
         for policy in available().values()
         if policy.name != REPLY  # a thread's, and nothing to convene a table with
     ]

@@ -21,9 +21,10 @@ from roundtable.edge.callers import PATIENCE, Callers, told
 from roundtable.edge.conversation import SILENCE, Close, Conversation, race, trouble
 from roundtable.edge.invoke import Invoke, asking
 from roundtable.edge.limits import Buckets, Limits, address
+from roundtable.edge.operations import operation
+from roundtable.edge.parameters import MAX_KEY
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.strands import Loom, Strand
-from roundtable.edge.tables import MAX_KEY
 from roundtable.edge.websocket import handshake
 from roundtable.fanout.framing import MessageStream
 from roundtable.fanout.outlet import Outlet
@@ -117,8 +118,11 @@ class Multiplex:
         """This server is going down."""
         self._closing.set()
 
+    @operation(tag="invocations", answers={101: None}, errors=(403, 426))
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """One socket. Raises `Refused` (426) for a plain GET, and `Invalid` for a broken handshake."""
+        """`GET /v1/invocations/ws`: many invocations over one WebSocket, each with its own credit.
+
+        Raises `Refused` (426) for a plain GET, and `Invalid` for a broken handshake."""
         socket = handshake(request)
         writer = await socket.prepare(request)
         if request.transport is None:

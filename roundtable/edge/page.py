@@ -3,13 +3,19 @@
 Also the headers that every answer carries.
 """
 
+import re
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 from aiohttp import hdrs, web
+
+from roundtable.edge.operations import Answer, operation
 
 WEB = Path(__file__).parent / "web"
 # One name, no slash, no leading dot: nothing outside the folder can be named.
-ASSET = r"{name:[A-Za-z0-9_-][A-Za-z0-9._-]*}"
+_NAME = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_asset = re.compile(_NAME, re.ASCII)
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -24,6 +30,7 @@ _TYPES = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
+_OTHER = "application/octet-stream"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -43,6 +50,17 @@ _MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Roundt
 """
 
 
+class OneAsset(msgspec.Struct, frozen=True):
+    """A file of the bundle."""
+
+    name: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_NAME}$"})]
+
+
+_MEDIA = [kind.partition(";")[0] for kind in _TYPES.values()] + [_OTHER]
+_HTML = Answer({"text/html": None})
+
+
+@operation(tag="page", answers={200: _HTML, 304: None, 503: _HTML})
 async def index(_: web.Request) -> web.StreamResponse:
     """The one page, under every address that people see."""
     page = WEB / "index.html"
@@ -52,10 +70,12 @@ async def index(_: web.Request) -> web.StreamResponse:
     return _file(page, "no-cache")
 
 
+@operation(tag="page", path=OneAsset, answers={200: Answer(dict.fromkeys(_MEDIA)), 304: None})
 async def asset(request: web.Request) -> web.StreamResponse:
     """A script, style, font or picture. Its name changes with its content, so it may be kept for ever."""
-    path = WEB / "assets" / request.match_info["name"]
-    if not path.is_file():
+    name = request.match_info["name"]
+    path = WEB / "assets" / name
+    if not _asset.fullmatch(name) or not path.is_file():
         raise web.HTTPNotFound
     return _file(path, "public, max-age=31536000, immutable")
 
@@ -68,5 +88,5 @@ async def headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _file(path: Path, caching: str) -> web.FileResponse:
-    kind = _TYPES.get(path.suffix, "application/octet-stream")
+    kind = _TYPES.get(path.suffix, _OTHER)
     return web.FileResponse(path, headers={hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: caching})

@@ -10,12 +10,9 @@ from protocol import codec
 from roundtable.edge import keys
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
+from roundtable.edge.parameters import MayBeKeyed
 from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
 from roundtable.hosting.platform import PlatformLine, Post
-
-_KEY = {
-    "Idempotency-Key": "The same event under the same key is posted once. Made up for you where it is left out."
-}
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +38,7 @@ class Posted(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Post)
 
 
-@operation(tag="platform", body=Post, answers={201: Posted}, headers=_KEY)
+@operation(tag="platform", body=Post, answers={201: Posted}, headers=MayBeKeyed, errors=(409, 422))
 async def post(request: web.Request) -> web.Response:
     """`POST /v1/stream/platform/{id}`: an event of an application to its stream, which is begun by the first."""
     given = request.headers.getall("Idempotency-Key", [])

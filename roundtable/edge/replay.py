@@ -4,7 +4,6 @@ When the replay has come to the table's present it goes on live, as `events` and
 """
 
 import asyncio
-import re
 from functools import partial
 from typing import Annotated
 
@@ -12,16 +11,14 @@ import msgspec
 from aiohttp import web
 
 from protocol import codec
-from protocol.errors import Invalid
 from roundtable.edge import keys, sse
 from roundtable.edge.conversation import Answer
-from roundtable.edge.tables import MAX_KEY
+from roundtable.edge.operations import operation, queried
+from roundtable.edge.parameters import MAX_KEY, ById, LastEventId, Text
 from roundtable.edge.websocket import Sockets, upgrades
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.pacing import FASTEST, LONGEST_GAP, SLOWEST, Score, Tempo
 from roundtable.fanout.playback import Playback
-
-_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
 
 class Steer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
@@ -50,6 +47,14 @@ class Play(Steer, frozen=True, tag="play"):
     """Go on after a pause."""
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """How fast, and from where; `max_gap` in seconds of the table's time."""
+
+    speed: Annotated[float, msgspec.Meta(ge=SLOWEST, le=FASTEST)] = 1.0
+    max_gap: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_GAP)] = 5.0
+    after: Text = ""
+
+
 _steer_decoder = msgspec.json.Decoder(Seek | Speed | Pause | Play)
 
 
@@ -59,12 +64,13 @@ class Replays:
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
 
+    @operation(tag="tables", path=ById, query=Pace, headers=LastEventId, answers={**sse.TOLD, 101: None})
     async def replay(self, request: web.Request) -> web.StreamResponse:
-        """Raises `Invalid` naming `speed` or `max_gap`, and like `sse.events`."""
-        tempo = Tempo(
-            speed=_number(request, "speed", 1.0, SLOWEST, FASTEST),
-            max_gap=_number(request, "max_gap", 5.0, 0.0, LONGEST_GAP),
-        )
+        """`GET /v1/roundtables/{id}/replay`: a table as fast as it happened, or faster, or slower.
+
+        Over a WebSocket it can be steered. Raises `Invalid` naming `speed` or `max_gap`, and like `sse.events`."""
+        asked = queried(request, Pace)
+        tempo = Tempo(speed=asked.speed, max_gap=asked.max_gap)
 
         def begin(channel: Channel) -> tuple[Answer, LeadIn]:
             playback = Playback(request.app[keys.LOG], channel, Score(tempo, _now()))
@@ -87,15 +93,6 @@ async def _steer(channel: Channel, playback: Playback, data: bytes) -> bytes:
         case Play():
             playback.change(paused=False)
     return codec.encode({"type": "outcome", "key": asked.key, "outcome": "done"})
-
-
-def _number(request: web.Request, name: str, default: float, least: float, most: float) -> float:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
-        raise Invalid(f"{name} is a number from {least:g} to {most:g}.", field=name)
-    return float(text)
 
 
 def _now() -> float:

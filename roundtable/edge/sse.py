@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 from aiohttp import HttpVersion11, web
 
-from protocol import codec, sse
+from protocol import codec, notices, sse
+from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
+from roundtable.edge.operations import Answer, operation, queried
+from roundtable.edge.parameters import After, ById, LastEventId
 from roundtable.edge.presence import present
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn
@@ -27,6 +30,12 @@ HEADERS = {
 }
 # Long enough for a server to start again, and nobody waits longer than for a page. Seconds.
 EARLIEST, LATEST = 1.0, 5.0
+
+TOLD = {
+    200: Answer({"text/event-stream": e.KNOWN | notices.ANY}),
+    204: Answer(about="The table is closed, and you have all of it."),
+}
+"""What `serve` answers, for a table's."""
 
 
 class Wire(NamedTuple):
@@ -61,8 +70,11 @@ LINES = Wire(
 )
 
 
+@operation(tag="tables", path=ById, query=After, headers=LastEventId, answers=TOLD)
 async def events(request: web.Request) -> web.StreamResponse:
-    """Raises `Invalid` for a malformed cursor or name, `NotFound` for an unknown table, `LogUnavailable`."""
+    """`GET /v1/roundtables/{id}/events`: what happens at a table, as it happens. It ends when the table is closed.
+
+    Raises `Invalid` for a malformed cursor, `NotFound` for an unknown table, `LogUnavailable`."""
     with present(request):
         return await serve(request, table(request))
 
@@ -113,9 +125,12 @@ async def prepare(request: web.Request, wire: Wire) -> tuple[web.StreamResponse,
 
 def asked(request: web.Request) -> Cursor | None:
     """The cursor asked for; None is the tail. An EventSource repeats a stale URL, so the header wins."""
+    place = after(
+        queried(request, After).after
+    )  # checked in any case: a misspelt one must not wait for its day
     if header := request.headers.get("Last-Event-ID"):
         return Cursor.parse(header, field="Last-Event-ID")
-    return after(request.query.get("after", ""))
+    return place
 
 
 def after(text: str) -> Cursor | None:

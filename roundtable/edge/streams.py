@@ -12,7 +12,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, WrongState
 from roundtable.edge import sse, viewing
 from roundtable.edge.looking import Look, LookAtSeveral, looked, pacer, viewed
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
 from roundtable.edge.resources import resolve
 from roundtable.edge.sse import EVENTS, LINES, asked
 from roundtable.edge.tables import json
@@ -21,7 +21,11 @@ from roundtable.edge.websocket import Sockets, upgrades
 from roundtable.fanout.combining import MAX_SOURCES, Cursors
 
 _WIRES = {"sse": EVENTS, "ndjson": LINES}
-_ANSWERS: dict[int, Any] = {200: "text/event-stream", 204: None}
+_ANSWERS: dict[int, Any] = {
+    101: None,
+    200: Answer({EVENTS.media: None, LINES.media: None, "application/json": Any}),
+    204: None,
+}
 _HEADERS = {"Last-Event-ID": "Go on after this entry; it wins over `after`."}
 
 
@@ -31,7 +35,7 @@ class Streams:
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
 
-    @operation(tag="streams", query=Look, answers=_ANSWERS, headers=_HEADERS)
+    @operation(tag="streams", query=Look, answers=_ANSWERS, headers=_HEADERS, errors=(409,))
     async def one(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/stream/{type}/{id}`: any resource, from any cursor on, in the view that the query describes."""
         look = looked(request)
@@ -49,7 +53,7 @@ class Streams:
             request, name, view, broadcast=broadcast, wire=_WIRES[look.format], farewell=True
         )
 
-    @operation(tag="streams", query=LookAtSeveral, answers=_ANSWERS, headers=_HEADERS)
+    @operation(tag="streams", query=LookAtSeveral, answers=_ANSWERS, headers=_HEADERS, errors=(404, 409))
     async def several(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/stream?of=table/a&of=invocation/b`: up to 32 resources as one; each entry names its `source`."""
         look = looked(request, LookAtSeveral)

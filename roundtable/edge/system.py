@@ -45,6 +45,8 @@ async def announce(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request, scope: str) -> None:
-    """Before `system/SCOPE` is followed: a table's is begun when first asked for. Raises `NotFound`."""
-    if f"{SYSTEM}/{scope}" != ALL:
+    """Before `system/SCOPE` is followed: it is begun when first asked for. Raises `NotFound`."""
+    if f"{SYSTEM}/{scope}" == ALL:
+        await request.app[keys.SYSTEM].ready()
+    else:
         await request.app[keys.PEOPLE].ready(scope)

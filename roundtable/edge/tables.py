@@ -5,23 +5,84 @@ Reading a table as it happens is `sse.events`.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import hdrs, web
 
-from protocol import codec
+from protocol import codec, commands, events
 from protocol.errors import Invalid
+from protocol.transcript import Transcript
 from roundtable.edge import keys
 from roundtable.edge.limits import Limits, body
+from roundtable.edge.operations import Answer, operation, queried
+from roundtable.edge.parameters import MAX_KEY, ById, Keyed
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import Receipt, stream
+from roundtable.hosting.summary import Summary
 
 # One page of the list; a person sees some twenty at a time.
 MAX_LIMIT = 100
-# Characters of an idempotency key: a UUID is 36.
-MAX_KEY = 200
 _KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY}}}", re.ASCII)
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of the list; `before` is the `next` of the page before it."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
+    before: str = ""
+
+
+class Convened(msgspec.Struct, frozen=True):
+    """A new table, the cursor of its opening, and where to go on."""
+
+    id: str
+    cursor: str
+    links: dict[str, str]
+
+
+class Shown(Summary, frozen=True):
+    """A table in the list; `spectators` watch it now, on all nodes."""
+
+    spectators: int
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    """Tables, newest first; those that are damaged by their ids alone. `next` is the next page's `before`."""
+
+    roundtables: list[Shown]
+    unreadable: list[str]
+    next: str | None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A table at a cursor."""
+
+    cursor: str
+    transcript: Transcript
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A command's effect."""
+
+    outcome: Literal["done"]
+    cursor: str
+    event: events.KNOWN
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A command that waits for its effect, at this position of the table's inbox."""
+
+    outcome: Literal["accepted"]
+    position: int
+
+
+_LINE = {"text": "Because.", "rate": 20, "ttft": 0.05}
+_EXAMPLE = {
+    "topic": "Why?",
+    "panel": [{"name": name, "model": f"scripted:{name}", "options": _LINE} for name in ("Ada", "Ben")],
+    "limits": {"max_rounds": 1},
+}
 _convene_decoder = msgspec.json.Decoder(Convene)
 
 
@@ -31,6 +92,13 @@ class Tables:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
+    @operation(
+        tag="tables",
+        body=Convene,
+        answers={201: Answer({"application/json": Convened}, headers={hdrs.LOCATION: "The table."})},
+        creates="/v1/roundtables/{id}",
+        examples={"two voices": _EXAMPLE},
+    )
     async def convene(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables`: 201 with the id, and where to go on from there."""
         ask = codec.decode_json(await body(request), _convene_decoder)
@@ -39,20 +107,26 @@ class Tables:
         own = f"/v1/roundtables/{table}"
         links = {"self": own, "page": f"/t/{table}"}
         links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay", "export")}
-        answer = {"id": table, "cursor": str(cursor), "links": links}
-        return json(answer, status=201, headers={hdrs.LOCATION: own})
+        return json(Convened(table, str(cursor), links), status=201, headers={hdrs.LOCATION: own})
 
+    @operation(tag="tables", query=Page, answers={200: Shelf})
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/roundtables?limit=&before=`: `host.Listing`, and how many watch each."""
-        limit = _limit(request.query.get("limit", "20"))
-        app = request.app
-        found = await app[keys.HOST].summaries(before=request.query.get("before", ""), limit=limit)
+        page, app = queried(request, Page), request.app
+        found = await app[keys.HOST].summaries(before=page.before, limit=page.limit)
         watched = await app[keys.BROADCAST].audience([stream(each.id) for each in found.tables])
         shown = [
-            msgspec.structs.asdict(each) | {"spectators": watched[stream(each.id)]} for each in found.tables
+            Shown(**msgspec.structs.asdict(each), spectators=watched[stream(each.id)])
+            for each in found.tables
         ]
-        return json({"roundtables": shown, "unreadable": found.unreadable, "next": found.next})
+        return json(Shelf(shown, found.unreadable, found.next))
 
+    @operation(
+        tag="tables",
+        path=ById,
+        headers={hdrs.IF_NONE_MATCH: "The `ETag` of what you have."},
+        answers={200: Answer({"application/json": Snapshot}, headers={hdrs.ETAG: "The cursor."}), 304: None},
+    )
     async def read(self, request: web.Request) -> web.Response:
         """`GET /v1/roundtables/{id}`: the transcript, and the cursor after which to read on."""
         transcript = await request.app[keys.HOST].transcript(request.match_info["id"])
@@ -60,13 +134,22 @@ class Tables:
         headers: dict[str, str] = {hdrs.ETAG: f'"{cursor}"', hdrs.CACHE_CONTROL: "no-cache"}
         if any(tag.value in (cursor, "*") for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
-        return json({"cursor": cursor, "transcript": transcript}, headers=headers)
+        return json(Snapshot(cursor, transcript), headers=headers)
 
+    @operation(tag="tables", path=ById, answers={204: None})
     async def delete(self, request: web.Request) -> web.Response:
         """`DELETE /v1/roundtables/{id}`: 204, and nothing of the table is left; whoever watches is sent away."""
         await request.app[keys.HOST].delete(request.match_info["id"])
         return web.Response(status=204)
 
+    @operation(
+        tag="tables",
+        path=ById,
+        headers=Keyed,
+        body=commands.ANY,
+        answers={200: Done, 202: Accepted},
+        errors=(409, 422),
+    )
     async def command(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables/{id}/commands`: 200 and its effect, or 202 when that is still to come."""
         key = idempotency_key(request.headers.getall("Idempotency-Key", []), "Idempotency-Key")
@@ -102,9 +185,3 @@ def json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = N
         content_type="application/json",
         headers={hdrs.CACHE_CONTROL: "no-store", **(headers or {})},
     )
-
-
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
-        raise Invalid(f"limit is a number from 1 to {MAX_LIMIT}.", field="limit")
-    return int(text)

@@ -17,15 +17,12 @@ from protocol.views.thread import Thread, ThreadMessage, thread
 from roundtable.edge import keys
 from roundtable.edge.limits import Limits, body
 from roundtable.edge.operations import operation, queried
+from roundtable.edge.parameters import After, LastEventId, MayBeKeyed
 from roundtable.edge.presence import present
 from roundtable.edge.sse import serve, table
 from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
 from roundtable.fanout.framing import THREAD
 from roundtable.hosting.threads import Begin, ThreadLine
-
-_KEY = {
-    "Idempotency-Key": "The same message under the same key is posted once. Made up for you where it is left out."
-}
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +78,7 @@ class Threads:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    @operation(tag="threads", body=Begin, answers={201: ThreadBegun})
+    @operation(tag="threads", body=Begin, answers={201: ThreadBegun}, creates="/v1/threads/{id}")
     async def begin(self, request: web.Request) -> web.Response:
         """`POST /v1/threads`: a new thread, with its first message if there is one."""
         ask = codec.decode_json(await body(request), _begin_decoder)
@@ -106,7 +103,7 @@ class Threads:
         transcript = await request.app[keys.HOST].transcript(request.match_info["id"])
         return json(thread(transcript))
 
-    @operation(tag="threads", answers={200: "text/event-stream"})
+    @operation(tag="threads", query=After, headers=LastEventId, answers={200: "text/event-stream", 204: None})
     async def live(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/threads/{id}/live`: messages and answers as they come, from any cursor."""
         with present(request):
@@ -118,7 +115,9 @@ class Threads:
         await request.app[keys.HOST].delete(request.match_info["id"])
         return web.Response(status=204)
 
-    @operation(tag="threads", body=Say, answers={201: Said, 202: Waiting}, headers=_KEY)
+    @operation(
+        tag="threads", body=Say, answers={201: Said, 202: Waiting}, headers=MayBeKeyed, errors=(409, 422)
+    )
     async def say(self, request: web.Request) -> web.Response:
         """`POST /v1/threads/{id}/messages`: 201 with the message as posted; the answers come in the stream."""
         given = request.headers.getall("Idempotency-Key", [])

@@ -18,6 +18,8 @@ from protocol.errors import Invalid
 from roundtable.edge import keys
 from roundtable.edge.conversation import SILENCE, Answer, Close, Conversation, Socket, race
 from roundtable.edge.limits import Limits
+from roundtable.edge.operations import operation
+from roundtable.edge.parameters import After, ById, LastEventId
 from roundtable.edge.presence import present
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.sse import asked, come_back
@@ -57,8 +59,13 @@ class Sockets:
     def __init__(self, limits: Limits, *, silence: float = SILENCE) -> None:
         self._limits, self._silence = limits, silence
 
+    @operation(
+        tag="tables", path=ById, query=After, headers=LastEventId, answers={101: None}, errors=(403, 426)
+    )
     async def table(self, request: web.Request) -> web.StreamResponse:
-        """One table, live, and commands to it. Raises like `sse.events`, and `Refused` (426) for a plain GET."""
+        """`GET /v1/roundtables/{id}/ws`: one table, live, and commands to it, over a WebSocket.
+
+        Raises like `sse.events`, and `Refused` (426) for a plain GET."""
         with present(request):
             return await self.serve(request, lambda _: (partial(_command, request), None))
 

@@ -9,6 +9,16 @@ from protocol.views import thread
 from roundtable.log.base import Record
 
 
+def stored(kind: str, id: str) -> str:
+    """The stream behind an address `kind/id`: a thread is a table by another name, and neither is found by the other's.
+    Raises `NotFound`."""
+    if kind in ("table", "thread"):
+        if id.startswith(thread.PREFIX) != (kind == "thread"):
+            raise NotFound(f"There is no {kind} {id[:40]!r}.")
+        return f"table/{id}"
+    return f"{kind}/{id}"
+
+
 def missing(name: str) -> NotFound:
     """No such stream; its owner or its reader has mistyped it, or it was deleted."""
     kind, _, id = name.partition("/")

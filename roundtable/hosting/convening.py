@@ -1,8 +1,9 @@
 """What may be asked: the body of a convene request, and every check on it and on commands before they are accepted."""
 
+import re
 import secrets
 import unicodedata
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -29,25 +30,49 @@ MAX_DEPTH = 32
 """Levels of JSON in options: what a tool's schema may need, and far from any decoder's limit."""
 MAX_SEATS = 12
 """As many hues as eyes can tell apart, and as many voices as a reader can follow."""
+MAX_LIMIT = 1e12
+"""Of anything: more is a slip of the keyboard, and sums of it are still exact."""
 
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no letter that looks like a digit
 # What stands in names would break labels, fences and lists: brackets, quotes, colons, asterisks, line breaks.
 _NOT_IN_NAMES = set('<>[]{}"`*:,@\\/|')
 
 
+def _bound(**keywords: object) -> msgspec.Meta:
+    """For the schema only: what is out of bounds is told in our own words, below."""
+    return msgspec.Meta(extra_json_schema=keywords)
+
+
+_TAKEN = re.escape("".join(sorted(_NOT_IN_NAMES)))
+_NAME = rf"^[^\s{_TAKEN}]([^{_TAKEN}]*[^\s{_TAKEN}])?$"
+_LIMIT = _bound(exclusiveMinimum=0, exclusiveMaximum=MAX_LIMIT)
+
+
 class AskedSeat(Panelist, frozen=True, forbid_unknown_fields=True):
     """A seat as asked for: a misspelt member is an error here, while logs may hold what later versions add."""
+
+    name: Annotated[str, _bound(minLength=1, maxLength=MAX_NAME, pattern=_NAME)]
+    model: Annotated[str, _bound(pattern=r"^[^:]+:.+")]
+    persona: Annotated[str, _bound(maxLength=MAX_PERSONA)] = ""
 
 
 class AskedLimits(Limits, frozen=True, forbid_unknown_fields=True):
     """Limits as asked for, strict likewise."""
 
+    max_turns: Annotated[int, _LIMIT] | None = None
+    max_rounds: Annotated[int, _LIMIT] | None = None
+    max_tokens: Annotated[int, _LIMIT] | None = None
+    max_seconds: Annotated[float, _LIMIT] | None = None
+    max_dollars: Annotated[float, _LIMIT] | None = None
+
 
 class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /v1/roundtables`. A panel left out is the default panel; an empty one is a mistake."""
 
-    topic: str
-    panel: list[AskedSeat] | msgspec.UnsetType = msgspec.UNSET
+    topic: Annotated[str, _bound(minLength=1, maxLength=MAX_TOPIC, pattern=r"\S")]
+    panel: Annotated[list[AskedSeat], _bound(minItems=1, maxItems=MAX_SEATS)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
     policy: str = "round_robin"
     limits: AskedLimits = AskedLimits()
     then: Then = "close"
@@ -185,7 +210,7 @@ def bounded(asked: AskedLimits) -> dict[str, Any]:
     """Limits by name. Raises `Invalid` for one that is none."""
     values = msgspec.structs.asdict(asked)
     for name, value in values.items():
-        if value is not None and not 0 < value < 1e12:
+        if value is not None and not 0 < value < MAX_LIMIT:
             raise Invalid(f"{name} is more than 0 and less than a million million.", field=f"limits.{name}")
     return values
 

@@ -12,7 +12,7 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from protocol import commands
 from protocol import events as e
@@ -43,14 +43,6 @@ T = TypeVar("T")
 OUTCOME_WAIT = 2.0
 # Inboxes remembered, so that a command does not read all that came before it. Tables.
 INBOXES = 256
-
-
-_NEWS: dict[str, Literal["open", "resting", "closed", "deleted"]] = {
-    "open": "open",
-    "resting": "resting",
-    "closed": "closed",
-    "deleted": "deleted",
-}
 
 
 def new_node() -> str:
@@ -215,8 +207,8 @@ class Host:
         return self._owners.held
 
     def _changed(self, table: str, status: str) -> None:
-        if status in _NEWS and not is_off_record(table):  # news are recorded
-            self._tell(TableChanged(table=table, status=_NEWS[status]))
+        if not is_off_record(table):  # news are recorded
+            self._tell(TableChanged(table=table, status=status))
 
     async def _outcome(self, table: str, key: str, wait: float) -> e.Entry | None:
         with contextlib.suppress(TimeoutError):

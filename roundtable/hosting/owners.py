@@ -234,7 +234,6 @@ class Owners:
         """Hold the table from now on. All of its inbox is delivered: an owner knows by their keys what was acted on,
         while a store that lost commands has given their places again."""
         held = self._held[table] = _Held(owner)
-        self._changed(table, "open")
         try:
             # Before the owner runs, so that it is in time for a table that rests.
             await self._deliveries.add(table)
@@ -242,6 +241,7 @@ class Owners:
             self._held.pop(table, None)
             raise
         held.task = self._spawn(self._run(table, held), stream(table))
+        self._changed(table, "open")
 
     async def _run(self, table: str, held: _Held) -> None:
         after: Callable[[str, Cursor], Awaitable[None]] = self._broken

@@ -8,6 +8,7 @@ elsewhere the store counts, as it does spectators, and forgets those of a node t
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import quote
 
@@ -51,7 +52,9 @@ class People:
     ) -> None:
         self._log, self._node, self._clock = log, node, clock
         self._every, self._grace = every, grace
-        self._here: dict[Who, int] = {}
+        self._here: dict[str, Counter[str]] = {}  # connections by name, by table
+        self._arrived: set[str] = set()  # tables where someone came since the last round
+        self._told: dict[Who, int] = {}  # connections that the store knows of
         self._gone: dict[Who, float] = {}  # when someone was first missed, on the loop's clock
         self._rooms: dict[str, _Room] = {}
 
@@ -65,21 +68,27 @@ class People:
         await asyncio.gather(self._task, return_exceptions=True)
         with contextlib.suppress(LogError, TimeoutError):
             async with asyncio.timeout(self._every):
-                await self._log.count({_key(who): 0 for who in self._here}, self._node)
+                await self._count(dict.fromkeys(self._told, 0))
 
     @contextlib.contextmanager
     def here(self, table: str, name: str) -> Iterator[None]:
         """One connection of that name to the table, while inside. Raises `Invalid` when too many have a name here."""
-        who = (table, name)
-        if who not in self._here and sum(each == table for each, _ in self._here) >= MAX_PEOPLE:
-            raise Invalid(f"{MAX_PEOPLE} people with names are here already; come without one.", field="as")
-        self._here[who] = self._here.get(who, 0) + 1
+        names = self._here.setdefault(table, Counter())
+        if name not in names:
+            if len(names) >= MAX_PEOPLE:
+                raise Invalid(
+                    f"{MAX_PEOPLE} people with names are here already; come without one.", field="as"
+                )
+            self._arrived.add(table)
+        names[name] += 1
         try:
             yield
         finally:
-            self._here[who] -= 1
-            if not self._here[who]:
-                del self._here[who]
+            names[name] -= 1
+            if not names[name]:
+                del names[name]
+            if not names:
+                self._here.pop(table, None)
 
     async def ready(self, table: str) -> None:
         """See to it that the table's stream of people can be followed. Raises `NotFound` when there is no table."""
@@ -95,39 +104,60 @@ class People:
         while True:
             try:
                 if rounds % LOOK_EVERY == 0:
-                    await self._look()
+                    await self.look()
                 await self.round()
             except LogError as error:
                 log.debug("nobody hears who is here: %s", error.detail)
+            except Exception:  # a loop that dies in silence would leave everyone here for ever
+                log.exception("nobody hears who is here")
             rounds += 1
             await asyncio.sleep(self._every)
 
     async def round(self) -> None:
         """Tell who came and who has gone, as far as this node knows. Raises `LogError`."""
-        came: dict[str, set[str]] = {}
-        for table, name in self._here:
-            came.setdefault(table, set()).add(name)
-        for table in came:
-            await self._room(table).stream.catch_up()  # others may have told of them
-        gone = await self._gone_from({room: room.present for room in self._rooms.values()})
+        while self._arrived:  # others may have told of them since we read
+            await self._read(self._arrived.pop())
+        gone = await self._missed()
         for room in list(self._rooms.values()):
-            await self._settle(room, came.get(room.table, set()), gone.get(room.table, set()))
-            if len(self._rooms) > HELD and not room.present and room.table not in came:
+            await self._settle(room, set(self._here.get(room.table, ())), gone.get(room.table, set()))
+            if len(self._rooms) > HELD and not room.present and room.table not in self._here:
                 del self._rooms[room.table]
 
-    async def _gone_from(self, present: Mapping["_Room", set[str]]) -> dict[str, set[str]]:
-        """By table, those present whom no node has had for the grace."""
-        known = {(room.table, name) for room, names in present.items() for name in names}
-        told = {_key(who): self._here.get(who, 0) for who in known | set(self._here)}
-        elsewhere = await self._log.count(told, self._node)
+    async def look(self) -> None:
+        """Read who is said to be at the newest tables, in case nobody else does any more, and at those where somebody
+        is; and tell the store again of everyone. Raises `LogError`."""
+        self._told.clear()
+        names = await self._log.streams(SYSTEM, limit=LOOK_AT)
+        for table in {name.partition("/")[2] for name in names if name != ALL} | set(self._here):
+            await self._read(table)
+
+    async def _read(self, table: str) -> None:
+        with contextlib.suppress(LogDamaged):  # it keeps no other from being read
+            await self._room(table).stream.catch_up()
+
+    async def _missed(self) -> dict[str, set[str]]:
+        """By table, those said to be there whom no node has had for the grace."""
+        here = {(table, name): count for table, names in self._here.items() for name, count in names.items()}
+        known = {(room.table, name) for room in self._rooms.values() for name in room.present}
+        absent = known - set(here)
+        fresh = {who: count for who, count in here.items() if self._told.get(who) != count}
+        elsewhere = await self._count(fresh | dict.fromkeys(absent, 0))
+        self._told = {who: count for who, count in here.items() if who in fresh or who in self._told}
         now = asyncio.get_running_loop().time()
-        missing = {who for who in known if who not in self._here and not elsewhere[_key(who)]}
-        self._gone = {who: self._gone.get(who, now) for who in missing}
+        self._gone = {who: self._gone.get(who, now) for who in absent if not elsewhere[who]}
         gone: dict[str, set[str]] = {}
         for (table, name), since in self._gone.items():
             if since <= now - self._grace:
                 gone.setdefault(table, set()).add(name)
         return gone
+
+    async def _count(self, connections: Mapping[Who, int]) -> dict[Who, int]:
+        """Tell the store how many connections each has here, and hear how many elsewhere."""
+        names = {
+            who: f"person/{who[0]}/{quote(who[1], safe='')}" for who in connections
+        }  # no stream is called so
+        found = await self._log.count({names[who]: count for who, count in connections.items()}, self._node)
+        return {who: found[name] for who, name in names.items()}
 
     async def _settle(self, room: "_Room", came: set[str], gone: set[str]) -> None:
         """Write what has changed at one table, if it is there."""
@@ -144,12 +174,6 @@ class People:
                     await room.stream.renew()
                 await self.ready(room.table)
                 await room.stream.add(decide)
-
-    async def _look(self) -> None:
-        """Read who is said to be at the newest tables, in case nobody else does any more."""
-        for name in await self._log.streams(SYSTEM, limit=LOOK_AT):
-            if name != ALL:
-                await self._room(name.partition("/")[2]).stream.catch_up()
 
     def _room(self, table: str) -> "_Room":
         if table not in self._rooms:
@@ -179,8 +203,3 @@ class _Room:
 def stream(table: str) -> str:
     """The name of the stream about a table's company."""
     return f"{SYSTEM}/{table}"
-
-
-def _key(who: Who) -> str:
-    """Under what the store counts the connections of someone: the name of a stream that there never is."""
-    return f"person/{who[0]}/{quote(who[1], safe='')}"

@@ -79,8 +79,7 @@ class Platform:
         """Remove the stream for good; who follows it is sent away. Raises `NotFound`."""
         if await self._log.last(stream(name)) is None:
             raise NotFound(f"There is no stream {name[:40]!r}.")
-        await self._log.delete(stream(name))
-        self._held.pop(name, None)
+        await self._log.delete(stream(name))  # what is held of it finds that out, and remembers its last term
 
     async def lines(self, before: str, limit: int) -> list[PlatformLine]:
         """At most `limit` streams by name, descending, those before `before` if it is given."""

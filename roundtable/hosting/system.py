@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from protocol.errors import LogError
-from protocol.events import Event
+from protocol.events import Event, TermBegan
 from protocol.system import ALL, CountsChanged, NodeStarted, NodeStopping
 from roundtable.hosting.shared import Shared
 from roundtable.log.base import EventLog
@@ -45,9 +45,9 @@ class System:
         self._waiting: deque[Event] = deque(maxlen=MAX_WAITING)
         self._news = asyncio.Event()
 
-    async def start(self) -> None:
-        """Say that this node is here. Raises `LogUnavailable`."""
-        await self._write([NodeStarted(node=self.node)])
+    def start(self) -> None:
+        """Begin to tell, first that this node is here. A store that takes nothing now is waited for."""
+        self.tell(NodeStarted(node=self.node))
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._run(), name="system"),
@@ -67,6 +67,10 @@ class System:
         """Announce it, soon."""
         self._waiting.append(event)
         self._news.set()
+
+    async def ready(self) -> None:
+        """See to it that the stream can be followed. Raises `LogUnavailable`."""
+        await self._stream.add(lambda: () if self._stream.last.seq else (TermBegan(owner=self.node),))
 
     async def announce(self, event: Event) -> None:
         """Announce it, now. Raises `LogUnavailable`."""
@@ -91,9 +95,7 @@ class System:
                     log.debug("news wait for the store: %s", error.detail)
                     await asyncio.sleep(STORE_PAUSE)
                     continue
-                for (
-                    event
-                ) in events:  # what came meanwhile stays; what was forgotten meanwhile is gone already
+                for event in events:  # what came meanwhile stays; what was too much is gone already
                     if self._waiting and self._waiting[0] is event:
                         self._waiting.popleft()
 

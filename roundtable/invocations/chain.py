@@ -19,7 +19,7 @@ log = logging.getLogger("roundtable.invocations")
 
 # Steps in one entry, as bytes: what a reader takes at once.
 BLOCK = 64 * 1024
-# What may wait to be written before the tool is asked for no more. Bytes.
+# What may wait to be written, and be under way, before the tool is asked for no more. Bytes.
 MAX_WAITING = 2 * MAX_BATCH_BYTES
 # One step, or a result: with room for our own members, what any store takes and any client must. Bytes.
 MAX_TOLD = MAX_RECORD_BYTES - 64 * 1024
@@ -42,7 +42,7 @@ class _Entry:
 class Chain:
     """Writes stream `name`, new unless `last` is its end and `so_far` how far it had come. `t` counts steps; `run` it
     in a task, until it is ended. `wrote` hears of what is in the log; `patience` is how long it may be kept from
-    writing (seconds; None: for ever)."""
+    writing (seconds; None: for ever), and `window` the bytes that may wait before there is no `room`."""
 
     def __init__(
         self,
@@ -54,11 +54,13 @@ class Chain:
         so_far: Reached = NOTHING,
         wrote: Callable[[Sequence[Record]], None] = lambda _: None,
         patience: float | None = None,
+        window: int = MAX_WAITING,
     ) -> None:
         self.name, self.t = name, so_far.t
         self.acknowledged = last
         self.term = next_term(last.term, clock())
         self._log, self._clock, self._wrote, self._patience = log, clock, wrote, patience
+        self._window = min(window, MAX_WAITING)
         self._at = so_far.at
         self._waiting: list[_Entry] = []
         self._open: _Entry | None = None  # the last one, while steps may be added to it
@@ -116,11 +118,12 @@ class Chain:
     async def commit(self, *, patience: float | None = 0.0) -> None:
         """Append what waits; then it is durable. Raises like `run`."""
         while self._waiting:
-            batch = self._batch()
+            batch, size = self._batch()
             await self._append(batch, patience)
             self.acknowledged = batch[-1].cursor
             self._wrote(batch)
-            if self._size < MAX_WAITING:
+            self._size -= size
+            if self._size < self._window:
                 self._room.set()
 
     def _now(self) -> float:
@@ -148,12 +151,12 @@ class Chain:
 
     def _grow(self, size: int) -> None:
         self._size += size
-        if self._size >= MAX_WAITING:
+        if self._size >= self._window:
             self._room.clear()
         self._news.set()
 
-    def _batch(self) -> list[Record]:
-        """As many entries as one append takes."""
+    def _batch(self) -> tuple[list[Record], int]:
+        """As many entries as one append takes, and what they count."""
         self._open = None
         taken, size = 0, 0
         for entry in self._waiting:
@@ -162,9 +165,9 @@ class Chain:
                 break
             taken += 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        self._size -= sum(entry.size for entry in batch)
         first = self.acknowledged.seq + 1
-        return [Record(Cursor(self.term, seq), entry.body()) for seq, entry in enumerate(batch, first)]
+        records = [Record(Cursor(self.term, seq), entry.body()) for seq, entry in enumerate(batch, first)]
+        return records, sum(entry.size for entry in batch)
 
     async def _append(self, batch: list[Record], patience: float | None) -> None:
         """The same batch again after an unclear outcome is settled by the store."""

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -200,9 +201,11 @@ class Invocations:
         return running
 
     def _chain(self, id: str, ask: Ask) -> Chain:
-        wrote = ask.throttle.wrote if ask.throttle else lambda _: None
         log, patience = (self._log, None) if ask.record else (self._memory, ROOM_WITHIN)
-        return Chain(stream(id), log, self._clock, wrote=wrote, patience=patience)
+        chain = partial(Chain, stream(id), log, self._clock, patience=patience)
+        if throttle := ask.throttle:
+            return chain(wrote=throttle.wrote, window=throttle.window)
+        return chain()
 
     def _within(self, id: str, caller: str) -> Callable[[str, dict[str, Any]], AsyncGenerator[Told]]:
         def run(address: str, args: dict[str, Any]) -> AsyncGenerator[Told]:
@@ -225,8 +228,9 @@ class Invocations:
             del here[running.id]
         if here is self._recorded:
             await self._custody.release(running.id, ended=ended)
-        else:
-            self._spawn(self._chores, self._forget(running.id, FORGET_AFTER), f"forget {running.id}")
+        else:  # without an end, which found no room, nobody should wait for one
+            after = FORGET_AFTER if ended else 0.0
+            self._spawn(self._chores, self._forget(running.id, after), f"forget {running.id}")
 
     async def _open(self, running: Running, begun: "asyncio.Future[None]") -> bool:
         """Write its first entries. False, and `begun` says why, when that is not possible: should they be written

@@ -100,7 +100,7 @@ class Lanes:
 
     def _call_next(self) -> None:
         """Let run who may: one of each caller in turn."""
-        while caller := next(filter(self._has_room, self._waiting), None):
+        while (caller := next(filter(self._has_room, self._waiting), None)) is not None:
             queue = self._waiting[caller]
             place = queue.popleft()
             self._waiting.move_to_end(caller)

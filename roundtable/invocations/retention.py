@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 from protocol import invocation
-from protocol.errors import LogError
+from protocol.errors import LogDamaged, LogError
 from roundtable.hosting import inbox
 from roundtable.hosting.convening import first_id
 from roundtable.log.base import EventLog
@@ -50,8 +50,12 @@ class Retention:
         return deleted
 
     async def _delete_if_over(self, name: str, before: float) -> bool:
-        last = await self._log.last(name)
-        if last is None or not invocation.is_end(last.body) or invocation.reached(last.body).at >= before:
+        try:
+            last = await self._log.last(name)
+            if last is None or not invocation.is_end(last.body) or invocation.reached(last.body).at >= before:
+                return False
+        except LogDamaged as error:  # one that cannot be read must not keep the others
+            log.warning("%s is old and cannot be read: %s", name, error.detail)
             return False
         await self._log.delete(inbox.stream(name.partition("/")[2]))
         await self._log.delete(name)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from protocol import invocation
@@ -52,15 +52,15 @@ class Running:
         finally:
             if not self.over.done():
                 self.over.set_result(None)
-            await self._close_tool(self._pulling)
+            self._stop_tool()
+            await self._tool_closed(self._pulling)
             self.place.leave()
         return False
 
     def cancel(self, reason: str = "command") -> None:
         """End it now with what has been told; no effect when it has ended."""
         self.chain.tell(Cancelled(id=self.id, t=self.chain.t, reason=reason))
-        if self._pulling:
-            self._pulling.cancel()
+        self._stop_tool()
 
     def abandon(self) -> None:
         """It is another's: stop, and write nothing more."""
@@ -78,8 +78,12 @@ class Running:
             self._going.set()
             self.chain.tell(Resumed(id=self.id, t=self.chain.t))
 
-    async def _close_tool(self, pulling: asyncio.Task[None]) -> None:
-        pulling.cancel()
+    def _stop_tool(self) -> None:
+        """Once: a second time would interrupt it while it lets go of what it holds."""
+        if self._pulling and not self._pulling.cancelling():
+            self._pulling.cancel()
+
+    async def _tool_closed(self, pulling: asyncio.Task[None]) -> None:
         await asyncio.wait([pulling], timeout=CLOSE_WITHIN)
         if not pulling.done():
             log.warning("invocation %s: its tool did not stop within %.0f s", self.id, CLOSE_WITHIN)
@@ -105,15 +109,20 @@ class Running:
     def _tell(self, told: Told) -> None:
         match told:
             case Step():
-                self.chain.step([invocation.members(told.members)])
+                self._step([invocation.members(told.members)])
             case Steps():
-                if not invocation.are_objects(told.members):
-                    raise RoundtableError("The tool broke: its steps are no JSON objects, each in one line.")
-                self.chain.step(told.members)
+                self._step(told.members)
             case Measured():
                 self.chain.tell(Entropy(id=self.id, t=self.chain.t, value=told.value, of=told.of))
             case Final():
                 self.chain.tell(Converge(id=self.id, t=self.chain.t, final=told.value, reason=told.reason))
+
+    def _step(self, members: Sequence[bytes]) -> None:
+        if not invocation.are_objects(members):
+            raise RoundtableError(
+                "The tool broke: a step of its own is no JSON object, or names what is ours."
+            )
+        self.chain.step(members)
 
     async def _may_go_on(self) -> None:
         await self.chain.room()

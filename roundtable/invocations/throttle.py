@@ -15,7 +15,7 @@ class Throttle:
     `taken`."""
 
     def __init__(self, window: int = WINDOW) -> None:
-        self._window = window
+        self.window = window
         self._ahead: deque[tuple[int, int]] = deque()  # (seq, bytes) written and not taken
         self._size = 0
         self._open = asyncio.Event()
@@ -45,7 +45,7 @@ class Throttle:
         await self._open.wait()
 
     def _settle(self) -> None:
-        if self._released or self._size < self._window:
+        if self._released or self._size < self.window:
             self._open.set()
         else:
             self._open.clear()

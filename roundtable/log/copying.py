@@ -19,7 +19,7 @@ from roundtable.log.base import EventLog, Record
 from roundtable.log.split import is_off_record
 
 # Every kind of stream that is kept, in the order in which they are copied.
-KINDS = ("table", "inbox")
+KINDS = ("table", "inbox", "platform")
 # Names asked for at a time, and records: the bytes of a page are bounded by the log.
 PAGE = 1000
 # After so many refusals the target is another library, and not this one with a few tables gone on.

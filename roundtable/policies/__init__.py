@@ -3,6 +3,7 @@
 `find` gives a policy by name; others register under the entry-point group `roundtable.policies`.
 """
 
+import logging
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
@@ -16,6 +17,8 @@ from roundtable.policies.round_robin import RoundRobin
 
 __all__ = ["GROUP", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "blind", "concludes", "find"]
 
+log = logging.getLogger("roundtable.policies")
+
 GROUP = "roundtable.policies"
 REPLY = Reply.name
 """How a thread shares the floor. No way for a table: it waits for a person, and says nothing by itself."""
@@ -23,11 +26,15 @@ REPLY = Reply.name
 
 @cache  # looking for installed packages reads the disk, for 2 ms of the loop's time; policies keep no state
 def available() -> Mapping[str, TurnPolicy]:
-    """Every policy there is, by name; ours first and not to be replaced."""
-    found: dict[str, TurnPolicy] = {}
-    installed = (point.load()() for point in entry_points(group=GROUP))
-    for policy in (RoundRobin(), Parallel(), FloorTime(), Reply(), *installed):
-        found.setdefault(policy.name, policy)
+    """Every policy there is, by name; ours first and not to be replaced. One that does not load is left out."""
+    ours = (RoundRobin(), Parallel(), FloorTime(), Reply())
+    found: dict[str, TurnPolicy] = {policy.name: policy for policy in ours}
+    for point in entry_points(group=GROUP):
+        try:
+            policy: TurnPolicy = point.load()()
+            found.setdefault(policy.name, policy)
+        except (Exception, SystemExit) as error:  # whatever another package does, tables go on
+            log.warning("the installed policy %s cannot be used", point.name, exc_info=error)
     return found
 
 

@@ -1,68 +1,53 @@
-"""The Python SDK: a server's tables from another program. It follows a table over as many connections as it takes.
+"""A server from another program. It follows a stream over as many connections as it takes.
 
     async with Client("http://127.0.0.1:8420", secret=...) as client:
-        table, _ = await client.convene("Tabs or spaces?")
-        async for entry in client.events(table):
-            print(entry.event)
+        async for event in client.stream("panelist/ollama:llama3.2", "complete", {"prompt": "Tabs or spaces?"}):
+            print(event.text, end="")
 
 A refusal raises the error of `protocol/errors.py` that it was on the server; no answer at all is `Unreachable`.
 """
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
-from typing import Any, NamedTuple, Self, TypeVar
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 import msgspec
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
-from yarl import URL
 
-from protocol import codec, commands
+from protocol import codec, commands, invocation
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, RoundtableError
-from protocol.events import Entry, Then
+from protocol.events import Then
 from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript
 from roundtable.hosting.summary import Summary
 from roundtable.log.base import Record
-from roundtable.sdk import addresses
-from roundtable.sdk.backoff import Backoff
+from roundtable.sdk import asking
+from roundtable.sdk.connection import ATTEMPTS, Connection, decode
+from roundtable.sdk.event import Event
 from roundtable.sdk.following import Following
-from roundtable.sdk.refusals import Unreachable, refusal
+from roundtable.sdk.refusals import Unreachable
+from roundtable.sdk.streams import Convened, Outcome, Streams
 
-# A server sends something every 10 s, if only a heartbeat. After two and a half of them the connection is dead, though
-# nothing may have said so. Seconds.
-SILENCE = 25.0
-# Seconds for a connection to stand: as long as a TCP handshake that is repeated three times.
-CONNECT_WITHIN = 10.0
-# Seconds for an answer that is no stream. A command is answered within two.
-ANSWER_WITHIN = 60.0
-# The largest answer that is held in memory: a transcript of some ten million words. Bytes.
-MAX_ANSWER = 64 * 1024 * 1024
-# How often a command is sent under the same key before the caller is told that nobody answers.
-ATTEMPTS = 4
+# How long an invocation waits for us when a connection breaks: as long as a laptop takes from one network to another.
+# Seconds.
+LINGER = 30.0
+# Seconds for the word that what we invoked is to end. When it is not heard, the server's own patience ends it.
+CANCEL_WITHIN = 5.0
 # Tables per page of the list, as many as the server gives.
 _PAGE = 100
 
-_TABLES = "/v1/roundtables"
-_T = TypeVar("_T")
-__all__ = ["Client", "Convened", "Outcome"]
+_TABLES, _THREADS = "/v1/roundtables", "/v1/threads"
+_ENDINGS = frozenset(ending.decode() for ending in invocation.ENDINGS)
 
 
-class Convened(NamedTuple):
-    """A new table, and the cursor of its `table.opened`."""
+class Posted(NamedTuple):
+    """A message in a thread, and its cursor: what is answered comes after it."""
 
-    id: str
+    message: dict[str, Any]
     cursor: Cursor
-
-
-class Outcome(NamedTuple):
-    """A command's effect; None when it was accepted and is still to be acted on."""
-
-    entry: Entry | None
 
 
 class _Read(msgspec.Struct):
@@ -85,12 +70,31 @@ class _Done(msgspec.Struct):
     event: msgspec.Raw = msgspec.Raw()
 
 
-class Client:
+class _Said(msgspec.Struct):
+    message: dict[str, Any] = {}
+    cursor: str = ""
+
+
+class _Tools(msgspec.Struct):
+    tools: list[dict[str, Any]]
+
+
+class _Invocations(msgspec.Struct):
+    invocations: list[dict[str, Any]]
+    next: str | None = None
+
+
+class _Thread(msgspec.Struct):
+    messages: list[dict[str, Any]]
+
+
+class Client(Streams):
     """One server, at `base_url`. Use it as a context manager.
 
     `patience`: seconds without a sign of life after which a reader gives up with `Unreachable` (None: never; the first
-    attempt is always the only one). `link` is told why a connection was lost, and `""` when it stands again.
-    `sleep` is for tests.
+    attempt is always the only one). `linger`: seconds that the server keeps what was invoked for us while our
+    connection is broken (at most 600); should this program die, it is ended after as many. `link` is told why a
+    connection was lost, and `""` when it stands again. `sleep` is for tests.
     """
 
     def __init__(
@@ -99,69 +103,146 @@ class Client:
         *,
         secret: str = "",
         patience: float | None = 300.0,
+        linger: float = LINGER,
         link: Callable[[str], None] = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.base_url = addresses.server(base_url)
-        self.patience, self.link, self.sleep = patience, link, sleep
-        self._headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-        self._session: ClientSession | None = None
+        self._connection = Connection(base_url, secret, sleep)
+        self.base_url = self._connection.base_url
+        self.patience, self.linger, self.link, self.sleep = patience, linger, link, sleep
+        self._ours: set[str] = set()  # invocations that end with their reader
 
     async def __aenter__(self) -> Self:
-        # Each stream is a connection, and waits for no other.
-        connector = TCPConnector(limit=0)
-        timeout = ClientTimeout(total=ANSWER_WITHIN, sock_connect=CONNECT_WITHIN)
-        self._session = ClientSession(headers=self._headers, connector=connector, timeout=timeout)
+        await self._connection.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await asyncio.gather(*map(self._give_up, list(self._ours)))
+        await self._connection.__aexit__()
 
-    # -- a table's entries -------------------------------------------------------------------------------------
+    # -- anything that streams ---------------------------------------------------------------------------------
 
-    async def events(self, table: str, after: Cursor | None = ZERO) -> AsyncGenerator[Entry]:
-        """A table's entries after a cursor (None: after now), each once and in order, until the table is closed.
+    async def invoke(self, address: str, args: Mapping[str, Any] | None = None) -> str:
+        body = {"tool": address, "args": args or {}, "detach": True}
+        async with self._connection.stream("/invoke", value=body) as opened:
+            return _invocation(opened.location)
 
-        Lost connections are made again and resumed. Raises `Reset`, `Unreachable`, `NotFound` and what else the server
-        refuses with. Who stops early closes it (`contextlib.aclosing`).
-        """
-        async with aclosing(self.records(table, after)) as records:
-            async for record in records:
-                yield codec.decode_body(*record)
+    async def cancel(self, invocation: str) -> None:
+        await self._connection.answer("DELETE", f"/invoke/{_segment(invocation)}")
+
+    async def tools(self) -> list[dict[str, Any]]:
+        return decode(await self._connection.answer("GET", "/v1/tools"), _Tools).tools
+
+    async def invocations(self) -> AsyncIterator[dict[str, Any]]:
+        before: str | None = ""
+        while before is not None:
+            path = f"/v1/invocations?limit={_PAGE}" + (f"&before={quote(before, safe='')}" if before else "")
+            page = decode(await self._connection.answer("GET", path), _Invocations)
+            for each in page.invocations:
+                yield each
+            before = page.next
+
+    async def _invoked(self, address: str, args: Mapping[str, Any]) -> AsyncGenerator[Event]:
+        """It is ours: begun once, resumed as long as it waits for us, and ended when nobody reads it any more."""
+        body = {"tool": address, "args": args, "linger": self.linger}
+        id = ""
+
+        @asynccontextmanager
+        async def connect(at: Cursor) -> AsyncIterator[AsyncIterator[bytes] | None]:
+            nonlocal id
+            if id:
+                async with self._connection.stream(f"/invoke/{_segment(id)}?owner=true", str(at)) as opened:
+                    yield opened.pieces
+                return
+            async with AsyncExitStack() as stack:
+                beginning = asyncio.create_task(self._begin(body, stack), name="invoke")
+                try:
+                    pieces, id = await asyncio.shield(beginning)
+                except asyncio.CancelledError:
+                    # It may have begun, and would wait for us: its id is needed to end it.
+                    await asyncio.wait([beginning], timeout=CANCEL_WITHIN)
+                    if beginning.done() and not beginning.cancelled() and not beginning.exception():
+                        id = beginning.result()[1]
+                    beginning.cancel()
+                    raise
+                yield pieces
+
+        try:
+            async with aclosing(self._events(connect, ZERO, dense=False, endings=_ENDINGS)) as events:
+                async for event in events:
+                    if event.type in _ENDINGS:
+                        self._ours.discard(id)
+                    yield event
+        finally:
+            await self._give_up(id)
+
+    async def _begin(
+        self, body: dict[str, Any], stack: AsyncExitStack
+    ) -> tuple[AsyncIterator[bytes] | None, str]:
+        opened = await stack.enter_async_context(self._connection.stream("/invoke", value=body))
+        id = _invocation(opened.location)
+        self._ours.add(id)
+        return opened.pieces, id
+
+    async def _followed(self, kind: str, id: str, after: Cursor | None) -> AsyncGenerator[Event]:
+        tables = kind == "roundtable"
+        if tables and after is None:
+            after = await self.head(id)
+        connect = self._at(_path(kind, id), now=after is None)
+        endings = _ENDINGS if kind == invocation.KIND else ()
+        async with aclosing(self._events(connect, after or ZERO, dense=tables, endings=endings)) as events:
+            async for event in events:
+                yield event
+
+    async def _events(self, connect: "_Connect", after: Cursor, **options: Any) -> AsyncGenerator[Event]:
+        async with aclosing(self._following(connect, after, **options).records()) as records:
+            async for cursor, body in records:
+                yield Event.read(cursor, body)
+
+    def _following(self, connect: "_Connect", after: Cursor, **options: Any) -> Following:
+        return Following(connect, after, patience=self.patience, link=self.link, sleep=self.sleep, **options)
+
+    def _at(self, path: str, *, now: bool = False) -> "_Connect":
+        """Connections to an address. `now` is when one of them first says where it stands."""
+
+        @asynccontextmanager
+        async def connect(at: Cursor) -> AsyncIterator[AsyncIterator[bytes] | None]:
+            tail = now and at == ZERO
+            where = f"{path}?after=now" if tail else path
+            async with self._connection.stream(where, "" if tail else str(at)) as opened:
+                yield opened.pieces
+
+        return connect
+
+    async def _give_up(self, id: str) -> None:
+        if id in self._ours:
+            self._ours.discard(id)
+            with suppress(RoundtableError, TimeoutError):
+                async with asyncio.timeout(CANCEL_WITHIN):
+                    await self.cancel(id)
+
+    # -- tables ------------------------------------------------------------------------------------------------
 
     async def records(self, table: str, after: Cursor | None = ZERO) -> AsyncGenerator[Record]:
-        """As `events`, with the bytes as they are logged."""
-        following = Following(
-            lambda at: self._stream(table, at),
-            await self.head(table) if after is None else after,
-            patience=self.patience,
-            link=self.link,
-            sleep=self.sleep,
-        )
+        """Lost connections are made again and resumed."""
+        start = await self.head(table) if after is None else after
+        following = self._following(self._at(_path("roundtable", table)), start)
         async with aclosing(following.records()) as records:
             async for record in records:
                 yield record
 
     async def head(self, table: str) -> Cursor:
-        """Where the table stands now."""
-        # Not HEAD, whose refusals have no words; the transcript is left unread.
-        async with self._request("GET", f"{_TABLES}/{_segment(table)}") as response:
-            tag = response.headers.get("ETag", "").removeprefix("W/")  # weak behind a proxy that compresses
-            return Cursor.parse(tag.strip('"'), field="ETag")
-
-    # -- what can be asked -------------------------------------------------------------------------------------
+        tag = await self._connection.header(f"{_TABLES}/{_segment(table)}", "ETag")
+        return Cursor.parse(tag.removeprefix("W/").strip('"'), field="ETag")  # weak where a proxy compresses
 
     async def transcript(self, table: str) -> Transcript:
-        """The table as it stands; `transcript.cursor` is where to go on from."""
-        return _decode(await self._answer("GET", f"{_TABLES}/{_segment(table)}"), _Read).transcript
+        return decode(await self._connection.answer("GET", f"{_TABLES}/{_segment(table)}"), _Read).transcript
 
     async def tables(self) -> AsyncIterator[Summary]:
-        """All tables, newest first, a page at a time."""
         before: str | None = ""
         while before is not None:
             path = f"{_TABLES}?limit={_PAGE}&before={quote(before, safe='')}"
-            page = _decode(await self._answer("GET", path), _Page)
+            page = decode(await self._connection.answer("GET", path), _Page)
             for summary in page.roundtables:
                 yield summary
             before = page.next
@@ -177,122 +258,107 @@ class Client:
         seed: int | None = None,
         record: bool = True,
     ) -> Convened:
-        """Open a table; without a panel it is the server's default one. Raises `Invalid` naming the field.
-
-        Sent once: where no answer comes, a table may have been opened.
-        """
-        chosen = {"panel": panel, "limits": limits, "seed": seed, "record": None if record else False}
-        body: dict[str, Any] = {"topic": topic, "policy": policy, "then": then}
-        body |= {name: value for name, value in chosen.items() if value is not None}
-        made = _decode(await self._answer("POST", _TABLES, body), _Made)
-        return Convened(made.id, Cursor.parse(made.cursor, field="cursor"))
+        body = _given(topic=topic, panel=panel, policy=policy, limits=limits, then=then, seed=seed)
+        return await self._made(_TABLES, body if record else body | {"record": False})
 
     async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:
-        """Tell the table something, once, however often it has to be sent: `key` is made up unless given.
-
-        Raises `WrongState` when the table refuses it, `KeyReused`, `NotFound`, `Invalid`.
-        """
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(18)}
         path = f"{_TABLES}/{_segment(table)}/commands"
-        done = _decode(await self._insist(path, command, headers), _Done)
+        done = decode(await self._connection.insist(path, command, headers), _Done)
         if not done.cursor:
             return Outcome(None)
         return Outcome(codec.decode_body(Cursor.parse(done.cursor, field="cursor"), bytes(done.event)))
 
     async def export(self, table: str, format: str) -> AsyncGenerator[bytes]:
         """The table as `md`, `html`, `json` or `jsonl`, in pieces as they come."""
-        timeout = ClientTimeout(sock_connect=CONNECT_WITHIN, sock_read=SILENCE)
         path = f"{_TABLES}/{_segment(table)}/export?format={quote(format, safe='')}"
-        async with self._request("GET", path, timeout=timeout) as response:
-            async for piece in response.content.iter_any():
+        async with self._connection.pieces(path) as pieces:
+            async for piece in pieces:
                 yield piece
 
-    async def _insist(self, path: str, value: Any, headers: Mapping[str, str]) -> bytes:
-        """An answer to what may be sent more than once."""
-        backoff = Backoff()
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return await self._answer("POST", path, value, headers)
-            except RoundtableError as error:
-                if not error.retryable:
-                    raise
-            await self.sleep(backoff.wait())
-        return await self._answer("POST", path, value, headers)
+    # -- threads -----------------------------------------------------------------------------------------------
 
-    # -- requests ----------------------------------------------------------------------------------------------
+    async def thread(
+        self,
+        model: str = "",
+        *,
+        title: str = "",
+        system: str = "",
+        panel: Sequence[Panelist] | None = None,
+        limits: Limits | None = None,
+        record: bool = True,
+    ) -> Convened:
+        """Begin a conversation that one model answers, or every seat of a panel. Raises `Invalid` naming the field.
 
-    @asynccontextmanager
-    async def _request(self, method: str, path: str, **options: Any) -> AsyncIterator[ClientResponse]:
-        """One request that was not refused. Raises what the refusal says, or `Unreachable`."""
-        assert self._session is not None, "use it as `async with Client(...)`"
-        url = URL(self.base_url + path, encoded=True)
-        try:
-            # The secret is for this server: who is sent elsewhere is told so.
-            async with self._session.request(method, url, allow_redirects=False, **options) as response:
-                if 300 <= response.status < 400:
-                    raise Unreachable(
-                        f"{self.base_url} sends to another address; use that one.", retryable=False
-                    )
-                if response.status >= 400:
-                    raise refusal(response.status, await _body(response))
-                yield response
-        except (ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{self.base_url} does not answer: {_reason(error)}.") from error
+        Talk in it with `stream("thread/ID", "say", {"text"})`, or `post`.
+        """
+        named = {"title": title or None, "model": model or None, "system": system or None}
+        body = _given(**named, panel=panel, limits=limits)
+        return await self._made(_THREADS, body if record else body | {"record": False})
 
-    @asynccontextmanager
-    async def _stream(self, table: str, after: Cursor) -> AsyncIterator[AsyncIterator[bytes] | None]:
-        headers = {"Last-Event-ID": str(after), "Accept": "text/event-stream"}
-        timeout = ClientTimeout(sock_connect=CONNECT_WITHIN, sock_read=SILENCE)
-        path = f"{_TABLES}/{_segment(table)}/events"
-        async with self._request("GET", path, headers=headers, timeout=timeout) as response:
-            if response.status == 204:
-                yield None
-                return
-            if response.content_type != "text/event-stream":
-                raise Unreachable(f"What answers at {self.base_url} is no roundtable server.")
-            yield response.content.iter_any()
+    async def post(self, thread: str, text: str, *, to: str = "", author: str = "", key: str = "") -> Posted:
+        """Say something in a thread, once, however often it has to be sent. Its answers are in the stream."""
+        headers = {"Idempotency-Key": key or secrets.token_urlsafe(18)}
+        path, body = f"{_THREADS}/{_segment(thread)}/messages", asking.Said(text, to, author)
+        for _ in range(ATTEMPTS):  # accepted and not yet there is asked after under the same key
+            said = decode(await self._connection.insist(path, body, headers), _Said)
+            if said.cursor:
+                return Posted(said.message, Cursor.parse(said.cursor, field="cursor"))
+        raise Unreachable("The message was accepted, and is not in the thread yet.")
 
-    async def _answer(
-        self, method: str, path: str, value: Any = None, headers: Mapping[str, str] | None = None
-    ) -> bytes:
-        sent: dict[str, Any] = {}
-        if value is not None:
-            sent = {
-                "data": codec.encode(value),
-                "headers": {"Content-Type": "application/json", **(headers or {})},
-            }
-        async with self._request(method, path, **sent) as response:
-            return await _body(response)
+    async def messages(self, thread: str) -> list[dict[str, Any]]:
+        """A thread as it stands: each message with its `id`, `author`, `text` and `state`."""
+        path = f"{_THREADS}/{_segment(thread)}"
+        return decode(await self._connection.answer("GET", path), _Thread).messages
+
+    async def _say(self, asked: asking.Asked, said: asking.Said) -> AsyncGenerator[Event]:
+        if asked.kind != "thread":
+            async with aclosing(super()._say(asked, said)) as events:
+                async for event in events:
+                    yield event
+            return
+        _, cursor = await self.post(asked.id, said.text, to=said.to, author=said.author)
+        async with aclosing(self._followed(asked.kind, asked.id, cursor)) as events:
+            async for event in events:
+                yield event
+                if event.type in {"thread.rested", "thread.closed"}:
+                    return
+
+    async def _made(self, path: str, body: dict[str, Any]) -> Convened:
+        made = decode(await self._connection.answer("POST", path, body), _Made)
+        return Convened(made.id, Cursor.parse(made.cursor, field="cursor"))
 
 
-async def _body(response: ClientResponse) -> bytes:
-    """The whole answer, if it is no larger than `MAX_ANSWER`."""
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > MAX_ANSWER:
-            raise Unreachable(f"The answer is larger than {MAX_ANSWER >> 20} MiB.", retryable=False)
-    return bytes(body)
+_Connect = Callable[[Cursor], AbstractAsyncContextManager[AsyncIterator[bytes] | None]]
 
 
-def _decode(body: bytes, kind: type[_T]) -> _T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except codec.UNREADABLE as error:
-        raise Unreachable("The answer is not that of a roundtable server.", retryable=False) from error
+def _path(kind: str, id: str) -> str:
+    """Where a resource is followed."""
+    match kind:
+        case "roundtable":
+            return f"{_TABLES}/{_segment(id)}/events"
+        case "thread":
+            return f"{_THREADS}/{_segment(id)}/live"
+        case invocation.KIND:
+            return f"/invoke/{_segment(id)}"
+        case _:
+            return f"/v1/stream/{kind}/{'/'.join(map(_segment, id.split('/')))}"
 
 
-def _segment(table: str) -> str:
-    """A table's id as one segment of a path, whatever it holds."""
-    if not table.strip("."):
-        raise Invalid(f"{table[:40]!r} is no table's id.", field="table")
-    return quote(table, safe="")
+def _invocation(location: str) -> str:
+    """The id in the address of a new invocation. Without one the server is full and says only when to come again."""
+    id = location.removeprefix("/invoke/")
+    if not id or id == location:
+        raise Unreachable("The server has no room for another stream; try again later.")
+    return id
 
 
-def _reason(error: Exception) -> str:
-    """What went wrong in a few words; the library's own text may be empty."""
-    if isinstance(error, TimeoutError):
-        return "nothing was heard in time"
-    if isinstance(error, OSError) and error.errno and error.errno > 0:
-        return os.strerror(error.errno)  # the loop puts the address into its own text, and we say it already
-    return getattr(error, "strerror", None) or str(error)[:200] or type(error).__name__
+def _segment(id: str) -> str:
+    """An id as one segment of a path, whatever it holds."""
+    if not id.strip("."):
+        raise Invalid(f"{id[:40]!r} is no id.", field="id")
+    return quote(id, safe="")
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

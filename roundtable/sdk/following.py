@@ -1,12 +1,13 @@
-"""One reader of one table's event stream over as many connections as it takes: each entry once, in order.
+"""One reader of one event stream of ours over as many connections as it takes: each entry once, in order.
 
 Knows no HTTP: `connect` gives the bytes of a stream that begins after a cursor. It keeps WHATWG HTML, section 9.2
 (`Last-Event-ID`, `retry`, 204), with our `end`, `reset` and `hb` on top.
 """
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager
+from math import inf
 
 import msgspec
 
@@ -47,7 +48,11 @@ _told_decoder = msgspec.json.Decoder(_Told)
 
 class Following:
     """`patience`: seconds without a sign of life after which it gives up; None is never. `link` is told why the
-    connection was lost, and `""` when it stands again."""
+    connection was lost, and `""` when it stands again.
+
+    `dense`: every entry of the log comes, in one frame each. Otherwise some may be left out, and one may come in parts,
+    at `term-seq.k` and at last `term-seq`. `endings` are the events after which nothing comes, where no `end` says so.
+    """
 
     def __init__(
         self,
@@ -58,8 +63,11 @@ class Following:
         link: Callable[[str], None],
         sleep: Callable[[float], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
+        dense: bool = True,
+        endings: Collection[str] = (),
     ) -> None:
-        self._connect, self._at = connect, Cursor(after.term, after.seq)
+        self._connect, self._at = connect, Cursor(after.term, after.seq) if dense else after
+        self._dense, self._endings = dense, endings
         self._patience, self._link, self._sleep, self._clock = patience, link, sleep, clock
         self._backoff = Backoff()
         self._alive: float | None = None  # when the server last gave a sign of life; None before the first
@@ -79,6 +87,9 @@ class Following:
                     async for piece in pieces:
                         for record in self._taken(decoder, piece):
                             yield record
+                        if self._ended:
+                            return
+                        self._moved(decoder.last_id)
             except Reset:
                 raise
             except RoundtableError as error:
@@ -106,20 +117,29 @@ class Following:
                 self._progressed()
             elif frame.id and (record := self._next(frame.id, frame.data)):
                 self._progressed()
+                self._ended = frame.event in self._endings
                 yield record
 
     def _next(self, identity: str, data: str) -> Record | None:
         """The record, unless we have it. A gap is a connection that cannot be trusted."""
-        try:
-            cursor = Cursor.parse(identity)
-        except Invalid as error:
-            raise Unreachable(f"The server sent what is no cursor: {identity[:60]!r}.") from error
-        if cursor.seq <= self._at.seq:
+        cursor = _cursor(identity)
+        if _place(cursor) <= _place(self._at):
             return None
-        if cursor.seq != self._at.seq + 1 or cursor.part:
+        if not self._follows(cursor):
             raise Unreachable(f"The stream jumped from {self._at} to {cursor}.")
         self._at = cursor
         return Record(cursor, data.encode())
+
+    def _follows(self, cursor: Cursor) -> bool:
+        if self._dense:
+            return cursor.seq == self._at.seq + 1 and not cursor.part
+        part = self._at.part + 1 if cursor.seq == self._at.seq else 1
+        return cursor.part in (0, part)
+
+    def _moved(self, identity: str) -> None:
+        """A bare `id:` moves a reader over what he is not shown."""
+        if not self._dense and identity and _place(cursor := _cursor(identity)) > _place(self._at):
+            self._at = cursor
 
     def _progressed(self) -> None:
         self._alive = self._clock()
@@ -134,6 +154,18 @@ class Following:
             self._link(why.detail)
         told = None if retry is None else retry / 1000
         await self._sleep(self._backoff.wait(told))
+
+
+def _cursor(identity: str) -> Cursor:
+    try:
+        return Cursor.parse(identity)
+    except Invalid as error:
+        raise Unreachable(f"The server sent what is no cursor: {identity[:60]!r}.") from error
+
+
+def _place(cursor: Cursor) -> tuple[int, float]:
+    """How far a reader is who has come to `cursor`: the whole entry is behind all its parts."""
+    return cursor.seq, cursor.part or inf
 
 
 def _reset(frame: sse.Frame) -> RoundtableError:

@@ -151,7 +151,7 @@ class Asking:
                     return self._answered(chunk)
                 if not await self._hear(chunk):
                     return base.Stop("stop_sequence")
-                if not self._room:
+                if self._room <= 0:
                     return base.Stop("length")
                 self._watch(self._deadlines.idle or None)
         raise ProviderError("The answer broke off without an end.", code="connection", retryable=True)
@@ -171,7 +171,8 @@ class Asking:
             case base.ToolCall():
                 chunk = base.ToolCall(chunk.call, chunk.name, chunk.arguments[: self._room])
                 self._said += len(chunk.arguments)
-                self._room -= len(chunk.arguments)
+                # A call without arguments is charged its name: a server may make calls without end, too.
+                self._room -= len(chunk.arguments) or len(chunk.call) + len(chunk.name) + 1
         self._watch(None)
         return await self._listener.hear(chunk)
 

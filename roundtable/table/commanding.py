@@ -2,6 +2,7 @@
 
 from protocol import commands
 from protocol import events as e
+from roundtable.policies.order import ASKED
 from roundtable.table.floor import Floor
 from roundtable.table.writer import Writer
 
@@ -21,6 +22,8 @@ def act(position: int, submitted: e.CommandSubmitted, writer: Writer, floor: Flo
             writer.note(e.TableClosed(reason="command", command=key, inbox=position))
         case commands.Cancel(turn=turn):
             _cancel(turn, key, position, writer, floor)
+        case commands.Retry(turn=turn) if status in ("open", "resting"):
+            _retry(turn, key, position, writer)
         case command:
             asked = type(command).__name__.lower()
             _refuse(writer, key, position, f"The table is {status}; {asked} would change nothing.")
@@ -49,6 +52,22 @@ def _cancel(turn: str, key: str, position: int, writer: Writer, floor: Floor) ->
         floor.stop(turn, e.TurnCancelled(turn=turn, panelist=state.panelist, command=key, inbox=position))
     else:
         _refuse(writer, key, position, f"{turn} has ended: it is {state.status}.")
+
+
+def _retry(turn: str, key: str, position: int, writer: Writer) -> None:
+    table = writer.transcript
+    state = next((known for known in table.turns if known.turn == turn), None)
+    if state is None:
+        _refuse(writer, key, position, f"This table has no turn {turn[:40]!r}.", code="unknown_turn")
+    elif state.status not in ("failed", "cancelled"):
+        _refuse(writer, key, position, f"{turn} is {state.status}; there is nothing to try again.")
+    else:
+        if table.status == "resting":
+            writer.note(e.TableResumed(reason="retry"))
+        writer.note(e.TurnQueued(
+            turn=f"t{len(table.turns) + 1}", panelist=state.panelist, kind=state.kind, round=table.round,
+            reason=ASKED, command=key, inbox=position,
+        ))  # fmt: skip
 
 
 def _refuse(writer: Writer, key: str, position: int, detail: str, *, code: str = "wrong_state") -> None:

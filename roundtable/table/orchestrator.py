@@ -14,7 +14,7 @@ from protocol.messages import Failure
 from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import EventLog
-from roundtable.policies import Plan, TurnPolicy
+from roundtable.policies import REPLY, Plan, TurnPolicy
 from roundtable.table import budget, commanding
 from roundtable.table.floor import Floor
 from roundtable.table.writer import Writer
@@ -149,12 +149,11 @@ class StreamOrchestrator:
         for _ in range(MAX_STEPS):
             if self._transcript.status != "open":
                 return
-            limit = budget.reached(self._transcript, self._clock())
-            if limit:
-                self._end_by(limit, cut=limit == "max_seconds")
-                return
             before = self._writer.last
-            self._carry_out(self._policy.plan(self._transcript))
+            if limit := budget.reached(self._transcript, self._clock()):
+                self._end_by(limit, cut=limit == "max_seconds")
+            else:
+                self._carry_out(self._policy.plan(self._transcript))
             if self._writer.last == before:
                 return
         raise RuntimeError(f"Policy {self._policy.name} plans without end.")
@@ -185,6 +184,9 @@ class StreamOrchestrator:
         if not self._transcript.of("started"):
             rests = self._transcript.then == "rest"
             self._writer.note(e.TableRested(reason=reason) if rests else e.TableClosed(reason=reason))
+            if rests and self._policy.name == REPLY and self._policy.plan(self._transcript).queue:
+                # It was spoken to while the last answer within the limits was given: as if it had come now.
+                self._writer.note(e.TableResumed(reason="message"))
 
     # -- writing -----------------------------------------------------------------------------------------------
 

@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated
 
-import msgspec
+from msgspec.structs import replace
 
 from protocol.errors import Invalid, ProviderError
 from providers.base import Generates, Stop, Text, Token
 from providers.catalog import Catalog
 from providers.llama.options import Sampled
+from providers.options import Tokens
 from roundtable.tools.base import Context, Final, Step, Told
 
 # Tokens unless told otherwise: a paragraph. What has no chat template seldom ends by itself.
@@ -23,7 +23,7 @@ class Args(Sampled, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     prompt: str
     model: str = ""
-    max_tokens: Annotated[int, msgspec.Meta(ge=1)] = MAX_TOKENS
+    max_tokens: Tokens = MAX_TOKENS
 
 
 class Generate:
@@ -38,11 +38,12 @@ class Generate:
         self._catalog = catalog
 
     def run(self, args: Args, context: Context) -> AsyncGenerator[Told]:
-        """`Final.value` is `{"text","rest","stop_reason","usage"}`, where `rest` is the end of the text that no step
-        has; its reason the stop reason. Raises `Invalid` at once when there is no such model.
+        """`Final.value` is `{"model","text","rest","stop_reason","usage"}`, where `rest` is the end of the text that no
+        step has; its reason the stop reason. Raises `Invalid` at once when there is no such model.
         """
         try:
-            provider, model = self._catalog.resolve(args.model or self._catalog.first_file())
+            args = replace(args, model=args.model or self._catalog.first_file())
+            provider, model = self._catalog.resolve(args.model)
         except Invalid as error:
             raise Invalid(error.detail, field="args.model", code=error.code) from error
         if not isinstance(provider, Generates):
@@ -66,7 +67,7 @@ async def _run(provider: Generates, model: str, args: Args) -> AsyncGenerator[To
                     rest += token.text
                 case Stop():
                     text = "".join(said) + rest
-                    told = {"text": text, "rest": rest, "stop_reason": token.reason, "usage": token.usage}
-                    yield Final(told, token.reason)
+                    about = {"model": args.model, "stop_reason": token.reason, "usage": token.usage}
+                    yield Final({"text": text, "rest": rest, **about}, token.reason)
                     return
     raise ProviderError("The text broke off without an end.", code="connection", retryable=True)

@@ -196,11 +196,15 @@ def _begun(contestant: Contestant, index: int, context: Context) -> AsyncGenerat
 
 def _names(args: Args) -> list[str]:
     """One for each, and all different. Raises `Invalid`."""
-    names = [each.name or each.address for each in args.contestants]
-    for index, each in enumerate(args.contestants):
-        if names.count(names[index]) > 1 and each.name:
-            raise Invalid(f"Two are named {each.name!r}.", field=f"contestants[{index}].name")
-    return [f"{name} {at}" if names.count(name) > 1 else name for at, name in enumerate(names, 1)]
+    addresses = [each.address for each in args.contestants if not each.name]
+    names = list[str]()
+    for at, each in enumerate(args.contestants):
+        numbered = f"{each.address} {at + 1}" if addresses.count(each.address) > 1 else each.address
+        name = each.name or numbered
+        if name in names:
+            raise Invalid(f"Two are named {name[:60]!r}.", field=f"contestants[{at}].name")
+        names.append(name)
+    return names
 
 
 class _Words(msgspec.Struct):

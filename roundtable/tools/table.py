@@ -3,10 +3,12 @@
 The table stays what it is, with a stream and readers of its own: here it is followed, and its rest is a result.
 """
 
+import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator
-from typing import Annotated
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -18,12 +20,14 @@ from protocol.errors import CallerError, Invalid, RoundtableError, WrongState
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.reading import Reading
 from roundtable.hosting.convening import MAX_TEXT, Convene
-from roundtable.hosting.host import Host, stream
+from roundtable.hosting.host import Host, Opened, stream
 from roundtable.log.base import Record
 from roundtable.log.split import OFF_RECORD
 from roundtable.tools.base import Context, Final, Step, Steps, Told
 
 log = logging.getLogger("roundtable.tools")
+
+T = TypeVar("T")
 
 NOW = "now"
 # Characters of turns in a result; in JSON a character takes six bytes at the most, a record of the log 8 MiB.
@@ -71,9 +75,11 @@ class Table:
             followed = _Followed(args.table, head, _REASONS.get(status, ""))
             if args.say:
                 followed.await_command(key)
-                await self._host.submit(args.table, key, Say(args.say, args.to, args.author), wait=0)
-            async for told in followed.relay(reading):
-                yield told
+                with _named():
+                    await self._host.submit(args.table, key, Say(args.say, args.to, args.author), wait=0)
+            async with aclosing(followed.relay(reading)) as relayed:
+                async for told in relayed:
+                    yield told
 
 
 class ConveneTable:
@@ -86,6 +92,7 @@ class ConveneTable:
 
     def __init__(self, host: Host, broadcast: Broadcast) -> None:
         self._host, self._broadcast = host, broadcast
+        self._owned: set[asyncio.Task[Any]] = set()
 
     def run(self, args: Convene, context: Context) -> AsyncGenerator[Told]:
         """As `Table.run`."""
@@ -94,27 +101,47 @@ class ConveneTable:
         return self._hold(args, _key(context))
 
     async def _hold(self, args: Convene, key: str) -> AsyncGenerator[Told]:
+        opening = self._own(self._host.convene(args))
+        followed: _Followed | None = None
         try:
-            opened = await self._host.convene(args)
-        except Invalid as error:  # it comes too late to be refused, so the error must name the field itself
-            raise Invalid(f"{error.field}: {error.detail}", field=error.field, code=error.code) from error
-        followed = _Followed(opened.id, opened.cursor, "")
-        try:
+            with _named():
+                opened = await asyncio.shield(opening)
+            followed = _Followed(opened.id, opened.cursor, "")
             yield Step({"table": opened.id})
-            async with self._broadcast.reading(stream(opened.id), ZERO) as reading:
-                async for told in followed.relay(reading):
+            async with (
+                self._broadcast.reading(stream(opened.id), ZERO) as reading,
+                aclosing(followed.relay(reading)) as relayed,
+            ):
+                async for told in relayed:
                     yield told
         finally:
-            if not followed.reason:
-                await self._close(opened.id, key)
+            if followed is None or not followed.reason:
+                await asyncio.shield(self._own(self._close(opening, key)))
 
-    async def _close(self, table: str, key: str) -> None:
+    def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that goes on when we are ended, even twice: no table may stay open that nobody reads."""
+        task = asyncio.create_task(work, name=self.name)
+        self._owned.add(task)
+        task.add_done_callback(self._owned.discard)
+        return task
+
+    async def _close(self, opening: asyncio.Task[Opened], key: str) -> None:
         try:
-            await self._host.submit(table, key, Close(), wait=0)
+            await self._host.submit((await opening).id, key, Close(), wait=0)
         except CallerError:
-            pass  # it was closed or deleted meanwhile
+            pass  # it was never opened, or was closed or deleted meanwhile
         except RoundtableError as error:
-            log.warning("table %s stays open: %s", table, error.detail)
+            log.warning("a table stays open that was convened by %s: %s", key, error.detail)
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """What is found wrong only now is named as what is refused at once."""
+    try:
+        yield
+    except Invalid as error:
+        field = _SAID.get(error.field, error.field)
+        raise Invalid(error.detail, field=f"args.{field}", code=error.code) from error
 
 
 def _key(context: Context) -> str:
@@ -122,6 +149,8 @@ def _key(context: Context) -> str:
     return f"invocation {context.id} {secrets.token_hex(4)}"
 
 
+# What the command calls it, and we.
+_SAID = {"text": "say"}
 _REASONS = {"resting": "rested", "closed": "closed"}
 
 

@@ -36,7 +36,7 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epsilon: Annotated[float, msgspec.Meta(ge=0, le=2)] = 0.001
 
 
-class _Members(msgspec.Struct):
+class _Members(msgspec.Struct, gc=False):
     """What a step tells."""
 
     vector: list[float]

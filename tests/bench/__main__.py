@@ -3,7 +3,19 @@
 import argparse
 from collections.abc import Callable, Iterator
 
-from tests.bench import append, cancel, fanout, first_token, halt, memory, replay, takeover, upstream
+from tests.bench import (
+    append,
+    cancel,
+    fanout,
+    first_token,
+    halt,
+    memory,
+    proxying,
+    replay,
+    steps,
+    takeover,
+    upstream,
+)
 from tests.bench.figures import HEADING, Figure
 from tests.bench.processes import machine
 
@@ -14,7 +26,8 @@ def main() -> None:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="fanout, views, replay, first_token, append, memory, takeover, upstream, cancel, halt (all)",
+        help="fanout, views, replay, first_token, append, memory, takeover, upstream, cancel, halt, steps, "
+        "proxying (all)",
     )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each run that has a pace (6)")
@@ -30,6 +43,8 @@ def main() -> None:
         "upstream": lambda: upstream.measure(options.repeat),
         "cancel": lambda: cancel.measure(options.repeat),
         "halt": lambda: halt.measure(options.repeat),
+        "steps": lambda: steps.measure(options.repeat),
+        "proxying": lambda: proxying.measure(options.repeat),
     }
     print(machine())
     print(HEADING)

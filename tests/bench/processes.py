@@ -35,6 +35,11 @@ class Program:
         self._process.kill()
         self._process.communicate()
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def line(self) -> str:
         """The next line; raises `RuntimeError` when the program ended instead."""
         assert self._process.stdout
@@ -57,6 +62,11 @@ class Program:
         while not (line := self.line()).startswith("{"):
             pass
         return list(json.loads(line)["laps"])
+
+    def cpu(self) -> float:
+        """Seconds it has used, user and system, in all its threads: for programs that cannot be asked."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def ask(self, word: str) -> dict[str, float]:
         """Send a line and read the answer."""

@@ -1,6 +1,6 @@
 // Generated from protocol/schema.json by `npm run types`. Do not edit.
 
-export type Command = Say | Pause | Resume | Close | Cancel;
+export type Command = Say | Pause | Resume | Close | Cancel | Retry;
 export type Event =
   | TermBegan
   | TableOpened
@@ -57,6 +57,13 @@ export interface Resume {
   type: "resume";
 }
 /**
+ * Give the floor again to whoever failed or was cancelled in a turn, for a new one; a table at rest is woken.
+ */
+export interface Retry {
+  turn: string;
+  type: "retry";
+}
+/**
  * A command was understood and not done; `code` and `detail` say why.
  */
 export interface CommandRefused {
@@ -72,7 +79,7 @@ export interface CommandRefused {
  */
 export interface CommandSubmitted {
   at: number;
-  command: Say | Pause | Resume | Close | Cancel;
+  command: Say | Pause | Resume | Close | Cancel | Retry;
   key: string;
   type: "command.submitted";
 }
@@ -175,10 +182,12 @@ export interface RoundStarted {
   type: "round.started";
 }
 /**
- * Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round.
+ * Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round; `command` and `inbox` are those of who asked for it.
  */
 export interface TurnQueued {
   at: number;
+  command?: string;
+  inbox?: number;
   kind: string;
   panelist: string;
   reason: string;

@@ -2,6 +2,7 @@
 choose what to raise. A header says whether they should ask again by themselves.
 """
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from protocol import codec
 from protocol.errors import NotFound, ProviderError, RoundtableError
 from protocol.invocation import Failed
+from protocol.views.openai import Retry
 
 if TYPE_CHECKING:
     from roundtable.edge.problems import Problem
@@ -46,7 +48,8 @@ _CODE = {
     "too_many_requests": "rate_limit_exceeded",
     "unauthorized": "invalid_api_key",
 }
-_TYPE = {403: "permission_error", 429: "rate_limit_error"}
+# OpenAI says invalid_request_error for a wrong key, too; LiteLLM then takes it for a bad request.
+_TYPE = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -71,6 +74,15 @@ class UnknownModel(NotFound):
     field = "model"
 
 
+class AskAgain(ProviderError):
+    """A model could not answer, and may after `retry_after` seconds."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """That go with the answer (RFC 9110, section 10.2.3)."""
+        return {"Retry-After": str(math.ceil(self.retry_after or 0))}
+
+
 def speaks(path: str) -> bool:
     """Whether errors at this address are told in OpenAI's words."""
     return any(path == each or path.startswith(f"{each}/") for each in _PATHS)
@@ -89,8 +101,13 @@ def answer(problem: "Problem", headers: Mapping[str, str]) -> web.Response:
 
 
 def raised(failed: Failed) -> ProviderError:
-    """An end by an error that is told by a status."""
+    """An end by an error, to be told by a status."""
     return ProviderError(failed.detail, code=failed.code, retryable=failed.retryable)
+
+
+def retried(retry: Retry) -> ProviderError:
+    """A failure that is told with the time after which to ask again."""
+    return AskAgain(retry.error.detail, code=retry.error.code, retryable=True, retry_after=retry.wait)
 
 
 def failed(error: RoundtableError) -> Failed:
@@ -98,10 +115,9 @@ def failed(error: RoundtableError) -> Failed:
     return Failed(id="", t=0, code=error.code, detail=error.detail, retryable=error.retryable)
 
 
-def frame(failed: Failed) -> bytes:
-    """The end of a stream that failed: both packages raise it. No `[DONE]` follows, as it is not done."""
-    status = _STATUS.get(failed.code, 500)
-    return b"data: %b\n\n" % _body(status, failed.code, failed.detail, None)
+def body(failed: Failed) -> bytes:
+    """An error in mid-stream."""
+    return _body(_STATUS.get(failed.code, 500), failed.code, failed.detail, None)
 
 
 def _body(status: int, code: str, detail: str, param: str | None) -> bytes:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from protocol.errors import Invalid
 from roundtable.edge import keys
-from roundtable.edge.openai.errors import UnknownModel
+from roundtable.edge.openai.errors import ErrorBody, UnknownModel
 from roundtable.edge.openai.panels import PREFIX, Panels
 from roundtable.edge.operations import operation
 from roundtable.edge.tables import json
@@ -35,7 +35,7 @@ class Models:
     def __init__(self, panels: Panels) -> None:
         self._panels = panels
 
-    @operation(tag="openai", answers={200: ModelList})
+    @operation(tag="openai", answers={200: ModelList}, failure=ErrorBody)
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/models`: those who can speak now, and the panels."""
         catalog = request.app[keys.CATALOG]
@@ -44,7 +44,7 @@ class Models:
         names += [panelist.model for panelist in catalog.default_panel(survey)]
         return json(ModelList(data=[_model(name) for name in dict.fromkeys([*names, *self._panels.names()])]))
 
-    @operation(tag="openai", answers={200: Model})
+    @operation(tag="openai", answers={200: Model}, failure=ErrorBody)
     async def read(self, request: web.Request) -> web.Response:
         """`GET /v1/models/{model}`: one that can be asked, whether or not it is listed. Raises `UnknownModel`."""
         name = request.match_info["model"]

@@ -58,6 +58,7 @@ class CalledFunction(Strict, frozen=True):
 
     name: str
     arguments: str
+    parsed_arguments: Any = None  # what OpenAI's package adds to answers it has put together
 
 
 class Called(Strict, frozen=True):
@@ -80,6 +81,7 @@ class AssistantMessage(Strict, frozen=True, tag="assistant", tag_field="role"):
     function_call: None = None
     annotations: list[Any] | None = None
     reasoning_content: str | None = None
+    parsed: Any = None  # as with `parsed_arguments`
 
 
 class ToolMessage(Strict, frozen=True, tag="tool", tag_field="role"):
@@ -173,7 +175,7 @@ class ChatRequest(Strict, frozen=True):
     prompt_cache_options: dict[str, Any] | None = None
     prediction: dict[str, Any] | None = None
     # Only as far as they ask for what is done anyway.
-    n: Literal[1] | None = None
+    n: int | None = None
     store: bool | None = None
     modalities: list[Literal["text"]] | None = None
     audio: None = None
@@ -198,18 +200,20 @@ _HANDED_ON = (
     "temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
     "top_logprobs", "response_format", "parallel_tool_calls", "reasoning_effort", "verbosity", "service_tier",
 )  # fmt: skip
-# Where our providers' word is another than OpenAI's.
-_OUR_WORD = {"reasoning_effort": "effort"}
-_THEIR_WORD = {ours: theirs for theirs, ours in _OUR_WORD.items()} | {
-    "topic": "messages",
-    "prompt": "messages",
-}
+# OpenAI's word for what we call otherwise.
+_THEIR_WORD = {"effort": "reasoning_effort", "prompt": "messages", "topic": "messages"}
 _decoder = msgspec.json.Decoder(ChatRequest)
 
 
 def decode(body: bytes) -> ChatRequest:
     """The request. Raises `Invalid` in OpenAI's words, naming the parameter."""
-    asked: ChatRequest = worded(body, _decoder)
+    return checked(worded(body, _decoder))
+
+
+def checked(asked: ChatRequest) -> ChatRequest:
+    """The request, if its parts fit each other; else raises `Invalid`."""
+    if asked.n not in (None, 1):
+        raise Invalid("One answer is given: n is 1.", field="n")
     if asked.store:
         raise Invalid("No completion is stored here: leave store out.", field="store")
     if asked.top_logprobs is not None and not asked.logprobs:
@@ -245,7 +249,7 @@ def options(asked: ChatRequest) -> dict[str, Any]:
     for name in _HANDED_ON:
         value = getattr(asked, name)
         if value is not None and value not in _NEUTRAL.get(name, ()):
-            found[_OUR_WORD.get(name, name)] = value
+            found[name] = value
     return found | asked.roundtable.options
 
 

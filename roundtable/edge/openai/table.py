@@ -12,9 +12,8 @@ from protocol import codec, commands
 from protocol.cursor import ZERO
 from protocol.errors import LogError, NotFound, WrongState
 from protocol.invocation import Failed
-from protocol.views import openai
-from protocol.views.discussion import Discussion
-from protocol.views.openai_chunks import Chunks
+from protocol.views.discussion import Discussion, Piece
+from protocol.views.openai import Writer
 from roundtable.edge import keys
 from roundtable.edge.callers import Callers
 from roundtable.edge.openai.seat import watched
@@ -31,45 +30,35 @@ _logger = logging.getLogger("roundtable.edge")
 
 
 class Told:
-    """A table as chunks (`chunks` given), or as a whole: its `text`."""
+    """A table's entries, in the words of a `Discussion`, for a `Writer`."""
 
-    def __init__(self, discussion: Discussion, chunks: Chunks | None = None) -> None:
-        self.discussion, self._chunks = discussion, chunks
-        self.text = ""
+    def __init__(self, discussion: Discussion, writer: Writer) -> None:
+        self._discussion, self._writer = discussion, writer
         self._turn = ""
 
     @property
     def failed(self) -> Failed | None:
         """Why there is no answer."""
-        return self.discussion.failed
-
-    def begin(self) -> bytes:
-        """The first chunk."""
-        return self._chunks.begin() if self._chunks else b""
+        return self._discussion.failed
 
     def told(self, body: bytes) -> bytes:
-        """The chunks of one entry."""
+        """What one entry tells."""
         if codec.body_type(body) in _PASSED_OVER:
             return b""
-        wire = list[bytes]()
-        for piece in self.discussion.hear(codec.decode_body(ZERO, body).event):
-            if self._chunks is None:
-                self.text += piece.text
-                continue
-            if piece.turn != self._turn:
-                self._turn = piece.turn
-                self._chunks.about({"panelist": piece.panelist, "turn": piece.turn})
-            wire.append(self._chunks.words(codec.encode(piece.text)))
-        if self.discussion.finish and self._chunks:
-            self._chunks.about({"panelist": None, "turn": None, "dollars": self.discussion.dollars})
-            wire.append(self._chunks.end(self.discussion.finish, self.discussion.usage))
-        return b"".join(wire)
+        heard = self._discussion.hear(codec.decode_body(ZERO, body).event)
+        return b"".join([self._say(piece) for piece in heard]) + self._end()
 
-    def choice(self) -> openai.Choice:
-        """The whole answer."""
-        return openai.Choice(
-            message=openai.Answer(content=self.text), finish_reason=self.discussion.finish or "stop"
-        )
+    def _say(self, piece: Piece) -> bytes:
+        if piece.turn != self._turn:
+            self._turn = piece.turn
+            self._writer.about({"panelist": piece.panelist, "turn": piece.turn})
+        return self._writer.say(piece.text)
+
+    def _end(self) -> bytes:
+        if not self._discussion.finish:
+            return b""
+        self._writer.about({"panelist": None, "turn": None, "dollars": self._discussion.dollars})
+        return self._writer.end(self._discussion.finish, self._discussion.usage)
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,239 @@
+"""The same calls without a server: the orchestrator in this process, for programs, notebooks and tests.
+
+    async with local(models={"mine": MyProvider()}) as client:
+        print(await client.stream_ask("panelist/mine:x", "complete", {"prompt": "Why?"}))
+
+It builds, as `edge/app.py` does for a server: log, catalog, broadcast, host, invocations. Closed in reverse.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from protocol import commands, invocation
+from protocol.cursor import ZERO, Cursor
+from protocol.errors import Invalid, NotFound
+from protocol.events import Then
+from protocol.messages import Limits, Panelist
+from protocol.transcript import Transcript
+from providers.base import Provider
+from providers.catalog import Catalog
+from roundtable.config import Config
+from roundtable.fanout.broadcast import Broadcast
+from roundtable.fanout.framing import FULL, INVOCATION, View
+from roundtable.hosting import host as hosting
+from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
+from roundtable.hosting.host import Host
+from roundtable.hosting.summary import Summary
+from roundtable.invocations.invocations import Ask, Invocations
+from roundtable.invocations.listing import listing
+from roundtable.invocations.throttle import Throttle
+from roundtable.log.base import EventLog, Record
+from roundtable.log.memory import MemoryLog
+from roundtable.log.opening import open_log
+from roundtable.log.split import SplitLog
+from roundtable.sdk.asking import CannotStream
+from roundtable.sdk.event import Event
+from roundtable.sdk.following import Reset
+from roundtable.sdk.streams import Convened, Outcome, Streams
+from roundtable.tools.base import Tool
+from roundtable.tools.complete import Complete
+from roundtable.tools.toolbox import TOOL, Toolbox
+
+# Whose invocations they are, where callers are counted.
+_CALLER = "local"
+# Tables per page of the list.
+_PAGE = 100
+_VIEWS: Mapping[str, tuple[str, View]] = {
+    "roundtable": ("table", FULL),
+    invocation.KIND: (invocation.KIND, INVOCATION),
+}
+
+
+def local(
+    data: Path | str | None = None,
+    *,
+    models: Mapping[str, Provider] | None = None,
+    tools: Sequence[Tool] = (),
+    config: Config | None = None,
+    take_over: bool = True,
+) -> "Local":
+    """An orchestrator of this process's own; use it as a context manager.
+
+    `data` is the directory of its log, which no other process may be using (`LogUnavailable`); without one everything
+    is in memory, and gone at the end. `models` are providers of yours by name: `mine` speaks for `mine:anything`.
+    `tools` come before those of other packages. `config` says where else models are; keys come from the environment.
+    `take_over`: go on with what was left open in `data`.
+    """
+    return Local(data, models or {}, tools, config or Config(), take_over=take_over)
+
+
+class Local(Streams):
+    """`local` makes it."""
+
+    def __init__(
+        self,
+        data: Path | str | None,
+        models: Mapping[str, Provider],
+        tools: Sequence[Tool],
+        config: Config,
+        *,
+        take_over: bool,
+    ) -> None:
+        self._data = None if data is None else Path(data)
+        self._models, self._tools, self._config, self._take_over = models, tools, config, take_over
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._log = await self._open()
+            stack.push_async_callback(self._log.close)
+            catalog = Catalog(
+                os.environ, self._config.providers, model_folders=self._config.model_folders, own=self._models
+            )
+            stack.push_async_callback(catalog.close)
+            self._broadcast = Broadcast(self._log)
+            await self._broadcast.start()
+            stack.push_async_callback(self._broadcast.close)
+            self._host = Host(self._log, catalog)
+            stack.push_async_callback(self._host.close)
+            await self._host.start(take_over=self._take_over)
+            memory = MemoryLog()
+            stack.push_async_callback(memory.close)
+            toolbox = Toolbox([Complete(catalog), *self._tools])
+            keep = self._config.keep_invocations * 3600
+            self._invocations = Invocations(self._log, memory, toolbox, time.time, keep=keep)
+            stack.push_async_callback(self._invocations.close)
+            await self._invocations.start()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _open(self) -> EventLog:
+        return SplitLog(MemoryLog(), MemoryLog()) if self._data is None else await open_log(self._data)
+
+    # -- anything that streams ---------------------------------------------------------------------------------
+
+    async def invoke(self, address: str, args: Mapping[str, Any] | None = None) -> str:
+        return (await self._invocations.invoke(Ask(address, args or {}, _CALLER, detach=True))).id
+
+    async def cancel(self, invocation: str) -> None:
+        await self._invocations.cancel(invocation)
+
+    async def tools(self) -> list[dict[str, Any]]:
+        return [_line(tool) for tool in self._invocations.tools.values()]
+
+    async def invocations(self) -> AsyncIterator[dict[str, Any]]:
+        before: str | None = ""
+        while before is not None:
+            page = await listing(self._log, before=before, limit=_PAGE)
+            for line in page.invocations:
+                yield msgspec.structs.asdict(line)
+            before = page.next
+
+    async def _invoked(self, address: str, args: Mapping[str, Any]) -> AsyncGenerator[Event]:
+        throttle = Throttle()
+        begun = await self._invocations.invoke(Ask(address, args, _CALLER, throttle=throttle))
+        try:
+            async with self._broadcast.reading(begun.stream, ZERO) as reading:
+                while records := await reading.take():
+                    for record in records:
+                        for event in _events(INVOCATION, record):
+                            yield event
+                        throttle.taken(record.cursor.seq)
+        finally:
+            throttle.release()
+            self._invocations.drop(begun.id)
+
+    async def _followed(self, kind: str, id: str, after: Cursor | None) -> AsyncGenerator[Event]:
+        if kind not in _VIEWS:
+            raise CannotStream(f"{kind}/... streams from a server only.", field="address")
+        family, view = _VIEWS[kind]
+        name = f"{family}/{id}"
+        if after is not None and after.part:
+            for record in await self._log.read(name, after.seq - 1, limit=1):
+                for event in _events(view, record)[after.part :]:
+                    yield event
+        async with aclosing(self._records(name, after)) as records:
+            async for record in records:
+                for event in _events(view, record):
+                    yield event
+
+    async def _records(self, name: str, after: Cursor | None) -> AsyncGenerator[Record]:
+        try:
+            async with self._broadcast.reading(name, after) as reading:
+                async for record in reading:
+                    yield record
+        except Invalid as error:
+            last = await self._log.last(name)
+            if error.code != "unknown_cursor" or last is None:
+                raise
+            raise Reset(error.code, last.cursor) from error
+
+    # -- tables ------------------------------------------------------------------------------------------------
+
+    def records(self, table: str, after: Cursor | None = ZERO) -> AsyncGenerator[Record]:
+        return self._records(hosting.stream(table), after)
+
+    async def head(self, table: str) -> Cursor:
+        last = await self._log.last(hosting.stream(table))
+        if last is None:
+            raise NotFound(f"There is no table {table[:40]!r}.")
+        return last.cursor
+
+    async def transcript(self, table: str) -> Transcript:
+        return deepcopy(await self._host.transcript(table))
+
+    async def tables(self) -> AsyncIterator[Summary]:
+        before: str | None = ""
+        while before is not None:
+            page = await self._host.summaries(before=before, limit=_PAGE)
+            for summary in page.tables:
+                yield summary
+            before = page.next
+
+    async def convene(
+        self,
+        topic: str,
+        panel: Sequence[Panelist] | None = None,
+        *,
+        policy: str = "round_robin",
+        limits: Limits | None = None,
+        then: Then = "close",
+        seed: int | None = None,
+        record: bool = True,
+    ) -> Convened:
+        seats = msgspec.UNSET if panel is None else [AskedSeat(*_fields(panelist)) for panelist in panel]
+        asked = AskedLimits() if limits is None else AskedLimits(*_fields(limits))
+        ask = Convene(topic, seats, policy=policy, limits=asked, then=then, seed=seed, record=record)
+        return Convened(*await self._host.convene(ask))
+
+    async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:
+        receipt = await self._host.submit(table, key or secrets.token_urlsafe(18), command)
+        return Outcome(receipt.entry)
+
+
+def _events(view: View, record: Record) -> list[Event]:
+    shown = view.frames(record)
+    at = record.cursor
+    return [
+        Event.read(Cursor(at.term, at.seq, part % len(shown)), data)
+        for part, (_, data) in enumerate(shown, 1)
+    ]
+
+
+def _line(tool: Tool) -> dict[str, Any]:
+    told = {"name": tool.name, "address": f"{TOOL}/{tool.name}", "title": tool.title, "summary": tool.summary}
+    return {**told, "args": msgspec.json.schema(tool.args)}
+
+
+def _fields(struct: msgspec.Struct) -> Iterator[Any]:
+    return (value for value in msgspec.structs.astuple(struct))

@@ -1,0 +1,1 @@
+"""The served OpenAPI document held against the running server, by schemathesis."""

@@ -571,3 +571,47 @@ async def test_a_server_that_stops_sends_everyone_away_with_a_time_to_come_back(
 async def read(house: House, query: dict[str, str]) -> bytes:
     async with house.client.get("/v1/stream", params=query) as response:
         return await response.read()
+
+
+# What has addresses of its own, too
+
+
+async def test_a_thread_by_its_path_is_what_its_live_stream_is(house: House) -> None:
+    say = {"text": "Hello there.", "rate": 0, "ttft": 0}
+    ask = {"panel": [{"name": "Ada", "model": "scripted:ada", "options": say}], "message": "Hi."}
+    thread = (await (await house.client.post("/v1/threads", json=ask)).json())["id"]
+
+    async def until_complete(path: str) -> list[sse.Frame]:
+        seen = list[sse.Frame]()
+        async with house.client.get(path) as response:
+            async for frame in frames(response):
+                seen.append(frame)
+                if frame.event == "message.complete":
+                    break
+        return seen
+
+    live = await until_complete(f"/v1/threads/{thread}/live")
+    assert await until_complete(f"/v1/stream/thread/{thread}") == live
+    (joined,) = (await house.document(f"/thread/{thread}", types="message.delta", coalesce=1))["entries"]
+    assert joined["text"] == "Hello there."
+    assert (await problem(await house.reading("/thread/a")))[0] == 404
+
+
+async def test_what_an_application_posts_is_followed_in_any_view(house: House) -> None:
+    for name in ("build.finished", "build.failed"):
+        response = await house.client.post("/v1/stream/platform/ci", json={"type": name, "data": {"n": 1}})
+        assert response.status == 201
+    posted = await house.document("/platform/ci", types="event.posted", enrich="elapsed")
+    assert [entry["name"] for entry in posted["entries"]] == ["build.finished", "build.failed"]
+    query = [("of", "platform/ci"), ("of", "system/all"), ("format", "json")]
+    document = await (await house.client.get("/v1/stream", params=query)).json()
+    assert {entry["source"] for entry in document["entries"]} == {"platform/ci", "system/all"}
+
+
+async def test_an_invocation_that_is_not_recorded_streams_while_it_lasts(house: House) -> None:
+    slow = {"model": "scripted:ada", "prompt": "Why?", "options": {"text": "One two.", "ttft": 3600}}
+    ask = {"tool": "complete", "args": slow, "record": False}
+    async with house.client.post("/invoke", json=ask) as response:
+        init = json.loads((await anext(frames(response))).data)
+        first = await house.document(f"/invocation/{init['id']}")
+    assert [entry["type"] for entry in first["entries"]] == ["init"]

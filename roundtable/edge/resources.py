@@ -8,8 +8,9 @@ from aiohttp import web
 
 from protocol import codec
 from protocol.errors import IllegalMove, NotFound
-from protocol.system import ALL, PLATFORM, SYSTEM
-from roundtable.edge import keys
+from roundtable.edge import keys, system
+from roundtable.edge.callers import told
+from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
 from roundtable.fanout.kinds import stored
 from roundtable.log.base import Record
@@ -18,10 +19,11 @@ _ENDS = {b"turn.completed": "completed", b"turn.failed": "failed", b"turn.cancel
 
 
 class Resource(NamedTuple):
-    """A stream of the log, and what of it is shown. `view.ends` where it ends before its stream does."""
+    """A stream, what of it is shown, and who fans it out. `view.ends` where it ends before its stream does."""
 
     stream: str
     view: View
+    broadcast: Broadcast
 
 
 Resolve = Callable[[web.Request, str], Awaitable[Resource]]
@@ -46,19 +48,19 @@ async def resolve(request: web.Request, type: str, id: str) -> Resource:
 def whole(kind: str, view: View = FULL) -> Resolve:
     """A stream of the log as it is: `kind/id`."""
 
-    async def resolved(_: web.Request, id: str) -> Resource:
-        return Resource(stored(kind, id), view)
+    async def resolved(request: web.Request, id: str) -> Resource:
+        return Resource(stored(kind, id), view, request.app[keys.BROADCAST])
 
     return resolved
 
 
+async def _invocation(request: web.Request, id: str) -> Resource:
+    return Resource(f"invocation/{id}", INVOCATION, told(request, id))
+
+
 async def _system(request: web.Request, id: str) -> Resource:
-    """`all`, or a table's id; begun when it is first asked for."""
-    if f"{SYSTEM}/{id}" == ALL:
-        await request.app[keys.SYSTEM].ready()
-    else:
-        await request.app[keys.PEOPLE].ready(id)
-    return Resource(f"{SYSTEM}/{id}", FULL)
+    await system.ready(request, id)
+    return Resource(f"system/{id}", FULL, request.app[keys.BROADCAST])
 
 
 async def _turn(request: web.Request, id: str) -> Resource:
@@ -68,7 +70,7 @@ async def _turn(request: web.Request, id: str) -> Resource:
         found = (await request.app[keys.HOST].transcript(table)).turn(turn)
     except IllegalMove:
         raise NotFound(f"The table has no turn {turn[:40]!r}.") from None
-    return Resource(f"table/{table}", turn_view(turn, found.seq - 1))
+    return Resource(f"table/{table}", turn_view(turn, found.seq - 1), request.app[keys.BROADCAST])
 
 
 def turn_view(turn: str, since: int) -> View:
@@ -99,10 +101,10 @@ TYPES: dict[str, Resolve] = {
     "table": whole("table"),
     "roundtable": whole("table"),
     "turn": _turn,
-    "invocation": whole("invocation", INVOCATION),
-    "tool": whole("invocation", INVOCATION),
     "thread": whole("thread", THREAD),
+    "invocation": _invocation,
+    "tool": _invocation,
     "system": _system,
-    "platform": whole(PLATFORM),
+    "platform": whole("platform"),
 }
 """`roundtable` is another word for a table, `tool` for the invocation that a tool's run is."""

@@ -13,7 +13,7 @@ from protocol.errors import Invalid, WrongState
 from roundtable.edge import sse, viewing
 from roundtable.edge.looking import Look, LookAtSeveral, looked, pacer, viewed
 from roundtable.edge.operations import Answer, operation
-from roundtable.edge.resources import Resource, resolve
+from roundtable.edge.resources import resolve
 from roundtable.edge.sse import EVENTS, LINES, asked
 from roundtable.edge.tables import json
 from roundtable.edge.viewing import Asked, Document
@@ -41,14 +41,17 @@ class Streams:
         look = looked(request)
         pace = pacer(look)
         named = await resolve(request, request.match_info["type"], request.match_info["id"])
-        resource = Resource(named.stream, viewed(named.view, look))
+        resource = named._replace(view=viewed(named.view, look))
         if upgrades(request):
             if pace or look.format != "sse":
                 raise Invalid("A WebSocket has its own form, and no pace.", field="format")
-            return await self._sockets.serve(request, lambda _: (_nothing, None), *resource)
+            return await self._sockets.serve(request, lambda _: (_nothing, None), resource)
         if pace or look.format == "json":
             return await _privately(request, look, [Asked("", resource, asked(request))], several=False)
-        return await sse.serve(request, *resource, wire=_WIRES[look.format], farewell=True)
+        name, view, broadcast = resource
+        return await sse.serve(
+            request, name, view, broadcast=broadcast, wire=_WIRES[look.format], farewell=True
+        )
 
     @operation(tag="streams", query=LookAtSeveral, answers=_ANSWERS, headers=_HEADERS, errors=(404, 409))
     async def several(self, request: web.Request) -> web.StreamResponse:
@@ -64,14 +67,14 @@ class Streams:
             if not slash:
                 raise Invalid(f"{name[:60]!r} is no source; one looks like table/01k....", field="of")
             named = await resolve(request, type, id)
-            sources.append(Asked(name, Resource(named.stream, viewed(named.view, look)), cursor))
+            sources.append(Asked(name, named._replace(view=viewed(named.view, look)), cursor))
         return await _privately(request, look, sources, several=True)
 
 
 async def _privately(
     request: web.Request, look: Look, sources: list[Asked], *, several: bool
 ) -> web.StreamResponse:
-    async with viewing.opened(request, sources, pacer(look), several=several) as viewer:
+    async with viewing.opened(sources, pacer(look), several=several) as viewer:
         if look.format == "json":
             document = await viewer.document(look.limit)
             return json(_linked(request, document))

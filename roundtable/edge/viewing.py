@@ -9,12 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 import msgspec
-from aiohttp import web
 
 from protocol import codec
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogError, NotFound
-from roundtable.edge import keys
 from roundtable.edge.callers import HEARTBEAT
 from roundtable.edge.resources import Resource
 from roundtable.edge.sse import Wire, come_back
@@ -27,7 +25,6 @@ from roundtable.fanout.outlet import Outlet
 from roundtable.fanout.reading import Reading
 from roundtable.fanout.stages import Item
 from roundtable.fanout.transform import Flow, Pacer, coalesced, enriched, paced
-from roundtable.log.base import EventLog
 
 # A document without a `limit` holds so many entries, and ends soon after so many bytes or entries looked at: a page
 # that is made in some ten milliseconds.
@@ -59,7 +56,8 @@ class _Source:
     """One of a viewer's streams; no `reading` if it was deleted. `reason` is why it ended, once all of it was given."""
 
     def __init__(self, asked: Asked, view: View, reading: Reading | None) -> None:
-        self.name, self.stream, self.view = asked.name, asked.resource.stream, view
+        self.name, self.view = asked.name, view
+        self._stream, _, self._broadcast = asked.resource
         self.reason: str | None = None if reading else "deleted"
         self.start: Cursor = reading.cursor if reading else (asked.after or ZERO)
         self.was_reset = False
@@ -76,6 +74,11 @@ class _Source:
         """Whether the viewer has all of it already."""
         ended = self.reason is not None or (self._reading is not None and self._reading.ended)
         return ended and not self.rest and not self.was_reset
+
+    @property
+    def spectators(self) -> int:
+        """How many watch on this node."""
+        return self._broadcast.spectators(self._stream)
 
     def flow(self, pacer: Pacer | None, *, live: bool) -> Flow:
         """Everything that follows; without `live` what there is now."""
@@ -105,10 +108,8 @@ class _Source:
 class Viewer:
     """`opened` by whoever serves one; then `show` it or make a `document`, once."""
 
-    def __init__(
-        self, broadcast: Broadcast, sources: Sequence[_Source], pacer: Pacer | None, *, several: bool
-    ) -> None:
-        self._broadcast, self._sources, self._pacer, self._several = broadcast, sources, pacer, several
+    def __init__(self, sources: Sequence[_Source], pacer: Pacer | None, *, several: bool) -> None:
+        self._sources, self._pacer, self._several = sources, pacer, several
         self._places = Cursors(tuple(source.start for source in sources))
 
     @property
@@ -218,7 +219,7 @@ class Viewer:
         tips = Cursors(tuple(source.tip for source in self._sources))
         told: dict[str, object] = {"type": "hb", "head": str(tips if self._several else tips.each[0])}
         if not self._several:
-            told["spectators"] = self._broadcast.spectators(self._sources[0].stream)
+            told["spectators"] = self._sources[0].spectators
         return framing.notice(b"hb", codec.encode(told))
 
     def _end(self) -> dict[str, object]:
@@ -227,42 +228,31 @@ class Viewer:
 
 
 @asynccontextmanager
-async def opened(
-    request: web.Request, asked: Sequence[Asked], pacer: Pacer | None, *, several: bool
-) -> AsyncIterator[Viewer]:
+async def opened(asked: Sequence[Asked], pacer: Pacer | None, *, several: bool) -> AsyncIterator[Viewer]:
     """A viewer of these, one more spectator of each. Raises `NotFound` and `LogError`."""
-    broadcast, log = request.app[keys.BROADCAST], request.app[keys.LOG]
     async with AsyncExitStack() as stack:
-        sources = [await _open(stack, broadcast, log, each) for each in asked]
-        yield Viewer(broadcast, sources, pacer, several=several)
+        yield Viewer([await _open(stack, each) for each in asked], pacer, several=several)
 
 
-async def _open(stack: AsyncExitStack, broadcast: Broadcast, log: EventLog, asked: Asked) -> _Source:
-    (name, view), after = asked.resource, asked.after
-    rest = await _rest(log, asked)
+async def _open(stack: AsyncExitStack, asked: Asked) -> _Source:
+    (name, view, broadcast), after = asked.resource, asked.after
     try:
-        reading, was_reset = await _read(stack, broadcast, name, None if rest is None else after)
+        reading, was_reset = await _read(stack, broadcast, name, after)
     except NotFound:
         if not asked.name or after is None or after == ZERO:
             raise
         return _Source(asked, view, None)  # it was there, so the others go on
+    rest = list[Item]()
+    if after and after.part and after.seq and not was_reset:
+        rest = items(view, await reading.here(), view.parts)[after.part :]
+        if not rest:
+            (reading, _), was_reset = await _read(stack, broadcast, name, None), True
     view, finish = await broadcast.prepared(name, view)
     source = _Source(asked, view, reading)
-    source.was_reset, source.rest = was_reset or rest is None, rest or []
-    if finish and source.start.seq >= finish.cursor.seq and not source.rest:
+    source.was_reset, source.rest = was_reset, rest
+    if finish and source.start.seq >= finish.cursor.seq and not rest:
         source.reason = finish.reason
     return source
-
-
-async def _rest(log: EventLog, asked: Asked) -> list[Item] | None:
-    """What is left of the entry within which one asks to go on; None if there is no such place."""
-    (name, view), after = asked.resource, asked.after
-    if after is None or not after.part or not after.seq:
-        return []
-    records = await log.read(name, after.seq - 1, limit=1)
-    if not records or records[0].cursor.term != after.term:
-        return None
-    return items(view, records[0], view.parts)[after.part :] or None
 
 
 async def _read(

@@ -24,6 +24,7 @@ from roundtable.edge.presence import present
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.sse import asked, come_back
 from roundtable.edge.tables import idempotency_key, outcome
+from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn, Left
 from roundtable.fanout.framing import FULL, MessageStream, View
 from roundtable.fanout.outlet import Outlet
@@ -69,14 +70,15 @@ class Sockets:
             return await self.serve(request, lambda _: (partial(_command, request), None))
 
     async def serve(
-        self, request: web.Request, begin: Begin, name: str = "", view: View = FULL
+        self, request: web.Request, begin: Begin, of: tuple[str, View, Broadcast] | None = None
     ) -> web.StreamResponse:
-        """A conversation about stream `name`, if none is given the table in the request's path. Raises as `table` does,
-        before the handshake only."""
+        """A conversation about a stream in some view; if none is given, about the table in the request's path. Raises
+        as `table` does, before the handshake only."""
         start = asked(request)
         with contextlib.ExitStack() as finally_:
-            name = name or f"table/{request.match_info['id']}"
-            async with request.app[keys.BROADCAST].channel(name, view, _MESSAGES) as channel:
+            table = f"table/{request.match_info['id']}"
+            name, view, broadcast = of or (table, FULL, request.app[keys.BROADCAST])
+            async with broadcast.channel(name, view, _MESSAGES) as channel:
                 cursor, first = await channel.resume(start)
                 socket = handshake(request)  # last: what is wrong with the address is wrong on any wire
                 writer = await socket.prepare(request)

@@ -19,11 +19,14 @@ from openai import (
     RateLimitError,
 )
 
-from protocol.messages import Panelist
+from protocol.errors import Invalid
+from protocol.messages import Limits, Panelist
+from providers.catalog import Catalog
 from providers.placement import Custom
 from roundtable.config import Panel
 from roundtable.edge import keys
 from roundtable.edge.openai import giving
+from roundtable.edge.openai.panels import Panels
 from tests.misbehaving import FRAME, HEAD, Act, MisbehavingServer, chunk
 from tests.serving import TABLES, Client, Connect, serve
 from tests.tables import until
@@ -260,6 +263,7 @@ BAD: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"roundtable": {"options": {"nope": 1}}}, "roundtable.options.nope", "invalid_value"),
     ({"roundtable": {"nope": 1}}, "roundtable.nope", "unknown_parameter"),
     ({"model": "roundtable/pair", "temperature": 1}, "temperature", "invalid_value"),
+    ({"model": "roundtable/pair", "max_tokens": 100}, "max_tokens", "invalid_value"),
     ({"model": "roundtable/pair", "roundtable": {"show": "verdict"}}, "roundtable.show", "invalid_value"),
     ({"model": "roundtable/pair", "messages": [{"role": "system", "content": "x"}]}, "messages", "invalid_value"),
     ({"model": "roundtable/pair", "messages": [{"role": "user", "content": ""}]}, "messages", "invalid_value"),
@@ -421,6 +425,32 @@ async def test_a_table_ends_with_its_caller_unless_detached(
     assert app
     closed = await until(app[keys.LOG], f"table/{table}", lambda transcript: transcript.status == "closed")
     assert closed.ended_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("panel", "field"),
+    [
+        (Panel(policy="nope"), "panels.odd.policy"),
+        (Panel(panel=(Panelist("Ada", "nope:x"),)), "panels.odd.panel[0].model"),
+        (Panel(panel=(seated("Ada"), seated("Ada"))), "panels.odd.panel[1].name"),
+        (Panel(panel=(seated("Ada"),), limits=Limits(max_rounds=0)), "panels.odd.limits.max_rounds"),
+    ],
+)
+async def test_a_panel_that_could_never_be_held_refuses_to_start(panel: Panel, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await Panels({"odd": panel}).check(Catalog({}))
+    assert refused.value.field == field
+
+
+async def test_a_panel_that_lacks_a_key_is_refused_only_when_it_is_asked(
+    aiohttp_client: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    keyless = Panel(panel=(Panelist("Ada", "anthropic:claude"),))
+    client = await serve(aiohttp_client, data=tmp_path, panels={"keyless": keyless})
+    body = {"model": "roundtable/keyless", "messages": WHY}
+    refused = await client.post("/v1/chat/completions", json=body)
+    assert (refused.status, (await refused.json())["error"]["code"]) == (400, "not_configured")
 
 
 # -- models --------------------------------------------------------------------------------------------------------

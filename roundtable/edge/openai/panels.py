@@ -20,7 +20,6 @@ from roundtable.edge.openai.request import (
     ChatRequest,
     ToolMessage,
     UserMessage,
-    most_tokens,
     text,
 )
 from roundtable.hosting import convening
@@ -31,8 +30,9 @@ DEFAULT = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 # What is a seat's to set and means nothing at a table, whose seats have options of their own.
 _OF_SEATS = (
-    "temperature", "top_p", "stop", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
-    "top_logprobs", "response_format", "parallel_tool_calls", "reasoning_effort", "verbosity", "tools", "tool_choice",
+    "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "presence_penalty", "frequency_penalty",
+    "logit_bias", "logprobs", "top_logprobs", "response_format", "parallel_tool_calls", "reasoning_effort", "verbosity",
+    "tools", "tool_choice",
 )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def convene(panel: Panel, asked: ChatRequest) -> Convene:
     """The table for this request. Raises `Invalid` naming the parameter that means nothing at one."""
     for name in _OF_SEATS:
         if getattr(asked, name) not in (None, [], "auto"):
-            raise Invalid(f"A panel takes no {name}: its seats have options of their own.", field=name)
+            raise Invalid(f"A panel takes no {name}: its seats and limits are its own.", field=name)
     if asked.roundtable.options:
         raise Invalid("A panel's seats have options of their own.", field="roundtable.options")
     if wants_verdict(panel, asked) and not policies.concludes(panel.policy):
@@ -83,10 +83,7 @@ def convene(panel: Panel, asked: ChatRequest) -> Convene:
             f"This panel speaks under the policy {panel.policy!r}, which comes to no verdict.",
             field="roundtable.show",
         )
-    most = [each for each in (panel.limits.max_tokens, most_tokens(asked)) if each is not None]
-    limits = msgspec.structs.replace(panel.limits, max_tokens=min(most, default=None))
-    told = _convene(msgspec.structs.replace(panel, limits=limits), topic(asked.messages))
-    return msgspec.structs.replace(told, seed=asked.seed)
+    return msgspec.structs.replace(_convene(panel, topic(asked.messages)), seed=asked.seed)
 
 
 def wants_verdict(panel: Panel, asked: ChatRequest) -> bool:

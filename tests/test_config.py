@@ -77,7 +77,6 @@ def test_a_server_of_ones_own(tmp_path: Path) -> None:
             "panels.jury.panel[0].modell",
             "did you mean model?",
         ),
-        ('[panels.jury]\nshow="all"', "panels.jury.show", "Invalid enum value"),
         ('[providers.lab]\ndialect="openai"\nbaseurl="x"', "providers.lab.baseurl", "did you mean base_url?"),
         ('port = "80"', "port", "port: Expected `int`, got `str`"),
         ("port = 65536", "port", "<= 65535"),

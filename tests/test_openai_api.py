@@ -312,6 +312,16 @@ async def test_who_asks_too_often_is_told_when_to_come_back(aiohttp_client: Conn
     assert (await refused.json())["error"]["code"] == "rate_limit_exceeded"
 
 
+async def test_a_full_house_is_an_error_to_programs(aiohttp_client: Connect, tmp_path: Path) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, panels=PANELS, max_streams=1)
+    body = {"model": "roundtable/slow", "messages": WHY, "stream": True}
+    async with client.post("/v1/chat/completions", json=body) as held:
+        assert held.status == 200
+        refused = await client.post("/v1/chat/completions", json=body)
+    assert (refused.status, (await refused.json())["error"]["code"]) == (503, "too_many_streams")
+    assert refused.headers["x-should-retry"] == "true"
+
+
 async def test_the_key_of_the_package_is_the_secret(aiohttp_client: Connect, tmp_path: Path) -> None:
     client = await serve(aiohttp_client, data=tmp_path, secret="s3cret")
     async with AsyncOpenAI(base_url=str(client.make_url("/v1")), api_key="s3cret") as known:

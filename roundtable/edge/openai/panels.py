@@ -14,14 +14,8 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Panel
 from roundtable.edge.openai.errors import UnknownModel
-from roundtable.edge.openai.request import (
-    AssistantMessage,
-    ChatMessage,
-    ChatRequest,
-    ToolMessage,
-    UserMessage,
-    text,
-)
+from roundtable.edge.openai.messages import AssistantMessage, ChatMessage, ToolMessage, UserMessage, text
+from roundtable.edge.openai.request import ChatRequest
 from roundtable.hosting import convening
 from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
 

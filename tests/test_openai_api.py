@@ -404,6 +404,23 @@ async def test_a_panel_is_told_speaker_by_speaker_though_all_speak_at_once(
     assert transcript["topic"] == "Why?\n\n[What was said before this question]\n\nInstructions: Be brief."
 
 
+async def test_a_panel_takes_what_asks_for_nothing(openai: AsyncOpenAI) -> None:
+    nothing: Any = {"presence_penalty": 0, "logprobs": False, "tools": [], "service_tier": "auto", "seed": 7}
+    found = await openai.chat.completions.create(model="roundtable/pair", messages=WHY, **nothing)
+    assert found.choices[0].finish_reason == "stop"
+
+
+async def test_a_table_that_is_deleted_is_an_error_in_its_answer(client: Client) -> None:
+    body = {"model": "roundtable/slow", "messages": WHY, "stream": True}
+    async with client.post("/v1/chat/completions", json=body) as response:
+        frame = await response.content.readuntil(b"\n\n")
+        table = msgspec.json.decode(frame.removeprefix(b"data: "))["roundtable"]["table"]
+        assert (await client.delete(f"{TABLES}/{table}")).status == 204
+        *_, last, end = (await response.text()).split("\n\n")
+    assert end == ""
+    assert msgspec.json.decode(last.removeprefix("data: "))["error"]["code"] == "not_found"
+
+
 async def test_who_fails_is_said(openai: AsyncOpenAI) -> None:
     found = await openai.chat.completions.create(model="roundtable/half", messages=WHY)
     content = found.choices[0].message.content

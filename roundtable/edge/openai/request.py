@@ -165,14 +165,14 @@ def worded(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         raise Invalid(detail, field=error.field, code=code) from error
 
 
-def options(asked: ChatRequest) -> dict[str, Any]:
-    """What goes to the provider by its own words."""
-    found = dict[str, Any]()
-    for name in _HANDED_ON:
-        value = getattr(asked, name)
-        if value is not None and value not in _NEUTRAL.get(name, ()):
-            found[name] = value
-    return found | asked.roundtable.options
+def handed_on(asked: ChatRequest) -> dict[str, Any]:
+    """What is the provider's to honour, by OpenAI's words, which are its own."""
+    given = {name: getattr(asked, name) for name in _HANDED_ON}
+    return {
+        name: value
+        for name, value in given.items()
+        if value is not None and value not in _NEUTRAL.get(name, ())
+    }
 
 
 def parameter(asked: ChatRequest, field: str) -> str:
@@ -191,7 +191,7 @@ def seat(asked: ChatRequest) -> dict[str, Any]:
         "system": "\n\n".join(system(asked.messages)),
         "messages": list(conversation(asked.messages)),
         "max_tokens": most_tokens(asked),
-        "options": options(asked),
+        "options": handed_on(asked) | asked.roundtable.options,
         "tools": [_tool(tool.function) for tool in asked.tools or ()],
         "tool_choice": choice.function.name if isinstance(choice, Chosen) else choice or "auto",
     }

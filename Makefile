@@ -36,7 +36,7 @@ help:  ## This list
 
 ##### What people call
 
-.PHONY: setup web run local test check schema bench lock wheel clean system
+.PHONY: setup web run local test check schema bench clients lock wheel clean system
 
 setup: $(STAMPS)/package  ## Make .venv with what Roundtable needs to run: .venv/bin/roundtable
 
@@ -73,6 +73,9 @@ schema: setup web/node_modules/.stamp  ## Write the JSON Schema from the protoco
 
 bench: setup $(STAMPS)/dev system  ## Measure (options: ARGS=)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+clients: setup $(STAMPS)/dev  ## Try OpenAI's packages, llm and LiteLLM against a server, each in an environment of its own
+	@$(node) && $(BIN)/python -m tests.clients $(ARGS) || $(call fail,a client did not get what it should)
 
 wheel: $(STAMPS)/package web  ## Build dist/roundtable-*.whl, bundle included
 	@$(call say,Building the wheel)

@@ -70,6 +70,13 @@ def test_a_server_of_ones_own(tmp_path: Path) -> None:
     [
         ("prot = 1", "prot", "did you mean port?"),
         ("zzz = 1", "zzz", "the keys are host, port"),
+        ('[panels.jury]\npolice="parallel"', "panels.jury.police", "did you mean policy?"),
+        ("[panels.jury.limits]\nmax_round=1", "panels.jury.limits.max_round", "did you mean max_rounds?"),
+        (
+            '[[panels.jury.panel]]\nname="Ada"\nmodell="a:b"',
+            "panels.jury.panel[0].modell",
+            "did you mean model?",
+        ),
         ('[providers.lab]\ndialect="openai"\nbaseurl="x"', "providers.lab.baseurl", "did you mean base_url?"),
         ('port = "80"', "port", "port: Expected `int`, got `str`"),
         ("port = 65536", "port", "<= 65535"),

@@ -19,11 +19,14 @@ from openai import (
     RateLimitError,
 )
 
-from protocol.messages import Panelist
+from protocol.errors import Invalid
+from protocol.messages import Limits, Panelist
+from providers.catalog import Catalog
 from providers.placement import Custom
 from roundtable.config import Panel
 from roundtable.edge import keys
 from roundtable.edge.openai import giving
+from roundtable.edge.openai.panels import Panels
 from tests.misbehaving import FRAME, HEAD, Act, MisbehavingServer, chunk
 from tests.serving import TABLES, Client, Connect, serve
 from tests.tables import until
@@ -260,6 +263,7 @@ BAD: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"roundtable": {"options": {"nope": 1}}}, "roundtable.options.nope", "invalid_value"),
     ({"roundtable": {"nope": 1}}, "roundtable.nope", "unknown_parameter"),
     ({"model": "roundtable/pair", "temperature": 1}, "temperature", "invalid_value"),
+    ({"model": "roundtable/pair", "max_tokens": 100}, "max_tokens", "invalid_value"),
     ({"model": "roundtable/pair", "roundtable": {"show": "verdict"}}, "roundtable.show", "invalid_value"),
     ({"model": "roundtable/pair", "messages": [{"role": "system", "content": "x"}]}, "messages", "invalid_value"),
     ({"model": "roundtable/pair", "messages": [{"role": "user", "content": ""}]}, "messages", "invalid_value"),
@@ -306,6 +310,16 @@ async def test_who_asks_too_often_is_told_when_to_come_back(aiohttp_client: Conn
     assert (refused.status, refused.headers["x-should-retry"]) == (429, "true")
     assert int(refused.headers["Retry-After"]) > 1
     assert (await refused.json())["error"]["code"] == "rate_limit_exceeded"
+
+
+async def test_a_full_house_is_an_error_to_programs(aiohttp_client: Connect, tmp_path: Path) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, panels=PANELS, max_streams=1)
+    body = {"model": "roundtable/slow", "messages": WHY, "stream": True}
+    async with client.post("/v1/chat/completions", json=body) as held:
+        assert held.status == 200
+        refused = await client.post("/v1/chat/completions", json=body)
+    assert (refused.status, (await refused.json())["error"]["code"]) == (503, "too_many_streams")
+    assert refused.headers["x-should-retry"] == "true"
 
 
 async def test_the_key_of_the_package_is_the_secret(aiohttp_client: Connect, tmp_path: Path) -> None:
@@ -390,6 +404,23 @@ async def test_a_panel_is_told_speaker_by_speaker_though_all_speak_at_once(
     assert transcript["topic"] == "Why?\n\n[What was said before this question]\n\nInstructions: Be brief."
 
 
+async def test_a_panel_takes_what_asks_for_nothing(openai: AsyncOpenAI) -> None:
+    nothing: Any = {"presence_penalty": 0, "logprobs": False, "tools": [], "service_tier": "auto", "seed": 7}
+    found = await openai.chat.completions.create(model="roundtable/pair", messages=WHY, **nothing)
+    assert found.choices[0].finish_reason == "stop"
+
+
+async def test_a_table_that_is_deleted_is_an_error_in_its_answer(client: Client) -> None:
+    body = {"model": "roundtable/slow", "messages": WHY, "stream": True}
+    async with client.post("/v1/chat/completions", json=body) as response:
+        frame = await response.content.readuntil(b"\n\n")
+        table = msgspec.json.decode(frame.removeprefix(b"data: "))["roundtable"]["table"]
+        assert (await client.delete(f"{TABLES}/{table}")).status == 204
+        *_, last, end = (await response.text()).split("\n\n")
+    assert end == ""
+    assert msgspec.json.decode(last.removeprefix("data: "))["error"]["code"] == "not_found"
+
+
 async def test_who_fails_is_said(openai: AsyncOpenAI) -> None:
     found = await openai.chat.completions.create(model="roundtable/half", messages=WHY)
     content = found.choices[0].message.content
@@ -421,6 +452,32 @@ async def test_a_table_ends_with_its_caller_unless_detached(
     assert app
     closed = await until(app[keys.LOG], f"table/{table}", lambda transcript: transcript.status == "closed")
     assert closed.ended_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("panel", "field"),
+    [
+        (Panel(policy="nope"), "panels.odd.policy"),
+        (Panel(panel=(Panelist("Ada", "nope:x"),)), "panels.odd.panel[0].model"),
+        (Panel(panel=(seated("Ada"), seated("Ada"))), "panels.odd.panel[1].name"),
+        (Panel(panel=(seated("Ada"),), limits=Limits(max_rounds=0)), "panels.odd.limits.max_rounds"),
+    ],
+)
+async def test_a_panel_that_could_never_be_held_refuses_to_start(panel: Panel, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await Panels({"odd": panel}).check(Catalog({}))
+    assert refused.value.field == field
+
+
+async def test_a_panel_that_lacks_a_key_is_refused_only_when_it_is_asked(
+    aiohttp_client: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    keyless = Panel(panel=(Panelist("Ada", "anthropic:claude"),))
+    client = await serve(aiohttp_client, data=tmp_path, panels={"keyless": keyless})
+    body = {"model": "roundtable/keyless", "messages": WHY}
+    refused = await client.post("/v1/chat/completions", json=body)
+    assert (refused.status, (await refused.json())["error"]["code"]) == (400, "not_configured")
 
 
 # -- models --------------------------------------------------------------------------------------------------------

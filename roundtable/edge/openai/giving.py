@@ -10,7 +10,7 @@ from typing import Protocol
 from aiohttp import HttpVersion11, web
 
 from protocol import sse
-from protocol.errors import LogError
+from protocol.errors import LogError, NotFound
 from protocol.invocation import Failed
 from protocol.views.openai import Writer
 from roundtable.edge.callers import HEARTBEAT, prepare
@@ -58,7 +58,7 @@ async def give(
                 async with _beating(outlet, wrap(_BEAT)):
                     await _rest(outlet, reading, telling, taken, wrap)
                 failed = telling.failed
-            except LogError as error:
+            except (LogError, NotFound) as error:  # a table may be deleted under its reader
                 failed = errors.failed(error)
             if failed:
                 await outlet.send(wrap(writer.fail(failed)))

@@ -14,26 +14,16 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Panel
 from roundtable.edge.openai.errors import UnknownModel
-from roundtable.edge.openai.request import (
-    AssistantMessage,
-    ChatMessage,
-    ChatRequest,
-    ToolMessage,
-    UserMessage,
-    most_tokens,
-    text,
-)
+from roundtable.edge.openai.messages import AssistantMessage, ChatMessage, ToolMessage, UserMessage, text
+from roundtable.edge.openai.request import ChatRequest, handed_on
 from roundtable.hosting import convening
 from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
 
 PREFIX = "roundtable/"
 DEFAULT = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
-# What is a seat's to set and means nothing at a table, whose seats have options of their own.
-_OF_SEATS = (
-    "temperature", "top_p", "stop", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
-    "top_logprobs", "response_format", "parallel_tool_calls", "reasoning_effort", "verbosity", "tools", "tool_choice",
-)  # fmt: skip
+# What belongs to a seat, beside all that is handed on to its provider. A seed is the table's, too.
+_OF_SEATS = ("max_tokens", "max_completion_tokens", "tools")
 
 
 class Panels:
@@ -73,9 +63,10 @@ class Panels:
 
 def convene(panel: Panel, asked: ChatRequest) -> Convene:
     """The table for this request. Raises `Invalid` naming the parameter that means nothing at one."""
-    for name in _OF_SEATS:
-        if getattr(asked, name) not in (None, [], "auto"):
-            raise Invalid(f"A panel takes no {name}: its seats have options of their own.", field=name)
+    of_seats = [name for name in _OF_SEATS if getattr(asked, name)]
+    of_seats += [name for name in handed_on(asked) if name != "seed"]
+    if of_seats:
+        raise Invalid(f"A panel takes no {of_seats[0]}: its seats and limits are its own.", field=of_seats[0])
     if asked.roundtable.options:
         raise Invalid("A panel's seats have options of their own.", field="roundtable.options")
     if wants_verdict(panel, asked) and not policies.concludes(panel.policy):
@@ -83,10 +74,7 @@ def convene(panel: Panel, asked: ChatRequest) -> Convene:
             f"This panel speaks under the policy {panel.policy!r}, which comes to no verdict.",
             field="roundtable.show",
         )
-    most = [each for each in (panel.limits.max_tokens, most_tokens(asked)) if each is not None]
-    limits = msgspec.structs.replace(panel.limits, max_tokens=min(most, default=None))
-    told = _convene(msgspec.structs.replace(panel, limits=limits), topic(asked.messages))
-    return msgspec.structs.replace(told, seed=asked.seed)
+    return msgspec.structs.replace(_convene(panel, topic(asked.messages)), seed=asked.seed)
 
 
 def wants_verdict(panel: Panel, asked: ChatRequest) -> bool:

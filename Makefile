@@ -32,11 +32,11 @@ fail = { echo "make: $(1)" >&2; exit 1; }
 
 .PHONY: help
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 ##### What people call
 
-.PHONY: setup web run local test check schema bench lock wheel clean system
+.PHONY: setup web run local test check schema bench conformance lock wheel clean system
 
 setup: $(STAMPS)/package  ## Make .venv with what Roundtable needs to run: .venv/bin/roundtable
 
@@ -73,6 +73,9 @@ schema: setup web/node_modules/.stamp  ## Write the JSON Schema from the protoco
 
 bench: setup $(STAMPS)/dev system  ## Measure (options: ARGS=)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+conformance: setup $(STAMPS)/dev web  ## Hold the served /openapi.json against the running server (options: ARGS=)
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 wheel: $(STAMPS)/package web  ## Build dist/roundtable-*.whl, bundle included
 	@$(call say,Building the wheel)

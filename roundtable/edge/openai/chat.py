@@ -19,6 +19,8 @@ from roundtable.edge.openai.panels import Panels
 from roundtable.edge.openai.request import ChatRequest
 from roundtable.edge.operations import Answer, operation
 
+_EXAMPLE = {"model": "scripted:ada", "messages": [{"role": "user", "content": "Why?"}], "max_tokens": 2}
+
 
 class Chat:
     """The handler; `callers` watches for those who leave."""
@@ -32,7 +34,7 @@ class Chat:
         answers={200: Answer({"application/json": openai.ChatCompletion, "text/event-stream": None})},
         errors=(404, 500, 502, 504),
         failure=ErrorBody,
-        examples={"a seat": {"model": "scripted:ada", "messages": [{"role": "user", "content": "Why?"}]}},
+        examples={"a seat": _EXAMPLE},
     )
     async def create(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/chat/completions`: the answer, or with `stream` its chunks as server-sent events."""

@@ -32,11 +32,11 @@ fail = { echo "make: $(1)" >&2; exit 1; }
 
 .PHONY: help
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 ##### What people call
 
-.PHONY: setup web run local test check schema bench clients lock wheel clean system
+.PHONY: setup web run local test check schema bench clients conformance lock wheel clean system
 
 setup: $(STAMPS)/package  ## Make .venv with what Roundtable needs to run: .venv/bin/roundtable
 
@@ -76,6 +76,9 @@ bench: setup $(STAMPS)/dev system  ## Measure (options: ARGS=)
 
 clients: setup $(STAMPS)/dev  ## Try OpenAI's packages, llm and LiteLLM against a server, each in an environment of its own
 	@$(node) && $(BIN)/python -m tests.clients $(ARGS) || $(call fail,a client did not get what it should)
+
+conformance: setup $(STAMPS)/dev web  ## Hold the served /openapi.json against the running server (options: ARGS=)
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 wheel: $(STAMPS)/package web  ## Build dist/roundtable-*.whl, bundle included
 	@$(call say,Building the wheel)

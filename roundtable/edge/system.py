@@ -30,7 +30,7 @@ class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _decoder = msgspec.json.Decoder(Maintenance)
 
 
-@operation(tag="system", body=Maintenance, answers={201: MaintenanceAnnounced})
+@operation(tag="system", body=Maintenance, answers={201: Maintenance})
 async def announce(request: web.Request) -> web.Response:
     """`POST /v1/system/maintenance`: told to everyone who follows `system/all`."""
     ask: Maintenance = codec.decode_json(await body(request), _decoder)
@@ -39,9 +39,8 @@ async def announce(request: web.Request) -> web.Response:
         raise Invalid(f"An announcement has 1 to {MAX_TEXT:,} characters.", field="text")
     if ask.at is not None and ask.until is not None and ask.until <= ask.at:
         raise Invalid("The end comes after the beginning.", field="until")
-    event = MaintenanceAnnounced(text=text, starts=ask.at, until=ask.until)
-    await request.app[keys.SYSTEM].announce(event)
-    return json(event, status=201)
+    await request.app[keys.SYSTEM].announce(MaintenanceAnnounced(text=text, starts=ask.at, until=ask.until))
+    return json(Maintenance(text, ask.at, ask.until), status=201)
 
 
 async def ready(request: web.Request, scope: str) -> None:

@@ -17,6 +17,8 @@ from roundtable.edge.openai.answering import Answering
 from roundtable.edge.openai.request import ChatRequest
 from roundtable.edge.operations import Answer, operation
 
+_EXAMPLE = {"model": "scripted:ada", "messages": [{"role": "user", "content": "Why?"}], "max_tokens": 2}
+
 
 class Chat:
     """The handler."""
@@ -30,7 +32,7 @@ class Chat:
         answers={200: Answer({"application/json": ChatCompletion, "text/event-stream": None})},
         errors=(404, 500, 502, 504),
         failure=errors.ErrorBody,
-        examples={"a seat": {"model": "scripted:ada", "messages": [{"role": "user", "content": "Why?"}]}},
+        examples={"a seat": _EXAMPLE},
     )
     async def create(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/chat/completions`: the answer, or with `stream` its chunks as server-sent events."""

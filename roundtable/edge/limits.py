@@ -104,7 +104,7 @@ class Limits:
             try:
                 return await handler(request)
             except LogUnavailable:
-                if not _is_event_source(request):
+                if not _reads_events(request):
                     raise
                 return _come_back(
                     request
@@ -158,7 +158,7 @@ def _too_large() -> Refused:
     return Refused(f"The body is larger than {MAX_BODY} bytes (1 MiB), the most we read.", code="too_large")
 
 
-def _is_event_source(request: web.Request) -> bool:
+def _reads_events(request: web.Request) -> bool:
     """Whether the caller may be one: it can do nothing but GET."""
     return request.method == hdrs.METH_GET and hdrs.UPGRADE not in request.headers
 
@@ -166,7 +166,7 @@ def _is_event_source(request: web.Request) -> bool:
 def _come_back(request: web.Request) -> web.Response:
     # Seconds are spread, or all who were turned away come back at once.
     wait = random.uniform(5, 15)
-    if not _is_event_source(request):
+    if not _reads_events(request):
         raise Refused(
             "As many people watch here as this server serves.", code="too_many_streams", retry_after=wait
         )

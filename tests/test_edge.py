@@ -10,7 +10,7 @@ import pytest
 from protocol.cursor import Cursor
 from protocol.errors import Invalid, LogUnavailable
 from roundtable.config import Config
-from roundtable.edge import app, keys
+from roundtable.edge import keys, server
 from roundtable.hosting.host import Receipt
 from roundtable.log.split import SplitLog
 from tests.serving import JSON, QUICK, TABLES, Client, Connect, convene, frames, problem, serve, tell
@@ -342,5 +342,5 @@ async def test_a_taken_port_is_told_plainly(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = Config(data=tmp_path, port=taken.getsockname()[1])
         with pytest.raises(Invalid, match="Address already in use") as caught:
-            await app.serve(config, lambda _: None)
+            await server.serve(config, lambda _: None)
     assert caught.value.field == "port"

@@ -150,9 +150,9 @@ async def test_who_leaves_ends_it(aiohttp_client: Connect, folder: Path, tmp_pat
         "/generate/stream", json={"prompt": "x", "model": "llama:hush", "max_tokens": 8000, **GREEDY}
     )
     await response.content.readuntil(b"Hello")
-    assert invocations._running
+    assert invocations._fleeting
     response.close()
-    await until(lambda: not invocations._running)
+    await until(lambda: not invocations._fleeting)
 
 
 async def test_a_server_that_stops_says_so(aiohttp_client: Connect, folder: Path, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def _serve(args: argparse.Namespace) -> int:
 
     if args.workers > 1:
         return _serve_by_workers(args, config, listening)
-    from roundtable.edge.app import serve  # noqa: PLC0415 - the web framework takes a while
+    from roundtable.edge.server import serve  # noqa: PLC0415 - the web framework takes a while
 
     asyncio.run(serve(config, listening, worker=args.worker))
     return 0

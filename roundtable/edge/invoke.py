@@ -26,7 +26,6 @@ from roundtable.fanout.outlet import Outlet
 from roundtable.invocations.invocations import Ask, Begun, stream
 from roundtable.invocations.listing import Listing, listing
 from roundtable.invocations.throttle import Throttle
-from roundtable.tools.base import Tool
 from roundtable.tools.toolbox import TOOL
 
 
@@ -62,22 +61,6 @@ class Page(msgspec.Struct, frozen=True):
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
     before: str = ""
-
-
-class ToolLine(msgspec.Struct, frozen=True):
-    """A tool: its address, what people are told of it, and the JSON Schema of its arguments."""
-
-    name: str
-    address: str
-    title: str
-    summary: str
-    args: Mapping[str, Any]
-
-
-class Tools(msgspec.Struct, frozen=True):
-    """What can be invoked here."""
-
-    tools: list[ToolLine]
 
 
 _decoder = msgspec.json.Decoder(Invoke)
@@ -153,11 +136,6 @@ class Invoking:
         """`GET /v1/invocations?limit=&before=`: the recorded ones, newest first."""
         page = queried(request, Page)
         return json(await listing(request.app[keys.LOG], before=page.before, limit=page.limit))
-
-    @operation(tag="invocations", answers={200: Tools})
-    async def tools(self, request: web.Request) -> web.Response:
-        """`GET /v1/tools`: what can be invoked, and with which arguments."""
-        return json(Tools([_line(tool) for tool in request.app[keys.INVOCATIONS].tools.values()]))
 
     async def _attend(
         self, request: web.Request, attended: Attended, after: Cursor = ZERO, first: bytes = b""
@@ -252,8 +230,3 @@ async def _break_off(outlet: Outlet | None, framing: EventStream, error: LogErro
     if outlet is not None:
         with contextlib.suppress(ConnectionError):
             await outlet.send(framing.wrap(sse.encode(retry=int(come_back() * 1000))))
-
-
-def _line(tool: Tool) -> ToolLine:
-    schema = msgspec.json.schema(tool.args)
-    return ToolLine(tool.name, f"{TOOL}/{tool.name}", tool.title, tool.summary, schema)

@@ -1,4 +1,4 @@
-"""Streams of other applications over HTTP: posted to, listed, deleted, followed."""
+"""Streams of other applications over HTTP: posted to, listed, deleted. They are followed like any stream."""
 
 import secrets
 from typing import Annotated

@@ -8,11 +8,12 @@ from aiohttp import web
 
 from protocol import codec
 from protocol.errors import IllegalMove, NotFound
-from protocol.views import thread
-from roundtable.edge import keys, system
+from protocol.system import ALL, PLATFORM, SYSTEM
+from roundtable.edge import keys
 from roundtable.edge.callers import told
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
+from roundtable.fanout.kinds import stored
 from roundtable.log.base import Record
 
 _ENDS = {b"turn.completed": "completed", b"turn.failed": "failed", b"turn.cancelled": "cancelled"}
@@ -49,24 +50,23 @@ def whole(kind: str, view: View = FULL) -> Resolve:
     """A stream of the log as it is: `kind/id`."""
 
     async def resolved(request: web.Request, id: str) -> Resource:
-        return Resource(f"{kind}/{id}", view, request.app[keys.BROADCAST])
+        return Resource(stored(kind, id), view, request.app[keys.BROADCAST])
 
     return resolved
 
 
-async def _thread(request: web.Request, id: str) -> Resource:
-    if not id.startswith(thread.PREFIX):
-        raise NotFound(f"There is no thread {id[:40]!r}.")
-    return Resource(f"table/{id}", THREAD, request.app[keys.BROADCAST])
+async def _system(request: web.Request, id: str) -> Resource:
+    """`all`, or a table's id; begun when it is first asked for."""
+    if f"{SYSTEM}/{id}" == ALL:
+        await request.app[keys.SYSTEM].ready()
+    else:
+        await request.app[keys.PEOPLE].ready(id)
+    return Resource(f"{SYSTEM}/{id}", FULL, request.app[keys.BROADCAST])
 
 
 async def _invocation(request: web.Request, id: str) -> Resource:
-    return Resource(f"invocation/{id}", INVOCATION, told(request, id))
-
-
-async def _system(request: web.Request, id: str) -> Resource:
-    await system.ready(request, id)
-    return Resource(f"system/{id}", FULL, request.app[keys.BROADCAST])
+    """One that is not recorded too, while it lasts."""
+    return Resource(stored("invocation", id), INVOCATION, told(request, id))
 
 
 async def _turn(request: web.Request, id: str) -> Resource:
@@ -107,10 +107,10 @@ TYPES: dict[str, Resolve] = {
     "table": whole("table"),
     "roundtable": whole("table"),
     "turn": _turn,
-    "thread": _thread,
     "invocation": _invocation,
     "tool": _invocation,
+    "thread": whole("thread", THREAD),
     "system": _system,
-    "platform": whole("platform"),
+    "platform": whole(PLATFORM),
 }
 """`roundtable` is another word for a table, `tool` for the invocation that a tool's run is."""

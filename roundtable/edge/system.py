@@ -1,4 +1,4 @@
-"""What concerns everyone over HTTP: maintenance is announced here, and `system/...` is followed."""
+"""What concerns everyone over HTTP: maintenance is announced here. `system/...` is followed like any stream."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from aiohttp import web
 
 from protocol import codec
 from protocol.errors import Invalid
-from protocol.system import ALL, SYSTEM, MaintenanceAnnounced
+from protocol.system import MaintenanceAnnounced
 from roundtable.edge import keys
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation
@@ -42,11 +42,3 @@ async def announce(request: web.Request) -> web.Response:
     event = MaintenanceAnnounced(text=text, starts=ask.at, until=ask.until)
     await request.app[keys.SYSTEM].announce(event)
     return json(event, status=201)
-
-
-async def ready(request: web.Request, scope: str) -> None:
-    """Before `system/SCOPE` is followed: it is begun when first asked for. Raises `NotFound`."""
-    if f"{SYSTEM}/{scope}" == ALL:
-        await request.app[keys.SYSTEM].ready()
-    else:
-        await request.app[keys.PEOPLE].ready(scope)

@@ -44,7 +44,7 @@ from roundtable.sdk.event import Event
 from roundtable.sdk.following import Reset
 from roundtable.sdk.streams import Convened, Outcome, Streams
 from roundtable.tools.base import Tool
-from roundtable.tools.complete import Complete
+from roundtable.tools.ours import ours
 from roundtable.tools.toolbox import TOOL, Toolbox
 
 # Whose invocations they are, where callers are counted.
@@ -106,7 +106,7 @@ class Local(Streams):
             await self._host.start(take_over=self._take_over)
             memory = MemoryLog()
             stack.push_async_callback(memory.close)
-            toolbox = Toolbox([Complete(catalog), *self._tools])
+            toolbox = Toolbox([*ours(catalog, self._host, self._broadcast), *self._tools])
             keep = self._config.keep_invocations * 3600
             self._invocations = Invocations(self._log, memory, toolbox, time.time, keep=keep)
             stack.push_async_callback(self._invocations.close)

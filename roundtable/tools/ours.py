@@ -1,0 +1,17 @@
+"""The tools that come with the package, as one list. A new one is a line here."""
+
+from providers.catalog import Catalog
+from roundtable.fanout.broadcast import Broadcast
+from roundtable.hosting.host import Host
+from roundtable.tools.base import Tool
+from roundtable.tools.complete import Complete
+from roundtable.tools.generate import Generate
+from roundtable.tools.race import Race
+from roundtable.tools.table import ConveneTable, Table
+from roundtable.tools.vector_markov import VectorMarkov
+
+
+def ours(catalog: Catalog, host: Host, broadcast: Broadcast) -> list[Tool]:
+    """Every one of them, in the order in which they are listed."""
+    alone: list[Tool] = [Complete(catalog), Generate(catalog), Race(), VectorMarkov()]
+    return [*alone, Table(host, broadcast), ConveneTable(host, broadcast)]

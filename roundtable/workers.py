@@ -23,7 +23,7 @@ LISTENING = "listening on "
 # must live for to begin anew with the first.
 BACK_OFF = (0.5, 15.0)
 STEADY = 30.0
-# Longer than a worker's own stop, which is bounded; see edge/app.py. Seconds.
+# Longer than a worker's own stop, which is bounded; see edge/server.py. Seconds.
 STOP_WITHIN = 15.0
 # A shared store may be slow to open. Seconds.
 START_WITHIN = 30.0

@@ -17,7 +17,7 @@ from protocol.invocation import Cancelled
 from roundtable.client import Client
 from roundtable.config import Config
 from roundtable.edge import app, keys
-from roundtable.edge.attendance import Attendance
+from roundtable.edge.invoking.attendance import Attendance
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.invocations.invocations import Ask, Invocations, stream
 from roundtable.invocations.throttle import Throttle

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from aiohttp import WSMessage, WSMsgType
 
-from roundtable.edge.conversation import ANSWER_WITHIN, Close, Conversation, Socket
+from roundtable.edge.wires.conversation import ANSWER_WITHIN, Close, Conversation, Socket
 from roundtable.fanout.outlet import Outlet
 from tests.fake_time import run
 from tests.readers import Pipe

@@ -15,7 +15,8 @@ from protocol.cursor import Cursor
 from protocol.errors import LogUnavailable
 from protocol.transcript import Transcript
 from roundtable import exporting
-from roundtable.edge import export, keys
+from roundtable.edge import keys
+from roundtable.edge.tables import export
 from roundtable.log.base import Record
 from tests.serving import QUICK, TABLES, Client, Connect, convene, frames, problem, serve
 

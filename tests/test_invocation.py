@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protocol import invocation, sse
 from protocol.cursor import Cursor
 from protocol.errors import LogDamaged
-from roundtable.edge.strands import Strand
+from roundtable.edge.invoking.strands import Strand
 from roundtable.fanout.framing import INVOCATION, EventStream, encode, pieces
 from roundtable.log.base import Record
 from tests.tables import AT, TERM

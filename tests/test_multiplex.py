@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from roundtable.edge import keys, strands
-from roundtable.edge.desk import WINDOW
+from roundtable.edge import keys
+from roundtable.edge.invoking import strands
+from roundtable.edge.invoking.desk import WINDOW
 from tests.serving import Client, Connect, problem, serve
 from tests.ticking import Ticks, give
 

@@ -14,7 +14,8 @@ from protocol import codec, sse
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.messages import Cost, Usage
-from roundtable.edge import keys, viewing
+from roundtable.edge import keys
+from roundtable.edge.streams import viewing
 from roundtable.fanout import framing
 from roundtable.fanout.broadcast import ROOMY_VIEWS
 from roundtable.log.base import EventLog, Record

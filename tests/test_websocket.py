@@ -18,8 +18,9 @@ from aiohttp import ClientSession, ClientWebSocketResponse, web
 from protocol.commands import Say
 from protocol.cursor import Cursor
 from roundtable.config import Config
-from roundtable.edge import app, conversation, keys
+from roundtable.edge import app, keys
 from roundtable.edge.limits import MAX_BODY
+from roundtable.edge.wires import conversation
 from roundtable.fanout.channel import Channel
 from roundtable.hosting.convening import AskedSeat, Convene
 from roundtable.hosting.host import Host, Receipt

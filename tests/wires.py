@@ -16,12 +16,12 @@ from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from roundtable.config import Config
 from roundtable.edge import problems
-from roundtable.edge.conversation import SILENCE
 from roundtable.edge.keys import BROADCAST, LOG
 from roundtable.edge.limits import Limits
-from roundtable.edge.replay import Replays
-from roundtable.edge.sse import events
-from roundtable.edge.websocket import Sockets
+from roundtable.edge.tables.replay import Replays
+from roundtable.edge.wires.conversation import SILENCE
+from roundtable.edge.wires.sse import events
+from roundtable.edge.wires.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.log.base import Record
 from roundtable.log.sqlite import SqliteLog

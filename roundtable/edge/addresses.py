@@ -6,15 +6,15 @@ from aiohttp import web
 
 from protocol.views.thread import PREFIX
 from roundtable.config import Config
-from roundtable.edge import analytics, export, keys, models, page, platform, sse, system
-from roundtable.edge.attendance import Attendance
+from roundtable.edge import keys, models, page
 from roundtable.edge.auth import Door
-from roundtable.edge.callers import Callers
-from roundtable.edge.generate import Generating
 from roundtable.edge.health import Health
-from roundtable.edge.invoke import Invoking
+from roundtable.edge.invoking.attendance import Attendance
+from roundtable.edge.invoking.callers import Callers
+from roundtable.edge.invoking.generate import Generating
+from roundtable.edge.invoking.invoke import Invoking
+from roundtable.edge.invoking.multiplex import Multiplex
 from roundtable.edge.limits import Limits
-from roundtable.edge.multiplex import Multiplex
 from roundtable.edge.openai.answering import Answering
 from roundtable.edge.openai.chat import Chat
 from roundtable.edge.openai.models import Models
@@ -22,11 +22,14 @@ from roundtable.edge.openai.panels import Panels
 from roundtable.edge.openai.responses import Responses
 from roundtable.edge.openapi import OpenApi
 from roundtable.edge.problems import Handler
-from roundtable.edge.replay import Replays
-from roundtable.edge.streams import Streams
-from roundtable.edge.tables import Tables
-from roundtable.edge.threads import Threads
-from roundtable.edge.websocket import Sockets
+from roundtable.edge.streams import platform, system
+from roundtable.edge.streams.streams import Streams
+from roundtable.edge.tables import analytics, export
+from roundtable.edge.tables.replay import Replays
+from roundtable.edge.tables.tables import Tables
+from roundtable.edge.tables.threads import Threads
+from roundtable.edge.wires import sse
+from roundtable.edge.wires.websocket import Sockets
 
 Routes = Iterator[web.RouteDef]
 

@@ -6,7 +6,7 @@ from roundtable.config import Config
 from roundtable.edge import keys, limits, page, problems, services
 from roundtable.edge.addresses import Addresses
 from roundtable.edge.auth import Door
-from roundtable.edge.callers import Callers
+from roundtable.edge.invoking.callers import Callers
 from roundtable.edge.limits import Limits
 
 

@@ -10,9 +10,9 @@ from aiohttp import web
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, LogUnavailable
 from roundtable.edge import keys
+from roundtable.edge.answers import json
 from roundtable.edge.limits import Limits
 from roundtable.edge.operations import operation
-from roundtable.edge.tables import json
 from roundtable.log.base import EventLog, Record
 
 # A probe gives up after 5 to 10 s; a store that cannot write one record in 2 s cannot carry a table.

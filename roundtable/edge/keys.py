@@ -7,7 +7,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from providers.catalog import Catalog
     from roundtable.config import Config
-    from roundtable.edge.callers import Callers
+    from roundtable.edge.invoking.callers import Callers
     from roundtable.fanout.broadcast import Broadcast
     from roundtable.hosting.host import Host
     from roundtable.hosting.people import People

@@ -8,8 +8,8 @@ from aiohttp import web
 from protocol.messages import Limits, Panelist
 from providers.survey import ProviderStatus
 from roundtable.edge import keys
+from roundtable.edge.answers import json
 from roundtable.edge.operations import operation
-from roundtable.edge.tables import json
 from roundtable.policies import REPLY, available
 from roundtable.table import budget
 from roundtable.tools.toolbox import TOOL

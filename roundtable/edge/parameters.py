@@ -1,11 +1,17 @@
 """What stands in addresses and headers, in one place: ids, cursors, keys, and how they look."""
 
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
+from protocol.errors import Invalid
+
 # Characters of an idempotency key: a UUID is 36.
 MAX_KEY = 200
+# One page of a list; a person sees some twenty at a time.
+MAX_LIMIT = 100
 # As `convening.new_id` makes them; anything else is an id that nothing has.
 Id = Annotated[
     str,
@@ -69,3 +75,24 @@ class Keyed(msgspec.Struct, frozen=True, rename={"key": "Idempotency-Key"}):
     """What makes a repeated command have no second effect."""
 
     key: Key
+
+
+class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A page of a list; `before` is the `next` of the page before it."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
+    before: str = ""
+
+
+_KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY}}}", re.ASCII)
+
+
+def idempotency_key(given: Sequence[str], field: str) -> str:
+    """The one key in `given`; raises `Invalid`, naming `field`."""
+    if len(given) != 1 or not _KEY.fullmatch(given[0]):
+        raise Invalid(
+            f"A command needs one {field} of 1 to {MAX_KEY} printable ASCII characters: send the same one when you "
+            "repeat the command, a new one otherwise.",
+            field=field,
+        )
+    return given[0]

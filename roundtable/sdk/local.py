@@ -3,7 +3,7 @@
     async with local(models={"mine": MyProvider()}) as client:
         print(await client.stream_ask("panelist/mine:x", "complete", {"prompt": "Why?"}))
 
-It builds, as `edge/app.py` does for a server: log, catalog, broadcast, host, invocations. Closed in reverse.
+It builds, as `edge/services.py` does for a server: log, catalog, broadcast, host, invocations. Closed in reverse.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Every tool by its address. Ours are a file and a line in `edge/app.py`; other packages' are entry points.
+"""Every tool by its address. Ours are a file and a line in `ours.py`; other packages' are entry points.
 
 tool/NAME                  a tool
 panelist/PROVIDER:MODEL    one model, asked once (the tool `complete` with its model given)

@@ -26,11 +26,11 @@ from protocol import codec
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from roundtable.config import Config
-from roundtable.edge import sse
 from roundtable.edge.keys import BROADCAST
 from roundtable.edge.limits import Limits
-from roundtable.edge.streams import Streams
-from roundtable.edge.websocket import Sockets
+from roundtable.edge.streams.streams import Streams
+from roundtable.edge.wires import sse
+from roundtable.edge.wires.websocket import Sockets
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.log.base import EventLog, Record
 from roundtable.log.opening import open_log

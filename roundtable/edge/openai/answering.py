@@ -8,7 +8,7 @@ from aiohttp import web
 
 from protocol.views.discussion import Discussion
 from protocol.views.openai import Writer
-from roundtable.edge.callers import Callers
+from roundtable.edge.invoking.callers import Callers
 from roundtable.edge.limits import Limits
 from roundtable.edge.openai import panels as convening
 from roundtable.edge.openai import request as asking

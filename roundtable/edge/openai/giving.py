@@ -13,7 +13,7 @@ from protocol import sse
 from protocol.errors import LogError, NotFound
 from protocol.invocation import Failed
 from protocol.views.openai import Writer
-from roundtable.edge.callers import HEARTBEAT, prepare
+from roundtable.edge.invoking.callers import HEARTBEAT, prepare
 from roundtable.edge.openai import errors
 from roundtable.fanout.framing import ChunkedEventStream, EventStream
 from roundtable.fanout.outlet import Outlet

@@ -7,10 +7,10 @@ from aiohttp import web
 
 from protocol.errors import Invalid
 from roundtable.edge import keys
+from roundtable.edge.answers import json
 from roundtable.edge.openai.errors import ErrorBody, UnknownModel
 from roundtable.edge.openai.panels import PREFIX, Panels
 from roundtable.edge.operations import operation
-from roundtable.edge.tables import json
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from aiohttp import web
 from protocol.errors import Invalid, NotFound
 from protocol.messages import Panelist
 from roundtable.edge import keys
-from roundtable.edge.callers import Callers
+from roundtable.edge.invoking.callers import Callers
 from roundtable.edge.limits import address
 from roundtable.edge.openai.errors import UnknownModel
 from roundtable.fanout.reading import Reading

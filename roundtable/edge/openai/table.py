@@ -15,7 +15,7 @@ from protocol.invocation import Failed
 from protocol.views.discussion import Discussion, Piece
 from protocol.views.openai import Writer
 from roundtable.edge import keys
-from roundtable.edge.callers import Callers
+from roundtable.edge.invoking.callers import Callers
 from roundtable.edge.openai.seat import watched
 from roundtable.fanout.reading import Reading
 from roundtable.hosting.convening import Convene

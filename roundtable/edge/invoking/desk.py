@@ -11,14 +11,16 @@ from aiohttp import web
 from protocol import codec
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import NotFound, WrongState
-from roundtable.edge import keys, sse, wishes
-from roundtable.edge.callers import Callers, told
-from roundtable.edge.conversation import trouble
-from roundtable.edge.invoke import Invoke, asking
+from roundtable.edge import keys
+from roundtable.edge.invoking import wishes
+from roundtable.edge.invoking.callers import Callers, told
+from roundtable.edge.invoking.invoke import Invoke, asking
+from roundtable.edge.invoking.strands import Loom, Strand
+from roundtable.edge.invoking.wishes import Begin, Cancel, Credit, Follow, Leave, Pause, Resume
 from roundtable.edge.limits import address
 from roundtable.edge.problems import Refused
-from roundtable.edge.strands import Loom, Strand
-from roundtable.edge.wishes import Begin, Cancel, Credit, Follow, Leave, Pause, Resume
+from roundtable.edge.wires import sse
+from roundtable.edge.wires.conversation import trouble
 from roundtable.fanout.outlet import Outlet
 from roundtable.fanout.reading import Reading
 from roundtable.invocations.invocations import Invocations, stream

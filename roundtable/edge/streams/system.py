@@ -9,9 +9,9 @@ from protocol import codec
 from protocol.errors import Invalid
 from protocol.system import ALL, SYSTEM, MaintenanceAnnounced
 from roundtable.edge import keys
+from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation
-from roundtable.edge.tables import json
 
 # Characters of an announcement: what a banner holds.
 MAX_TEXT = 1_000

@@ -4,8 +4,8 @@ from aiohttp import hdrs, web
 
 from protocol.views.analytics import Analytics, analyse
 from roundtable.edge import keys
+from roundtable.edge.answers import json
 from roundtable.edge.operations import operation
-from roundtable.edge.tables import json
 
 
 @operation(tag="tables", answers={200: Analytics, 304: None})

@@ -1,25 +1,17 @@
 """Streams of other applications over HTTP: posted to, listed, deleted. They are followed like any stream."""
 
 import secrets
-from typing import Annotated
 
 import msgspec
 from aiohttp import web
 
 from protocol import codec
 from roundtable.edge import keys
+from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import MayBeKeyed
-from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
+from roundtable.edge.parameters import MayBeKeyed, Page, idempotency_key
 from roundtable.hosting.platform import PlatformLine, Post
-
-
-class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`before` is the `next` of the page before."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
-    before: str = ""
 
 
 class PlatformPage(msgspec.Struct, frozen=True):

@@ -12,15 +12,15 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogError
 from protocol.invocation import Cancelled, Failed
 from roundtable.edge import keys
-from roundtable.edge.attendance import MAX_LINGER, Attendance, Attended
-from roundtable.edge.callers import Callers, give, prepare, told
+from roundtable.edge.answers import json
+from roundtable.edge.invoking.attendance import MAX_LINGER, Attendance, Attended
+from roundtable.edge.invoking.callers import Callers, give, prepare, told
 from roundtable.edge.limits import address, body
 from roundtable.edge.operations import Answer, operation, queried
-from roundtable.edge.parameters import After, ById, LastEventId
+from roundtable.edge.parameters import After, ById, LastEventId, Page
 from roundtable.edge.problems import Ended
-from roundtable.edge.sse import asked as asked_after
-from roundtable.edge.sse import come_back, serve
-from roundtable.edge.tables import MAX_LIMIT, json
+from roundtable.edge.wires.sse import asked as asked_after
+from roundtable.edge.wires.sse import come_back, serve
 from roundtable.fanout.framing import INVOCATION, ChunkedEventStream, EventStream
 from roundtable.fanout.outlet import Outlet
 from roundtable.invocations.invocations import Ask, Begun, stream
@@ -54,13 +54,6 @@ class Started(msgspec.Struct, frozen=True):
     id: str
     cursor: str
     links: Mapping[str, str]
-
-
-class Page(msgspec.Struct, frozen=True):
-    """Part of a list: so many, older than the id `before`."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
-    before: str = ""
 
 
 _decoder = msgspec.json.Decoder(Invoke)

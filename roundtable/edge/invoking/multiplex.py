@@ -10,14 +10,14 @@ from functools import partial
 from aiohttp import web
 
 from protocol import codec
-from roundtable.edge import sse
-from roundtable.edge.callers import PATIENCE, Callers
-from roundtable.edge.conversation import SILENCE, Close, Conversation, race
-from roundtable.edge.desk import Desk
+from roundtable.edge.invoking.callers import PATIENCE, Callers
+from roundtable.edge.invoking.desk import Desk
 from roundtable.edge.limits import Buckets, Limits
 from roundtable.edge.operations import operation
 from roundtable.edge.problems import Refused, describe
-from roundtable.edge.websocket import handshake
+from roundtable.edge.wires import sse
+from roundtable.edge.wires.conversation import SILENCE, Close, Conversation, race
+from roundtable.edge.wires.websocket import handshake
 from roundtable.fanout.framing import MessageStream
 from roundtable.fanout.outlet import Outlet
 

@@ -11,11 +11,12 @@ import msgspec
 from aiohttp import web
 
 from protocol import codec
-from roundtable.edge import keys, sse
-from roundtable.edge.conversation import Answer
+from roundtable.edge import keys
 from roundtable.edge.operations import operation, queried
 from roundtable.edge.parameters import MAX_KEY, ById, LastEventId, Text
-from roundtable.edge.websocket import Sockets, upgrades
+from roundtable.edge.wires import sse
+from roundtable.edge.wires.conversation import Answer
+from roundtable.edge.wires.websocket import Sockets, upgrades
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.pacing import FASTEST, LONGEST_GAP, SLOWEST, Score, Tempo
 from roundtable.fanout.playback import Playback

@@ -10,14 +10,15 @@ from aiohttp import web
 
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, WrongState
-from roundtable.edge import sse, viewing
-from roundtable.edge.looking import Look, LookAtSeveral, looked, pacer, viewed
+from roundtable.edge.answers import json
 from roundtable.edge.operations import Answer, operation
-from roundtable.edge.resources import resolve
-from roundtable.edge.sse import EVENTS, LINES, asked
-from roundtable.edge.tables import json
-from roundtable.edge.viewing import Asked, Document
-from roundtable.edge.websocket import Sockets, upgrades
+from roundtable.edge.streams import viewing
+from roundtable.edge.streams.looking import Look, LookAtSeveral, looked, pacer, viewed
+from roundtable.edge.streams.resources import resolve
+from roundtable.edge.streams.viewing import Asked, Document
+from roundtable.edge.wires import sse
+from roundtable.edge.wires.sse import EVENTS, LINES, asked
+from roundtable.edge.wires.websocket import Sockets, upgrades
 from roundtable.fanout.combining import MAX_SOURCES, Cursors
 
 _WIRES = {"sse": EVENTS, "ndjson": LINES}

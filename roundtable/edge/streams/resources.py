@@ -8,8 +8,9 @@ from aiohttp import web
 
 from protocol import codec
 from protocol.errors import IllegalMove, NotFound
-from roundtable.edge import keys, system
-from roundtable.edge.callers import told
+from roundtable.edge import keys
+from roundtable.edge.invoking.callers import told
+from roundtable.edge.streams import system
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
 from roundtable.fanout.kinds import stored

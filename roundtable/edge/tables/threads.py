@@ -5,7 +5,6 @@ entries, replay and export have the addresses that a table's have.
 """
 
 import secrets
-from typing import Annotated
 
 import msgspec
 from aiohttp import hdrs, web
@@ -15,21 +14,14 @@ from protocol.errors import Invalid
 from protocol.events import MessagePosted
 from protocol.views.thread import Thread, ThreadMessage, thread
 from roundtable.edge import keys
+from roundtable.edge.answers import json
 from roundtable.edge.limits import Limits, body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import After, LastEventId, MayBeKeyed
-from roundtable.edge.presence import present
-from roundtable.edge.sse import serve, table
-from roundtable.edge.tables import MAX_LIMIT, idempotency_key, json
+from roundtable.edge.parameters import After, LastEventId, MayBeKeyed, Page, idempotency_key
+from roundtable.edge.tables.presence import present
+from roundtable.edge.wires.sse import serve, table
 from roundtable.fanout.framing import THREAD
 from roundtable.hosting.threads import Begin, ThreadLine
-
-
-class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`before` is the `next` of the page before."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
-    before: str = ""
 
 
 class ThreadsPage(msgspec.Struct, frozen=True):

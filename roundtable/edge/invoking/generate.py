@@ -16,11 +16,11 @@ from protocol import codec, invocation, sse
 from protocol.cursor import ZERO
 from protocol.errors import Invalid, LogError, NotFound
 from roundtable.edge import keys
-from roundtable.edge.callers import HEARTBEAT, Callers, give, prepare
-from roundtable.edge.generated import LEFT, TOKENS, ChunkedData, Data, error, failure, whole
+from roundtable.edge.answers import json
+from roundtable.edge.invoking.callers import HEARTBEAT, Callers, give, prepare
+from roundtable.edge.invoking.generated import LEFT, TOKENS, ChunkedData, Data, error, failure, whole
 from roundtable.edge.limits import address, body
 from roundtable.edge.operations import Answer, operation
-from roundtable.edge.tables import json
 from roundtable.fanout.framing import encode
 from roundtable.fanout.outlet import Outlet
 from roundtable.fanout.reading import Reading

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from protocol import codec
 from roundtable.edge import keys
-from roundtable.edge.sse import HEADERS
+from roundtable.edge.wires.sse import HEADERS
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import Framing, View, encode
 from roundtable.fanout.outlet import UNACKNOWLEDGED, Outlet

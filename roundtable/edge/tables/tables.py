@@ -3,34 +3,21 @@
 Reading a table as it happens is `sse.events`.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import hdrs, web
 
 from protocol import codec, commands, events
-from protocol.errors import Invalid
 from protocol.transcript import Transcript
 from roundtable.edge import keys
+from roundtable.edge.answers import json
 from roundtable.edge.limits import Limits, body
 from roundtable.edge.operations import Answer, operation, queried
-from roundtable.edge.parameters import MAX_KEY, ById, Keyed
+from roundtable.edge.parameters import ById, Keyed, Page, idempotency_key
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import Receipt, stream
 from roundtable.hosting.summary import Summary
-
-# One page of the list; a person sees some twenty at a time.
-MAX_LIMIT = 100
-_KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY}}}", re.ASCII)
-
-
-class Page(msgspec.Struct, frozen=True):
-    """A page of the list; `before` is the `next` of the page before it."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
-    before: str = ""
 
 
 class Convened(msgspec.Struct, frozen=True):
@@ -164,24 +151,3 @@ def outcome(receipt: Receipt) -> dict[str, Any]:
         return {"outcome": "accepted", "position": receipt.position}
     cursor, event = receipt.entry.cursor, codec.encode_body(receipt.entry.event, receipt.entry.at)
     return {"outcome": "done", "cursor": str(cursor), "event": msgspec.Raw(event)}
-
-
-def idempotency_key(given: Sequence[str], field: str) -> str:
-    """The one key in `given`; raises `Invalid`, naming `field`."""
-    if len(given) != 1 or not _KEY.fullmatch(given[0]):
-        raise Invalid(
-            f"A command needs one {field} of 1 to {MAX_KEY} printable ASCII characters: send the same one when you "
-            "repeat the command, a new one otherwise.",
-            field=field,
-        )
-    return given[0]
-
-
-def json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An answer in JSON; not to be kept by caches unless `headers` say otherwise."""
-    return web.Response(
-        status=status,
-        body=codec.encode(value),
-        content_type="application/json",
-        headers={hdrs.CACHE_CONTROL: "no-store", **(headers or {})},
-    )

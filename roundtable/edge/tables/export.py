@@ -15,7 +15,7 @@ from roundtable import exporting
 from roundtable.edge import keys
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import ById
-from roundtable.edge.tables import Snapshot
+from roundtable.edge.tables.tables import Snapshot
 from roundtable.hosting.host import stream
 
 # Seconds in which a reader takes one page (256 KiB): a phone on a poor line does.

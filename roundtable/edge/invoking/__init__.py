@@ -1,0 +1,1 @@
+"""Anything that can be invoked, over HTTP and over one WebSocket."""

@@ -1,0 +1,1 @@
+"""Any resource as a stream, in the view that one wants."""

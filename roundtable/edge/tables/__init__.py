@@ -1,0 +1,1 @@
+"""Tables and threads over HTTP: asked for, told something, read, taken away as files."""

@@ -1,0 +1,1 @@
+"""How entries travel: event streams, lines, WebSockets."""

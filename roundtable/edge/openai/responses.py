@@ -13,8 +13,9 @@ from roundtable.edge.limits import body
 from roundtable.edge.openai import request as chat
 from roundtable.edge.openai import responses_request as asking
 from roundtable.edge.openai.answering import Answering
+from roundtable.edge.openai.errors import ErrorBody
 from roundtable.edge.openai.responses_request import ResponsesRequest
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
 
 
 class Responses:
@@ -23,7 +24,14 @@ class Responses:
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
 
-    @operation(tag="openai", body=ResponsesRequest, answers={200: "text/event-stream"})
+    @operation(
+        tag="openai",
+        body=ResponsesRequest,
+        answers={200: Answer({"application/json": dict[str, Any], "text/event-stream": None})},
+        errors=(404, 500, 502, 504),
+        failure=ErrorBody,
+        examples={"a seat": {"model": "scripted:ada", "input": "Why?", "max_output_tokens": 16}},
+    )
     async def create(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/responses`: the response, or with `stream` its events."""
         asked = asking.decode(await body(request))

@@ -45,12 +45,12 @@ class Generate:
             args = replace(args, model=args.model or self._catalog.first_file())
             provider, model = self._catalog.resolve(args.model)
         except Invalid as error:
-            raise Invalid(error.detail, field="args.model", code=error.code) from error
+            raise Invalid(error.detail, field="model", code=error.code) from error
         if not isinstance(provider, Generates):
             detail = (
                 f"Only a model on this machine (llama:NAME) goes on with a text; {args.model[:60]} does not."
             )
-            raise Invalid(detail, field="args.model")
+            raise Invalid(detail, field="model")
         return _run(provider, model, args)
 
 

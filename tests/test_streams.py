@@ -184,6 +184,11 @@ async def test_a_query_that_makes_no_sense_is_refused_by_name(
     assert (status, named) == (400, field)
 
 
+async def test_a_mistyped_parameter_is_told_what_it_may_have_meant(house: House) -> None:
+    response = await house.reading("/table/a", type="turn.delta")
+    assert "did you mean types?" in (await response.json())["detail"]
+
+
 # Views
 
 

@@ -66,8 +66,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     allowed_origins: tuple[str, ...] = ()
     # Spectators at one time, also bounded by the open files that the system allows.
     max_streams: Count = 16_000
-    # Per client address. A person posts less than once a second; a class behind one address does not.
-    posts_per_second: Rate = 50.0
+    # Per client address. A person posts less than once a second; a program that asks and waits, in a loop on this
+    # machine, some two hundred times. What it begins has bounds of its own, below.
+    posts_per_second: Rate = 200.0
     tables_per_minute: Rate = 600.0
     # Invocations at one time: running on this node and of one caller (an address), waiting likewise. A program that
     # starts a hundred at once never notices; one that starts thousands is held back.

@@ -131,6 +131,17 @@ async def test_credit_is_never_one_message_too_many(
     assert [each for each in caller.answers if each["type"] == "error"] == []
 
 
+async def test_who_cancels_needs_no_credit_to_hear_the_end(caller: Caller) -> None:
+    await caller.ticks("a", credit=3, steps=1_000, block=10, then="hang")
+    while len(caller.told["a"]) < 3:
+        await caller.hear()
+    await caller.send("cancel", "a")
+    await caller.until_ended("a")
+    *steps, end = caller.told["a"][1:]
+    assert [each["t"] for each in steps] == list(range(1, end["t"] + 1))
+    assert end["type"] == "cancelled"
+
+
 async def test_a_fast_stream_does_not_starve_a_slow_one(caller: Caller) -> None:
     await caller.ticks("fast", steps=20_000, block=1000, size=100)
     while len(caller.told["fast"]) < 100:

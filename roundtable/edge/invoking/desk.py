@@ -102,6 +102,7 @@ class Desk:
             case Cancel():
                 if line := self._lines.get(asked.stream):  # else it has ended, which is what was wanted
                     await self._invocations.cancel(await _id(line))
+                    self._free(line)
             case Pause():
                 await self._invocations.pause(await _id(self._line(asked.stream)))
             case Resume():
@@ -138,6 +139,13 @@ class Desk:
     def _grant(self, asked: Credit) -> None:
         if line := self._lines.get(asked.stream):  # else it has ended, and the client is about to hear of it
             line.strand.credit += asked.credit
+            self._loom.offer(line.strand)
+
+    def _free(self, line: _Line) -> None:
+        """It was cancelled by its client, who wants its end: what was told before needs no credit. That is no more than
+        its window, unless it was not held back."""
+        if line.belongs:
+            line.strand.credit = math.inf
             self._loom.offer(line.strand)
 
     def _leave(self, name: str) -> None:

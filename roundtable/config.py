@@ -48,7 +48,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     host: str = "127.0.0.1"
     port: Port = 8420  # 0 picks a free one; not 8000 or 8080, where model servers listen
-    data: Path = _DATA
+    data: Path = msgspec.field(default_factory=_DATA.expanduser)
     # redis://, rediss:// or unix://: tables are kept there and not in `data`, and served by many nodes. One with a
     # password belongs in ROUNDTABLE_REDIS.
     redis: str = Secret()

@@ -20,7 +20,7 @@ def test_defaults_are_loopback_and_the_platforms_data_folder() -> None:
     config = load(None, {}, {"HOME": "/home/ada"})
     assert config.host == "127.0.0.1"
     assert config.secret == ""
-    assert config.data == Path("~/.local/share/roundtable").expanduser()
+    assert config.data == Config().data == Path("~/.local/share/roundtable").expanduser()
 
 
 def test_xdg_data_home_is_followed_unless_it_is_relative() -> None:

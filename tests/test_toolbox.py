@@ -63,7 +63,9 @@ def test_an_address_where_nothing_is_says_what_there_is(address: str) -> None:
         Toolbox([Echo()]).run(address, {}, ALONE)
 
 
-@pytest.mark.parametrize(("given", "hint"), [("modle", "did you mean model?"), ("x", "there is model, table")])
+@pytest.mark.parametrize(
+    ("given", "hint"), [("modle", "did you mean model?"), ("x", "there is model, table")]
+)
 def test_an_argument_there_is_not_names_the_nearest(given: str, hint: str) -> None:
     with pytest.raises(Invalid, match=f"echo has no argument '{given}'; {re.escape(hint)}") as refused:
         Toolbox([Echo()]).run("tool/echo", {given: "a"}, ALONE)

@@ -3,6 +3,7 @@
 `example_package` is the worked example: a tool, a policy and a provider.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest
 from aiohttp import ClientSession
 
 from protocol import sse
-from tests.server_process import PATIENCE, serving
+from tests.server_process import PATIENCE, ROOT, serving
 
 EXAMPLE = Path(__file__).parent / "example_package"
 
@@ -76,3 +77,11 @@ async def test_what_is_broken_is_named_and_nothing_else_suffers(
     errors = (tmp_path / "errors").read_text()
     assert "the installed tool torn cannot be used" in errors
     assert "the installed policy torn cannot be used" in errors
+
+
+def test_a_command_that_needs_no_package_imports_none(installed: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-m", "roundtable.cli", "ask", "--help"]
+    said = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, check=True, timeout=PATIENCE)
+    assert b"round_robin, parallel, floor_time" in said.stdout
+    assert said.stderr == b""

@@ -17,7 +17,7 @@ from roundtable.invocations.chain import MAX_TOLD
 from roundtable.invocations.invocations import Ask, Begun, Invocations, stream
 from roundtable.invocations.lanes import Bounds
 from roundtable.invocations.listing import listing
-from roundtable.invocations.running import CLOSE_WITHIN
+from roundtable.invocations.running import CLOSE_WITHIN, PAUSED_WITHIN
 from roundtable.invocations.throttle import Throttle
 from roundtable.log.base import EventLog, Record
 from roundtable.log.leases import LocalLeases
@@ -209,6 +209,21 @@ def test_a_pause_holds_every_further_step() -> None:
             assert events[at]["t"] == events[at + 1]["t"]
             with pytest.raises(WrongState):
                 await here.invocations.pause(begun.id)
+
+    scene(work)
+
+
+def test_a_pause_that_nobody_ends_gives_its_place_back() -> None:
+    async def work() -> None:
+        async with node(bounds=Bounds(running=1)) as here:
+            begun = await here.begin(steps=10, pause=1)
+            await here.invocations.pause(begun.id)
+            await asyncio.sleep(PAUSED_WITHIN - 2)
+            assert (await listing(here.log)).invocations[0].state == "paused"
+            await asyncio.sleep(10)
+            end = (await here.told(begun))[-1]
+            assert (end["type"], end["reason"]) == ("cancelled", "paused_too_long")
+            assert (here.invocations.lanes.running, here.ticks.open) == (0, 0)
 
     scene(work)
 

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.cursor import ZERO
-from protocol.errors import Busy, Invalid, LogUnavailable, NotFound, WrongState
+from protocol.errors import Busy, Invalid, LogError, LogUnavailable, NotFound, WrongState
 from roundtable.hosting import inbox
+from roundtable.invocations.chain import MAX_TOLD
 from roundtable.invocations.invocations import Ask, Begun, Invocations, stream
 from roundtable.invocations.lanes import Bounds
 from roundtable.invocations.listing import listing
-from roundtable.invocations.running import CLOSE_WITHIN
+from roundtable.invocations.running import CLOSE_WITHIN, PAUSED_WITHIN
 from roundtable.invocations.throttle import Throttle
 from roundtable.log.base import EventLog, Record
 from roundtable.log.leases import LocalLeases
@@ -151,8 +152,27 @@ def test_what_cannot_begin_leaves_nothing_behind() -> None:
             with pytest.raises(Invalid) as refused:
                 await here.begin(stebs=1)
             assert refused.value.field == "args.stebs"
+            with pytest.raises(LogError) as too_large:
+                await here.begin(remark="x" * MAX_TOLD)
+            assert too_large.value.code == "too_large"
             assert await here.log.streams("invocation") == []
             assert here.invocations.lanes.running == 0
+
+    scene(work)
+
+
+def test_what_is_forgotten_leaves_nothing_that_waits() -> None:
+    async def work() -> None:
+        async with node() as here:
+            before = len(asyncio.all_tasks())
+            for _ in range(20):
+                begun = await here.invocations.invoke(Ask("tool/ticks", record=False))
+                assert kinds(await here.told(begun))[-1] == "converge"
+                here.invocations.drop(begun.id)
+                here.invocations.drop(begun.id)
+            await asyncio.sleep(2)
+            assert len(asyncio.all_tasks()) == before
+            assert here.memory.size == 0
 
     scene(work)
 
@@ -189,6 +209,21 @@ def test_a_pause_holds_every_further_step() -> None:
             assert events[at]["t"] == events[at + 1]["t"]
             with pytest.raises(WrongState):
                 await here.invocations.pause(begun.id)
+
+    scene(work)
+
+
+def test_a_pause_that_nobody_ends_gives_its_place_back() -> None:
+    async def work() -> None:
+        async with node(bounds=Bounds(running=1)) as here:
+            begun = await here.begin(steps=10, pause=1)
+            await here.invocations.pause(begun.id)
+            await asyncio.sleep(PAUSED_WITHIN - 2)
+            assert (await listing(here.log)).invocations[0].state == "paused"
+            await asyncio.sleep(10)
+            end = (await here.told(begun))[-1]
+            assert (end["type"], end["reason"]) == ("cancelled", "paused_too_long")
+            assert (here.invocations.lanes.running, here.ticks.open) == (0, 0)
 
     scene(work)
 

@@ -11,8 +11,7 @@ from aiohttp import hdrs, web
 
 from protocol import codec, commands
 from protocol.errors import Invalid
-from protocol.events import MessagePosted
-from protocol.views.thread import Thread, ThreadMessage, thread
+from protocol.views.thread import Thread, ThreadMessage, posted, thread
 from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.limits import Limits, body
@@ -119,11 +118,7 @@ class Threads:
         receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)
         if receipt.entry is None:
             return json(Waiting(receipt.position), status=202)
-        event = receipt.entry.event
-        if not isinstance(event, MessagePosted):
+        message = posted(receipt.entry)
+        if message is None:
             raise Invalid("This key was used for something else than a message.", field="Idempotency-Key")
-        message = ThreadMessage(
-            id=event.message, role="user", author=event.author, text=event.text, state="complete",
-            at=receipt.entry.at, to=event.to,
-        )  # fmt: skip
         return json(Said(message, str(receipt.entry.cursor)), status=201)

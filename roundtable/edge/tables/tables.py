@@ -12,7 +12,7 @@ from protocol import codec, commands, events
 from protocol.transcript import Transcript
 from roundtable.edge import keys
 from roundtable.edge.answers import json
-from roundtable.edge.limits import Limits, body
+from roundtable.edge.limits import Limits, address, body
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import ById, Keyed, Page, idempotency_key
 from roundtable.hosting.convening import Convene
@@ -89,7 +89,7 @@ class Tables:
     async def convene(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables`: 201 with the id, and where to go on from there."""
         ask = codec.decode_json(await body(request), _convene_decoder)
-        self._limits.table(request)
+        self._limits.table(address(request))
         table, cursor = await request.app[keys.HOST].convene(ask)
         own = f"/v1/roundtables/{table}"
         links = {"self": own, "page": f"/t/{table}"}

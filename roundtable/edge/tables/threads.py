@@ -14,7 +14,7 @@ from protocol.errors import Invalid
 from protocol.views.thread import Thread, ThreadMessage, posted, thread
 from roundtable.edge import keys
 from roundtable.edge.answers import json
-from roundtable.edge.limits import Limits, body
+from roundtable.edge.limits import Limits, address, body
 from roundtable.edge.operations import operation, queried
 from roundtable.edge.parameters import After, LastEventId, MayBeKeyed, Page, idempotency_key
 from roundtable.edge.tables.presence import present
@@ -73,7 +73,7 @@ class Threads:
     async def begin(self, request: web.Request) -> web.Response:
         """`POST /v1/threads`: a new thread, with its first message if there is one."""
         ask = codec.decode_json(await body(request), _begin_decoder)
-        self._limits.table(request)
+        self._limits.table(address(request))
         id, cursor = await request.app[keys.HOST].begin_thread(ask)
         own = f"/v1/threads/{id}"
         links = {"self": own} | {

@@ -1,7 +1,5 @@
 """Streams of other applications over HTTP: posted to, listed, deleted. They are followed like any stream."""
 
-import secrets
-
 import msgspec
 from aiohttp import web
 
@@ -10,7 +8,7 @@ from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import MayBeKeyed, Page, idempotency_key
+from roundtable.edge.parameters import MayBeKeyed, Page, key_of
 from roundtable.hosting.platform import PlatformLine, Post
 
 
@@ -33,8 +31,7 @@ _decoder = msgspec.json.Decoder(Post)
 @operation(tag="platform", body=Post, answers={201: Posted}, headers=MayBeKeyed, errors=(409, 422))
 async def post(request: web.Request) -> web.Response:
     """`POST /v1/stream/platform/{id}`: an event of an application to its stream, which is begun by the first."""
-    given = request.headers.getall("Idempotency-Key", [])
-    key = idempotency_key(given, "Idempotency-Key") if given else secrets.token_hex(16)
+    key = key_of(request, made_up=True)
     post: Post = codec.decode_json(await body(request), _decoder)
     cursor = await request.app[keys.PLATFORM].post(request.match_info["id"], key, post)
     return json(Posted(str(cursor)), status=201)

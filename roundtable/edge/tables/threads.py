@@ -4,8 +4,6 @@ A thread is a table that speaks when spoken to, so what is asked of an answer (`
 entries, replay and export have the addresses that a table's have.
 """
 
-import secrets
-
 import msgspec
 from aiohttp import hdrs, web
 
@@ -16,8 +14,8 @@ from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.limits import Limits, address, body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import After, LastEventId, MayBeKeyed, Page, idempotency_key
-from roundtable.edge.tables.presence import present
+from roundtable.edge.parameters import After, LastEventId, MayBeKeyed, Page, key_of
+from roundtable.edge.wires.presence import present
 from roundtable.edge.wires.sse import serve, table
 from roundtable.fanout.framing import THREAD
 from roundtable.hosting.threads import Begin, ThreadLine
@@ -111,8 +109,7 @@ class Threads:
     )
     async def say(self, request: web.Request) -> web.Response:
         """`POST /v1/threads/{id}/messages`: 201 with the message as posted; the answers come in the stream."""
-        given = request.headers.getall("Idempotency-Key", [])
-        key = idempotency_key(given, "Idempotency-Key") if given else secrets.token_hex(16)
+        key = key_of(request, made_up=True)
         ask: Say = codec.decode_json(await body(request), _say_decoder)
         command = commands.Say(ask.text, ask.to, ask.author)
         receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)

@@ -16,7 +16,7 @@ from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import After, ById, LastEventId
-from roundtable.edge.tables.presence import present
+from roundtable.edge.wires.presence import present
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, Framing, View

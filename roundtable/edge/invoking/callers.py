@@ -32,8 +32,12 @@ class Callers:
         self._task: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
-    def watch(self, transport: asyncio.Transport, gone: Callable[[], None]) -> Iterator[None]:
-        """Call `gone` once when the connection is lost; inside the block only."""
+    def watch(self, transport: asyncio.Transport | None, gone: Callable[[], None]) -> Iterator[None]:
+        """Call `gone` once when the connection is lost, at once if it is (None); inside the block only."""
+        if transport is None:
+            gone()
+            yield
+            return
         key = object()
         self._watched[key] = (transport, gone)
         self._served += 1
@@ -67,7 +71,7 @@ async def prepare(
     return await sse.prepare(request, wire, headers, PATIENCE)
 
 
-def told(request: web.Request, id: str) -> Broadcast:
+def broadcast_of(request: web.Request, id: str) -> Broadcast:
     """Where an invocation is told: by the log's fan-out, or by that of what is in memory only."""
     return request.app[keys.BROADCAST if is_recorded(id) else keys.FLEETING]
 

@@ -92,8 +92,6 @@ class Generating:
             raise Invalid(wrong.detail, field=wrong.field.removeprefix("args."), code=wrong.code) from wrong
         try:
             async with request.app[keys.FLEETING].reading(begun.stream, ZERO) as reading:
-                if request.transport is None:
-                    raise ConnectionResetError("the caller has left")
                 with self._callers.watch(request.transport, lambda: invocations.drop(begun.id)):
                     yield reading
         finally:

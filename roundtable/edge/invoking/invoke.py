@@ -14,7 +14,7 @@ from protocol.invocation import Cancelled, Failed
 from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.invoking.attendance import MAX_LINGER, Attendance, Attended
-from roundtable.edge.invoking.callers import Callers, give, prepare, told
+from roundtable.edge.invoking.callers import Callers, broadcast_of, give, prepare
 from roundtable.edge.limits import address, body
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import After, ById, LastEventId, Page
@@ -108,8 +108,10 @@ class Invoking:
         id = request.match_info["id"]
         attended = self._attendance.find(id) if queried(request, Follow).owner else None
         if attended is None:
-            return await serve(request, stream(id), INVOCATION, broadcast=told(request, id))
-        async with told(request, id).channel(stream(id), INVOCATION, EVENTS.framing(request)) as channel:
+            return await serve(request, stream(id), INVOCATION, broadcast=broadcast_of(request, id))
+        async with broadcast_of(request, id).channel(
+            stream(id), INVOCATION, EVENTS.framing(request)
+        ) as channel:
             after, first = await channel.resume(asked_after(request))
             if channel.ended(after) and not first:
                 self._attendance.over(attended)
@@ -160,7 +162,7 @@ class Invoking:
     ) -> web.StreamResponse:
         """What follows `after`, behind the frames `first`. `gone`: the caller is; `whole`: he has all."""
         framing = EVENTS.framing(request)
-        async with told(request, id).reading(stream(id), after) as reading:
+        async with broadcast_of(request, id).reading(stream(id), after) as reading:
             response, outlet = await prepare(request, {hdrs.LOCATION: _own(id)})
             try:
                 if outlet is not None:
@@ -175,11 +177,9 @@ class Invoking:
         return response
 
     async def _last(self, request: web.Request, begun: Begun, throttle: Throttle | None) -> web.Response:
-        if request.transport is None:
-            raise ConnectionResetError("the caller has left")
         last = b""
         with self._callers.watch(request.transport, self._gone(request, begun, throttle)):
-            async with told(request, begun.id).reading(begun.stream, ZERO) as reading:
+            async with broadcast_of(request, begun.id).reading(begun.stream, ZERO) as reading:
                 async for record in reading:
                     last = record.body
                     if throttle:

@@ -9,14 +9,7 @@ from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
 from roundtable.edge.parameters import MayBeKeyed, Page, key_of
-from roundtable.hosting.platform import PlatformLine, Post
-
-
-class PlatformPage(msgspec.Struct, frozen=True):
-    """By name, descending; `next` is null on the last page."""
-
-    streams: list[PlatformLine]
-    next: str | None
+from roundtable.hosting.platform import PlatformPage, Post
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -41,11 +34,7 @@ async def post(request: web.Request) -> web.Response:
 async def listed(request: web.Request) -> web.Response:
     """`GET /v1/stream/platform?limit=&before=`: the streams there are."""
     page = queried(request, Page)
-    # One more than asked for tells whether there is a next page.
-    lines = await request.app[keys.PLATFORM].lines(page.before, page.limit + 1)
-    more = len(lines) > page.limit
-    shown = lines[: page.limit]
-    return json(PlatformPage(shown, shown[-1].name if more else None))
+    return json(await request.app[keys.PLATFORM].page(page.before, page.limit))
 
 
 @operation(tag="platform", answers={204: None})

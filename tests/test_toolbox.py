@@ -12,7 +12,7 @@ import pytest
 from protocol.errors import Invalid, NotFound, RoundtableError
 from roundtable.tools import toolbox as module
 from roundtable.tools.base import Context, Final, Told
-from roundtable.tools.toolbox import GROUP, MAX_DEPTH, Toolbox
+from roundtable.tools.toolbox import GROUP, MAX_DEPTH, MAX_NESTED, Toolbox
 from tests.tools import ALONE, heard
 
 
@@ -114,3 +114,14 @@ def test_what_is_wrong_with_a_package_is_kept_and_costs_nobody_else(
     assert refused.value.detail == f"The installed tool 'guest' cannot be used: {why}"
     assert list(tools.tools) == ["echo"], "ours is not to be replaced"
     assert tools.broken == {"guest": why}
+
+
+@pytest.mark.parametrize("nested", [{"a": 1}, [1], (1,), Args(model="x")])
+def test_arguments_are_nested_as_deep_as_every_reader_can_follow(nested: Any) -> None:
+    tools = Toolbox([Echo()])
+    for _ in range(MAX_NESTED):
+        nested = {"a": [nested]}
+    with pytest.raises(Invalid) as caught:
+        tools.prepare("tool/echo", {"model": nested})
+    assert caught.value.field == "args.model"
+    assert "deep" in caught.value.detail

@@ -92,9 +92,9 @@ class Limits:
         """Count a message on a socket as the POST it stands for; raises `Refused` when it comes too soon."""
         _check(self._posts.take(address(request)), "requests")
 
-    def table(self, request: web.Request) -> None:
-        """Count a new table; raises `Refused` when this address opened too many."""
-        _check(self._tables.take(address(request)), "new tables")
+    def table(self, caller: str) -> None:
+        """Count a new table, however it is opened; raises `Refused` when this address opened too many."""
+        _check(self._tables.take(caller), "new tables")
 
     def stream(self, handler: Handler) -> Handler:
         """`handler` with the number of its open streams bounded."""

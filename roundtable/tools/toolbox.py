@@ -15,6 +15,7 @@ import msgspec
 
 from protocol import codec
 from protocol.errors import Invalid, NotFound, RoundtableError
+from roundtable.hosting.convening import too_deep
 from roundtable.tools.base import Context, Told, Tool
 
 log = logging.getLogger("roundtable.tools")
@@ -23,6 +24,9 @@ GROUP = "roundtable.tools"
 TOOL, PANELIST, ROUNDTABLE = "tool", "panelist", "roundtable"
 # Tools within tools: a race of races is two deep. With eight contestants each that is 64 models at once.
 MAX_DEPTH = 2
+# Levels of JSON in arguments: three for each race around a model, and a tool's schema. What one reader can decode,
+# others, deeper in their own code, could not.
+MAX_NESTED = 64
 
 
 class Toolbox:
@@ -60,6 +64,7 @@ class Toolbox:
         tool = self._find(name) if kind == TOOL else None
         if tool is None:
             raise self._unknown(address, name)
+        _check_depth(args)
         return tool, _decode(given, tool)
 
     def run(self, address: str, args: Mapping[str, Any], context: Context) -> AsyncGenerator[Told]:
@@ -123,6 +128,14 @@ def _checked(point: EntryPoint) -> Tool:
     msgspec.json.schema(args)  # what cannot be described cannot be listed
     checked: Tool = tool
     return checked
+
+
+def _check_depth(args: Mapping[str, Any]) -> None:
+    for name, value in args.items():
+        if too_deep(value, MAX_NESTED):
+            raise Invalid(
+                f"Arguments are nested at most {MAX_NESTED} deep.", field=_inside(name[: codec.MAX_NAMED])
+            )
 
 
 def _decode(args: dict[str, Any], tool: Tool) -> Any:

@@ -13,7 +13,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import NotFound, WrongState
 from roundtable.edge import keys
 from roundtable.edge.invoking import wishes
-from roundtable.edge.invoking.callers import Callers, told
+from roundtable.edge.invoking.callers import Callers, broadcast_of
 from roundtable.edge.invoking.invoke import Invoke, asking
 from roundtable.edge.invoking.strands import Loom, Strand
 from roundtable.edge.invoking.wishes import Begin, Cancel, Credit, Follow, Leave, Pause, Resume
@@ -203,7 +203,7 @@ class Desk:
         try:
             with self._callers.watch(self._outlet.transport, lambda: None):
                 whole = after and Cursor(after.term, after.seq)
-                async with told(self._request, id).reading(stream(id), whole) as reading:
+                async with broadcast_of(self._request, id).reading(stream(id), whole) as reading:
                     _settle(ready)
                     await self._bring(line, reading, after.part if after else 0, throttle)
                 await line.strand.empty.wait()

@@ -12,7 +12,8 @@ from aiohttp import hdrs, web
 from protocol import codec, commands
 from protocol.errors import Invalid
 from protocol.events import MessagePosted
-from protocol.views.thread import Thread, ThreadMessage, thread
+from protocol.views.thread import Thread, thread
+from protocol.views.thread_events import ThreadMessage
 from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.limits import Limits, body

@@ -76,6 +76,7 @@ class Invoking:
             202: Started,
         },
         errors=(404, 409, 502),
+        leads=dict.fromkeys(("/invoke/{id}", "/v1/stream/invocation/{id}"), "$response.body#/id"),
         examples={"one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}},
     )
     async def invoke(self, request: web.Request) -> web.StreamResponse:
@@ -124,7 +125,12 @@ class Invoking:
         await request.app[keys.INVOCATIONS].cancel(request.match_info["id"])
         return web.Response(status=204)
 
-    @operation(tag="invocations", query=Page, answers={200: Listing})
+    @operation(
+        tag="invocations",
+        query=Page,
+        answers={200: Listing},
+        leads={"/invoke/{id}": "$response.body#/invocations/0/id"},
+    )
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/invocations?limit=&before=`: the recorded ones, newest first."""
         page = queried(request, Page)

@@ -1,6 +1,7 @@
 """Streams of other applications over HTTP: posted to, listed, deleted. They are followed like any stream."""
 
 import secrets
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
@@ -11,7 +12,13 @@ from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
 from roundtable.edge.parameters import MayBeKeyed, Page, idempotency_key
-from roundtable.hosting.platform import PlatformLine, Post
+from roundtable.hosting.platform import NAME, PlatformLine, Post
+
+
+class ByName(msgspec.Struct, frozen=True):
+    """One stream, by the name its application gave it."""
+
+    id: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{NAME.pattern}$"})]
 
 
 class PlatformPage(msgspec.Struct, frozen=True):
@@ -30,7 +37,16 @@ class Posted(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Post)
 
 
-@operation(tag="platform", body=Post, answers={201: Posted}, headers=MayBeKeyed, errors=(409, 422))
+@operation(
+    tag="platform",
+    path=ByName,
+    headers=MayBeKeyed,
+    body=Post,
+    answers={201: Posted},
+    errors=(409, 422),
+    leads={"/v1/stream/platform/{id}": "$request.path.id"},
+    examples={"a build": {"type": "build.done", "data": {"ok": True}}},
+)
 async def post(request: web.Request) -> web.Response:
     """`POST /v1/stream/platform/{id}`: an event of an application to its stream, which is begun by the first."""
     given = request.headers.getall("Idempotency-Key", [])
@@ -40,7 +56,12 @@ async def post(request: web.Request) -> web.Response:
     return json(Posted(str(cursor)), status=201)
 
 
-@operation(tag="platform", query=Page, answers={200: PlatformPage})
+@operation(
+    tag="platform",
+    query=Page,
+    answers={200: PlatformPage},
+    leads={"/v1/stream/platform/{id}": "$response.body#/streams/0/name"},
+)
 async def listed(request: web.Request) -> web.Response:
     """`GET /v1/stream/platform?limit=&before=`: the streams there are."""
     page = queried(request, Page)
@@ -51,7 +72,7 @@ async def listed(request: web.Request) -> web.Response:
     return json(PlatformPage(shown, shown[-1].name if more else None))
 
 
-@operation(tag="platform", answers={204: None})
+@operation(tag="platform", path=ByName, answers={204: None})
 async def delete(request: web.Request) -> web.Response:
     """`DELETE /v1/stream/platform/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
     await request.app[keys.PLATFORM].delete(request.match_info["id"])

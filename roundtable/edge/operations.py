@@ -83,7 +83,7 @@ def queried(request: web.Request, kind: type[Q]) -> Q:
         name, values = field.encode_name, request.query.getall(field.encode_name, [])
         if not values:
             continue
-        is_list = isinstance(msgspec.inspect.type_info(field.type), _LISTS)
+        is_list = isinstance(_bare(field.type), _LISTS)
         if len(values) > 1 and not is_list:
             raise Invalid(f"{name} is given {len(values)} times; once is enough.", field=name)
         given[name] = values if is_list else values[0]
@@ -101,11 +101,17 @@ def _misgiven(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> Inv
     return Invalid(f"{field} is {wanted}." if wanted else f"{detail}.", field=field)
 
 
+def _bare(kind: Any) -> msgspec.inspect.Type:
+    """The type without what is only said of it in the schema."""
+    info = msgspec.inspect.type_info(kind)
+    return info.type if isinstance(info, msgspec.inspect.Metadata) else info
+
+
 def _wanted(kind: Any) -> str:
     """What a parameter should be, in words; nothing where msgspec's own are as good."""
     if get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, get_args(kind)))}"
-    match info := msgspec.inspect.type_info(kind):
+    match info := _bare(kind):
         case msgspec.inspect.BoolType():
             return "true or false"
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType():

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from protocol.errors import Invalid
-from roundtable.hosting.convening import MAX_NAME
+from roundtable.hosting.convening import Name
 
 # Characters of an idempotency key: a UUID is 36.
 MAX_KEY = 200
@@ -46,8 +46,6 @@ Header = Annotated[
         extra_json_schema={"pattern": f"^({CURSOR})?$"},
     ),
 ]
-# `convening.check_name` says more.
-Name = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_NAME})]
 Key = Annotated[
     str,
     msgspec.Meta(
@@ -79,7 +77,7 @@ class After(msgspec.Struct, frozen=True):
 class Attending(After, frozen=True, rename={"as_": "as"}):
     """The same of a table or thread; `as` is the name under which others are told that you read along."""
 
-    as_: Name = ""
+    as_: Name | msgspec.UnsetType = msgspec.UNSET
 
 
 class LastEventId(msgspec.Struct, frozen=True, rename={"last_event_id": "Last-Event-ID"}):

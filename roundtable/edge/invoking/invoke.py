@@ -125,12 +125,7 @@ class Invoking:
         await request.app[keys.INVOCATIONS].cancel(request.match_info["id"])
         return web.Response(status=204)
 
-    @operation(
-        tag="invocations",
-        query=Page,
-        answers={200: Listing},
-        leads={"/invoke/{id}": "$response.body#/invocations/0/id"},
-    )
+    @operation(tag="invocations", query=Page, answers={200: Listing})
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/invocations?limit=&before=`: the recorded ones, newest first."""
         page = queried(request, Page)

@@ -56,12 +56,7 @@ async def post(request: web.Request) -> web.Response:
     return json(Posted(str(cursor)), status=201)
 
 
-@operation(
-    tag="platform",
-    query=Page,
-    answers={200: PlatformPage},
-    leads={"/v1/stream/platform/{id}": "$response.body#/streams/0/name"},
-)
+@operation(tag="platform", query=Page, answers={200: PlatformPage})
 async def listed(request: web.Request) -> web.Response:
     """`GET /v1/stream/platform?limit=&before=`: the streams there are."""
     page = queried(request, Page)

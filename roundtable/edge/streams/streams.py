@@ -12,6 +12,7 @@ from protocol import events as e
 from protocol import invocation, notices, system
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, WrongState
+from protocol.system import PLATFORM
 from protocol.views import thread_events
 from roundtable.edge.answers import json
 from roundtable.edge.operations import Answer, operation
@@ -70,7 +71,7 @@ class Streams:
         """`GET /v1/stream/{type}/{id}`: any resource, from any cursor on, in the view that the query describes."""
         look = looked(request, LookAtOne)
         pace = pacer(look)
-        named = await resolve(request, request.match_info["type"], request.match_info["id"])
+        named = await resolve(request, request.match_info.get("type", PLATFORM), request.match_info["id"])
         resource = named._replace(view=viewed(named.view, look))
         if upgrades(request):
             if pace or look.format != "sse":

@@ -96,12 +96,7 @@ class Tables:
         links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay", "export")}
         return json(Convened(table, str(cursor), links), status=201, headers={hdrs.LOCATION: own})
 
-    @operation(
-        tag="tables",
-        query=Page,
-        answers={200: Shelf},
-        leads={"/v1/roundtables/{id}": "$response.body#/roundtables/0/id"},
-    )
+    @operation(tag="tables", query=Page, answers={200: Shelf})
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/roundtables?limit=&before=`: `host.Listing`, and how many watch each."""
         page, app = queried(request, Page), request.app

@@ -90,12 +90,7 @@ class Threads:
         }
         return json(ThreadBegun(id, str(cursor), links), status=201, headers={hdrs.LOCATION: own})
 
-    @operation(
-        tag="threads",
-        query=Page,
-        answers={200: ThreadsPage},
-        leads={"/v1/threads/{id}": "$response.body#/threads/0/id"},
-    )
+    @operation(tag="threads", query=Page, answers={200: ThreadsPage})
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/threads?limit=&before=`: the threads, newest first."""
         page = queried(request, Page)

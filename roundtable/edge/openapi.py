@@ -16,11 +16,12 @@ import msgspec
 from aiohttp import hdrs, web
 
 from protocol import codec
-from protocol.events import Event
+from roundtable.edge import schemas
 from roundtable.edge.auth import COOKIE, PUBLIC
 from roundtable.edge.operations import Answer, Operation, operation
 from roundtable.edge.parameters import ByThread
 from roundtable.edge.problems import Problem
+from roundtable.edge.schemas import Schema
 
 EVENT_STREAM, JSON, PROBLEM = "text/event-stream", "application/json", "application/problem+json"
 LINES = "application/x-ndjson"
@@ -41,7 +42,6 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 # A thread is a table with addresses of its own; what both answer is described there as a thread's.
 _THREADS = "/v1/threads/"
 
-Schema = dict[str, Any]
 SchemaOf = Callable[[Any], Schema]
 
 
@@ -97,41 +97,31 @@ def document(app: web.Application, *, secured: bool) -> dict[str, Any]:
         return {}
 
     _paths(said, ask, secured=secured)
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    found = iter(schemas[1:])
+    found, components = schemas.described(types)
+    next(found)  # the problem's
     paths = _paths(said, lambda _: next(found), secured=secured)
-    _complete(types, schemas, components)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Roundtable", "version": version("roundtable"), "description": _ABOUT},
-        "paths": paths,
-        "components": {
-            "schemas": dict(sorted(components.items())),
-            "responses": {_name(status): _problem(status) for status in HTTPStatus if status >= 400},
-            "securitySchemes": {
-                "secret": {"type": "http", "scheme": "bearer", "description": "The server's secret."},
-                "session": {
-                    "type": "apiKey",
-                    "in": "cookie",
-                    "name": COOKIE,
-                    "description": "Given for the secret.",
+    whole: dict[str, Any] = schemas.tidied(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Roundtable", "version": version("roundtable"), "description": _ABOUT},
+            "paths": paths,
+            "components": {
+                "schemas": components,
+                "responses": {_name(status): _problem(status) for status in HTTPStatus if status >= 400},
+                "securitySchemes": {
+                    "secret": {"type": "http", "scheme": "bearer", "description": "The server's secret."},
+                    "session": {
+                        "type": "apiKey",
+                        "in": "cookie",
+                        "name": COOKIE,
+                        "description": "Given for the secret.",
+                    },
                 },
             },
-        },
-        "tags": [{"name": tag} for tag in dict.fromkeys(route.said.tag for route in said if route.said)],
-    }
-
-
-def _complete(types: Sequence[Any], schemas: Sequence[Schema], components: dict[str, Schema]) -> None:
-    """Descriptions in one line; and every logged event has its time, which the log puts beside the struct."""
-    for component in components.values():
-        if "description" in component:
-            component["description"] = " ".join(component["description"].split())
-    for kind, schema in zip(types, schemas, strict=True):
-        if isinstance(kind, type) and issubclass(kind, Event):
-            event = components[schema["$ref"].rpartition("/")[2]]
-            event["properties"]["at"] = {"type": "number", "description": "Unix seconds."}
-            event["required"] = [*dict.fromkeys([*event["required"], "at"])]
+            "tags": [{"name": tag} for tag in dict.fromkeys(route.said.tag for route in said if route.said)],
+        }
+    )
+    return whole
 
 
 def _paths(said: Sequence[Route], schema: SchemaOf, *, secured: bool) -> dict[str, dict[str, Any]]:
@@ -309,7 +299,7 @@ def _name(status: int) -> str:
 def _problem(status: int) -> dict[str, Any]:
     return {
         "description": HTTPStatus(status).phrase,
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {PROBLEM: {"schema": {"$ref": f"{schemas.WHERE}Problem"}}},
         "headers": {
             "Retry-After": {"description": "Seconds until a retry can help.", "schema": {"type": "integer"}}
         }

@@ -151,7 +151,7 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.5
     form: Literal["b", "a"] = "b"
     loud: bool = False
-    of: list[str] = []
+    of: Annotated[list[str], msgspec.Meta(extra_json_schema={"maxItems": 2})] = []
 
 
 @pytest.mark.parametrize(

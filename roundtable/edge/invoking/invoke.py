@@ -75,6 +75,7 @@ class Invoking:
             202: Started,
         },
         errors=(404, 409, 502),
+        leads=dict.fromkeys(("/invoke/{id}", "/v1/stream/invocation/{id}"), "$response.body#/id"),
         examples={"one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}},
     )
     async def invoke(self, request: web.Request) -> web.StreamResponse:

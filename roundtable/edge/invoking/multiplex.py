@@ -10,13 +10,15 @@ from functools import partial
 from aiohttp import web
 
 from protocol import codec
+from roundtable.edge.invoking import wishes
 from roundtable.edge.invoking.callers import PATIENCE, Callers
 from roundtable.edge.invoking.desk import MAX_STREAMS, Desk
 from roundtable.edge.limits import Buckets, Limits
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.wires import sse
 from roundtable.edge.wires.conversation import SILENCE, Close, Conversation, race
+from roundtable.edge.wires.said import STRANDS
 from roundtable.edge.wires.websocket import handshake
 from roundtable.fanout.framing import MessageStream
 from roundtable.fanout.outlet import Outlet
@@ -41,7 +43,7 @@ class Multiplex:
         """This server is going down."""
         self._closing.set()
 
-    @operation(tag="invocations", answers={101: None}, errors=(403, 426))
+    @operation(tag="invocations", answers={101: Answer(said=STRANDS, heard=wishes.ANY)}, errors=(403, 426))
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/invocations/ws`: many invocations over one WebSocket, each with its own credit.
 

@@ -24,7 +24,8 @@ EVENT_STREAM, JSON, PROBLEM = "text/event-stream", "application/json", "applicat
 _ABOUT = (
     "Everything at a table is an entry in one durable, ordered log, and what is shown is a cursor in it: an event's "
     "`id`, the header `Last-Event-ID` and the parameter `after` are the same text. A message on a WebSocket, which "
-    "OpenAPI cannot describe, is the `data` of an event with its `id` put first."
+    "OpenAPI cannot describe, is the `data` of an event with its `id` put first; what the data itself calls `id` "
+    "is `own_id` there."
 )
 # What any request may be told (auth.py, limits.py), and what only some methods; 404 where the path names something.
 _ANY = (400, 421, 503)

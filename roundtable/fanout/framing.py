@@ -139,8 +139,7 @@ class ChunkedEventStream(EventStream):
 class MessageStream:
     """JSON text messages on a WebSocket: the data with `id` put first, so it must be an object that names its `type`.
 
-    Every message with an `id` moves the reader, and no other: what the data calls its `id` is left out. That is its
-    stream's own, which the reader asked for by it; a table's entries have none.
+    Every message with an `id` moves the reader, and no other.
     """
 
     name = "ws"
@@ -153,7 +152,7 @@ class MessageStream:
 
     def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
-        return websocket.text(b'{"id":"%b",%b' % (str(cursor).encode(), codec.without(data, "id")[1:]))
+        return websocket.text(b'{"id":"%b",%b' % (str(cursor).encode(), data[1:]))
 
     def notice(self, event: bytes, data: bytes) -> bytes:
         """As `Framing.notice`. A heartbeat goes with a ping, which asks for a sign of life: one piece for all."""

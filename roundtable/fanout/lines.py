@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from protocol import codec
 from roundtable.log.base import Record
 
 
@@ -20,7 +19,7 @@ class Lines:
 
     def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
-        return b'{"id":"%b",%b\n' % (str(cursor).encode(), codec.without(data, "id")[1:])
+        return b'{"id":"%b",%b\n' % (str(cursor).encode(), data[1:])
 
     def notice(self, event: bytes, data: bytes) -> bytes:
         """As `Framing.notice`."""

@@ -15,7 +15,6 @@ from protocol.errors import Invalid, LogDamaged
 from protocol.events import KNOWN, Entry, Event, Unknown
 
 _encoder = msgspec.json.Encoder()
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _event_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(KNOWN)
 _command_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ANY)
 # Every body begins `{"type":"`; the encoder puts a tag first and writes no white space.
@@ -91,17 +90,6 @@ def decode_command(data: bytes) -> ANY:
             f"{error.detail.rstrip('.')}: a command's type is one of {_COMMANDS}.", field="type"
         ) from None
     return command
-
-
-def without(data: bytes, name: str) -> bytes:
-    """A JSON object without its member `name`, as that name is to mean one thing. Raises `LogDamaged`."""
-    if b'"%b"' % name.encode() not in data:
-        return data
-    try:
-        members = _members.decode(data)
-    except UNREADABLE as error:
-        raise LogDamaged(f"An entry is not readable: {error}.") from error
-    return data if members.pop(name, None) is None else encode(members)
 
 
 def decode_json(data: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:

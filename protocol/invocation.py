@@ -122,7 +122,6 @@ class _Object(msgspec.Struct):
     type: _Taken = msgspec.UNSET
     at: _Taken = msgspec.UNSET
     t: _Taken = msgspec.UNSET
-    id: _Taken = msgspec.UNSET
     stream: _Taken = msgspec.UNSET
     cursor: _Taken = msgspec.UNSET
 
@@ -218,7 +217,7 @@ def members(values: Mapping[str, Any]) -> bytes:
 
 def are_objects(members: Sequence[bytes]) -> bool:
     """Whether each is a JSON object, in one line and without blanks around it, that names none of `type`, `at`, `t`,
-    `id`, `stream` and `cursor`: it may be logged as it is."""
+    `stream` and `cursor`: it may be logged as it is."""
     joined = b",".join(members)
     if (
         b"\n" in joined

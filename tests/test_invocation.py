@@ -15,7 +15,7 @@ from roundtable.fanout.framing import INVOCATION, EventStream, encode, pieces
 from roundtable.log.base import Record
 from tests.tables import AT, TERM
 
-OURS = ("type", "at", "t", "id", "stream", "cursor")
+OURS = ("type", "at", "t", "stream", "cursor")
 NAMES = st.text(max_size=5).filter(lambda name: name not in OURS)
 VALUES = st.dictionaries(NAMES, st.one_of(st.none(), st.integers(-9, 9), st.text(max_size=9)), max_size=3)
 STEPS = st.lists(VALUES, min_size=1, max_size=9)

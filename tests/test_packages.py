@@ -79,9 +79,22 @@ async def test_what_is_broken_is_named_and_nothing_else_suffers(
     assert "the installed policy torn cannot be used" in errors
 
 
-def test_a_command_that_needs_no_package_imports_none(installed: Path) -> None:
+def command(installed: Path, *args: str) -> str:
+    """What a command prints, which is nothing on stderr."""
     environ = {**os.environ, "PYTHONPATH": str(installed)}
-    command = [sys.executable, "-m", "roundtable.cli", "ask", "--help"]
-    said = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, check=True, timeout=PATIENCE)
-    assert b"round_robin, parallel, floor_time" in said.stdout
+    call = [sys.executable, "-m", "roundtable.cli", *args]
+    said = subprocess.run(call, env=environ, cwd=ROOT, capture_output=True, check=False, timeout=PATIENCE)
     assert said.stderr == b""
+    return said.stdout.decode()
+
+
+def test_a_command_that_needs_no_package_imports_none(installed: Path) -> None:
+    assert "round_robin, parallel, floor_time" in command(installed, "ask", "--help")
+
+
+def test_doctor_names_what_is_broken_in_a_package(installed: Path, tmp_path: Path) -> None:
+    found = msgspec.json.decode(command(installed, "doctor", "--json", "--data", str(tmp_path)))
+    assert [each["detail"] for each in found if each["what"] == "packages"] == [
+        "the tool torn: it does not load: AttributeError.",
+        "the policy torn: it does not load.",
+    ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from protocol import codec
 from roundtable.log.base import Record
 
 

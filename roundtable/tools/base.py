@@ -10,7 +10,7 @@ import msgspec
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One step: what it tells, beside its number. `type`, `at`, `t`, `id`, `stream` and `cursor` are taken."""
+    """One step: what it tells, beside its number. `type`, `at`, `t`, `stream` and `cursor` are taken."""
 
     members: dict[str, Any]
 

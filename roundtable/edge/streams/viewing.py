@@ -30,6 +30,7 @@ from roundtable.fanout.transform import Flow, Pacer, coalesced, enriched, paced
 LIMIT, MAX_BYTES, MAX_LOOKED_AT = 100, 1024 * 1024, 20_000
 
 _LINES = Lines()
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Asked(NamedTuple):
@@ -281,4 +282,8 @@ async def _read(
 
 def _labelled(data: bytes, source: str) -> bytes:
     """The data with `source`, which says where it comes from and nothing else, whatever a tool calls its members."""
-    return codec.without(data, "source")[:-1] + b',"source":' + codec.encode(source) + b"}"
+    if b'"source"' in data:
+        members = _members.decode(data)
+        members.pop("source", None)
+        data = codec.encode(members)
+    return data[:-1] + b',"source":' + codec.encode(source) + b"}"

@@ -104,7 +104,7 @@ class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A page of a list; `before` is the `next` of the page before it."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
-    before: str = ""
+    before: Annotated[str, msgspec.Meta(description="The `next` of the page before.")] = ""
 
 
 _HEADER = "Idempotency-Key"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from protocol import codec
 from roundtable.log.base import Record
 
 

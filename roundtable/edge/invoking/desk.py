@@ -142,8 +142,8 @@ class Desk:
             self._loom.offer(line.strand)
 
     def _free(self, line: _Line) -> None:
-        """It was cancelled by its client, who wants its end: what was told before needs no credit. Only what belongs to the
-        socket, as of that there is no more than its window."""
+        """It was cancelled by its client, who wants its end: what was told before needs no credit. Only what belongs to
+        the socket, as of that there is no more than its window."""
         if line.belongs:
             line.strand.credit = math.inf
             self._loom.offer(line.strand)

@@ -60,7 +60,7 @@ class Generating:
     @operation(
         tag="generate",
         body=Generation,
-        answers={200: Answer({"text/event-stream": FRAMES, "application/json": Generated})},
+        answers={200: Answer({"application/json": Generated, "text/event-stream": FRAMES})},
         errors=(404, 502, 504),
         examples={"eight tokens": {"prompt": "Once upon a time", "max_tokens": 8}},
     )

@@ -71,7 +71,7 @@ class Invoking:
         tag="invocations",
         body=Invoke,
         answers={
-            200: Answer({**_TOLD, "application/json": _LAST}, headers={"Location": "Of a stream."}),
+            200: Answer({"application/json": _LAST, **_TOLD}, headers={"Location": "Of a stream."}),
             202: Started,
         },
         errors=(404, 409, 502),

@@ -94,7 +94,7 @@ class ResponseError(msgspec.Struct, frozen=True):
     message: str
 
 
-class Response(msgspec.Struct, frozen=True, kw_only=True):
+class ResponseObject(msgspec.Struct, frozen=True, kw_only=True):
     """A response; what it was asked with is repeated in it. `roundtable` is ours."""
 
     id: str
@@ -117,7 +117,7 @@ class ResponseEvent(msgspec.Struct, frozen=True, kw_only=True):
         "response.failed",
     ]  # fmt: skip
     sequence_number: int
-    response: Response
+    response: ResponseObject
 
 
 class ItemEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ class Responses:
         tag="openai",
         body=ResponsesRequest,
         answers={
-            200: Answer({"application/json": described.Response, "text/event-stream": described.EVENTS})
+            200: Answer({"application/json": described.ResponseObject, "text/event-stream": described.EVENTS})
         },
         errors=(404, 500, 502, 504),
         failure=ErrorBody,

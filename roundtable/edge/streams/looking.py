@@ -40,6 +40,7 @@ def _only(pattern: str) -> msgspec.Meta:
 L = TypeVar("L", bound="Look")
 # One, or several with commas.
 Types = Annotated[str, _only(rf"^({_TYPE.pattern}|,)*$")]
+Panelists = Annotated[str, msgspec.Meta(description="One, or several with commas; `*` is any letters.")]
 Extras = Annotated[str, _only(rf"^({'|'.join(_EXTRAS)}|,)*$")]
 Pace = Annotated[float, msgspec.Meta(ge=SLOWEST, le=FASTEST)]
 
@@ -52,7 +53,7 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     types: list[Types] = []
-    panelists: list[str] = []
+    panelists: list[Panelists] = []
     enrich: list[Extras] = []
     coalesce: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_HOLD)] = 0.0
     events_per_second: Pace | None = None

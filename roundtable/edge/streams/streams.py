@@ -38,9 +38,9 @@ from roundtable.fanout.combining import MAX_SOURCES, Cursors
 _WIRES = {"sse": EVENTS, "ndjson": LINES}
 _ENTRIES = e.KNOWN | thread_events.KNOWN | invocation.KNOWN | invocation.Step | system.KNOWN
 _SHOWN = {
+    "application/json": Document,
     EVENTS.media: _ENTRIES | notices.ANY | SourceEnded,
     LINES.media: _ENTRIES | said.LINES | SourceEnded,
-    "application/json": Document,
 }
 _OVER = Answer(about="It has ended, and you have all of it.")
 _SOCKET = Answer(said=_ENTRIES | said.SOCKET, about="It hears nothing.")
@@ -50,7 +50,7 @@ class Named(msgspec.Struct, frozen=True):
     """What there is to stream: a turn is `TABLE.TURN`, a system stream `all` or a table, any other its own id."""
 
     type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(TYPES)})]
-    id: str
+    id: Annotated[str, msgspec.Meta(description="As it was given, or chosen.")]
 
 
 class Streams:

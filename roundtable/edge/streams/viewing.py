@@ -44,11 +44,11 @@ class Asked(NamedTuple):
 Line = Annotated[
     msgspec.Raw,
     msgspec.Meta(
-        description="An entry as a line of `ndjson` has it.",
+        description="An entry as a line of `ndjson` has it; or a `reset`, which has no `id`.",
         extra_json_schema={
             "type": "object",
             "properties": {"id": {"type": "string"}, "type": {"type": "string"}, "at": {"type": "number"}},
-            "required": ["id", "type", "at"],
+            "required": ["type"],
         },
     ),
 ]

@@ -136,8 +136,8 @@ class Desk:
             self._loom.offer(line.strand)
 
     def _free(self, line: _Line) -> None:
-        """It was cancelled by its client, who wants its end: what was told before needs no credit. That is no more than
-        its window, unless it was not held back."""
+        """It was cancelled by its client, who wants its end: what was told before needs no credit. Only of what belongs
+        to the socket, as that is never more than its window."""
         if line.belongs:
             line.strand.credit = math.inf
             self._loom.offer(line.strand)

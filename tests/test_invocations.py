@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.cursor import ZERO
+from protocol import invocation
+from protocol.cursor import ZERO, Cursor
 from protocol.errors import Busy, Invalid, LogError, LogUnavailable, NotFound, WrongState
+from protocol.invocation import Cancelled
 from roundtable.hosting import inbox
-from roundtable.invocations.chain import MAX_TOLD
+from roundtable.invocations.chain import MAX_TOLD, Chain
 from roundtable.invocations.invocations import Ask, Begun, Invocations, stream
 from roundtable.invocations.lanes import Bounds
 from roundtable.invocations.listing import listing
@@ -429,3 +431,35 @@ async def do(here: Node, other: Node, id: str, move: str, at: float) -> None:
                 raise AssertionError(move)
     except WrongState:
         pass  # it was over
+
+
+async def test_in_memory_a_step_is_read_at_once_and_what_follows_in_the_same_turn_together() -> None:
+    log = MemoryLog()
+    chain = Chain("invocation/x", log, now, append_now=log.append_now)
+    for _ in range(4):
+        chain.step([b"{}"])
+    assert len(await log.read("invocation/x", 0)) == 1  # and nobody else had a turn
+    await asyncio.sleep(0)
+    records = await log.read("invocation/x", 0)
+    assert [len(invocation.shown(record.body)) for record in records] == [1, 3]
+
+
+def test_what_the_memory_has_no_room_for_waits_in_its_order() -> None:
+    async def fill() -> None:
+        log = MemoryLog(max_bytes=4096)
+        await log.append("invocation/other", ZERO, [Record(Cursor(1, 1), b"x" * 3500)])
+        chain = Chain("invocation/x", log, now, patience=60.0, append_now=log.append_now)
+        writing = asyncio.create_task(chain.run())
+        for _ in range(3):
+            chain.step([b'{"text":"%b"}' % (b"word" * 100)])
+        await asyncio.sleep(0)
+        assert await log.read("invocation/x", 0) == []
+        await log.delete("invocation/other")
+        chain.tell(Cancelled(id="x", t=3))
+        await writing
+        told = [
+            data for record in await log.read("invocation/x", 0) for _, data in invocation.shown(record.body)
+        ]
+        assert [msgspec.json.decode(each)["t"] for each in told] == [1, 2, 3, 3]
+
+    run(fill())

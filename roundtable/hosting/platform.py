@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -28,14 +28,14 @@ MAX_STREAMS = 256
 # Streams remembered, so that an event does not read all that came before it: digests of 10,000 keys are 2 MB.
 HELD = 32
 
-_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", re.ASCII)
+NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", re.ASCII)
 _TYPE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:/-]{0,99}", re.ASCII)
 
 
 class Post(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An event to be posted: a type of the application's own, and any JSON."""
 
-    type: str
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_TYPE.pattern}$"})]
     data: Any = None
 
 
@@ -46,6 +46,14 @@ class PlatformLine(msgspec.Struct, frozen=True):
     events: int
     cursor: str
     at: float
+
+
+class PlatformPage(msgspec.Struct, frozen=True):
+    """By name, descending; those that are damaged by their names alone. `next` is null on the last page."""
+
+    streams: list[PlatformLine]
+    unreadable: list[str]
+    next: str | None
 
 
 class _Told(NamedTuple):
@@ -81,15 +89,20 @@ class Platform:
             raise NotFound(f"There is no stream {name[:40]!r}.")
         await self._log.delete(stream(name))  # what is held of it finds that out, and remembers its last term
 
-    async def lines(self, before: str, limit: int) -> list[PlatformLine]:
-        """At most `limit` streams by name, descending, those before `before` if it is given."""
-        found = []
-        for each in await self._names(before, limit):
-            if last := await self._log.last(each):  # else it was deleted meanwhile
-                at = codec.decode_body(*last).at
-                name = each.partition("/")[2]
-                found.append(PlatformLine(name, last.cursor.seq, str(last.cursor), at))
-        return found
+    async def page(self, before: str, limit: int) -> PlatformPage:
+        """At most `limit` streams, those before `before` if it is given."""
+        names = await self._names(before, limit + 1)  # one more tells whether there is a next page
+        found, unreadable = list[PlatformLine](), list[str]()
+        for each in names[:limit]:
+            name = each.partition("/")[2]
+            try:
+                if last := await self._log.last(each):  # else it was deleted meanwhile
+                    at = codec.decode_body(*last).at
+                    found.append(PlatformLine(name, last.cursor.seq, str(last.cursor), at))
+            except LogDamaged:  # one that cannot be read must not cost the list
+                unreadable.append(name)
+        more = len(names) > limit
+        return PlatformPage(found, unreadable, names[limit - 1].partition("/")[2] if more else None)
 
     async def _names(self, before: str, limit: int) -> list[str]:
         return await self._log.streams(PLATFORM, before=stream(before) if before else "", limit=limit)
@@ -149,7 +162,7 @@ def stream(name: str) -> str:
 
 
 def _event(name: str, key: str, post: Post) -> EventPosted:
-    if not _NAME.fullmatch(name) or is_off_record(name):
+    if not NAME.fullmatch(name) or is_off_record(name):
         raise Invalid(
             "A stream's name has 1 to 64 of the characters A-Z a-z 0-9 . _ - and begins with a letter or a digit.",
             field="name",

@@ -28,6 +28,7 @@ from roundtable.invocations.retention import Retention
 from roundtable.invocations.running import Running
 from roundtable.invocations.throttle import Throttle
 from roundtable.log.base import EventLog
+from roundtable.log.memory import MemoryLog
 from roundtable.log.split import is_off_record
 from roundtable.tools.base import Context, Told, Tool
 from roundtable.tools.toolbox import Toolbox
@@ -81,7 +82,7 @@ class Invocations:
     def __init__(
         self,
         log: EventLog,
-        memory: EventLog,
+        memory: MemoryLog,
         toolbox: Toolbox,
         clock: Callable[[], float],
         *,
@@ -205,8 +206,12 @@ class Invocations:
         return running
 
     def _chain(self, id: str, ask: Ask) -> Chain:
-        log, patience = (self._log, None) if ask.record else (self._memory, ROOM_WITHIN)
-        chain = partial(Chain, stream(id), log, self._clock, patience=patience)
+        chain = partial(Chain, stream(id), self._log, self._clock)
+        if not ask.record:
+            now = self._memory.append_now
+            chain = partial(
+                Chain, stream(id), self._memory, self._clock, patience=ROOM_WITHIN, append_now=now
+            )
         if throttle := ask.throttle:
             return chain(wrote=throttle.wrote, window=throttle.window)
         return chain()

@@ -1,6 +1,6 @@
 """Streams of other applications over HTTP: posted to, listed, deleted. They are followed like any stream."""
 
-import secrets
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
@@ -10,15 +10,14 @@ from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import MayBeKeyed, Page, idempotency_key
-from roundtable.hosting.platform import PlatformLine, Post
+from roundtable.edge.parameters import MayBeKeyed, Page, key_of
+from roundtable.hosting.platform import NAME, PlatformPage, Post
 
 
-class PlatformPage(msgspec.Struct, frozen=True):
-    """By name, descending; `next` is null on the last page."""
+class ByName(msgspec.Struct, frozen=True):
+    """One stream, by the name its application gave it."""
 
-    streams: list[PlatformLine]
-    next: str | None
+    id: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{NAME.pattern}$"})]
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -30,11 +29,19 @@ class Posted(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Post)
 
 
-@operation(tag="platform", body=Post, answers={201: Posted}, headers=MayBeKeyed, errors=(409, 422))
+@operation(
+    tag="platform",
+    path=ByName,
+    headers=MayBeKeyed,
+    body=Post,
+    answers={201: Posted},
+    errors=(409, 422),
+    leads={"/v1/stream/platform/{id}": "$request.path.id"},
+    examples={"a build": {"type": "build.done", "data": {"ok": True}}},
+)
 async def post(request: web.Request) -> web.Response:
     """`POST /v1/stream/platform/{id}`: an event of an application to its stream, which is begun by the first."""
-    given = request.headers.getall("Idempotency-Key", [])
-    key = idempotency_key(given, "Idempotency-Key") if given else secrets.token_hex(16)
+    key = key_of(request, made_up=True)
     post: Post = codec.decode_json(await body(request), _decoder)
     cursor = await request.app[keys.PLATFORM].post(request.match_info["id"], key, post)
     return json(Posted(str(cursor)), status=201)
@@ -44,14 +51,10 @@ async def post(request: web.Request) -> web.Response:
 async def listed(request: web.Request) -> web.Response:
     """`GET /v1/stream/platform?limit=&before=`: the streams there are."""
     page = queried(request, Page)
-    # One more than asked for tells whether there is a next page.
-    lines = await request.app[keys.PLATFORM].lines(page.before, page.limit + 1)
-    more = len(lines) > page.limit
-    shown = lines[: page.limit]
-    return json(PlatformPage(shown, shown[-1].name if more else None))
+    return json(await request.app[keys.PLATFORM].page(page.before, page.limit))
 
 
-@operation(tag="platform", answers={204: None})
+@operation(tag="platform", path=ByName, answers={204: None})
 async def delete(request: web.Request) -> web.Response:
     """`DELETE /v1/stream/platform/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
     await request.app[keys.PLATFORM].delete(request.match_info["id"])

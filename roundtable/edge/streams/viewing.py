@@ -6,16 +6,15 @@ He is pulled along, not pushed: nothing is dropped, and what he does not take is
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from protocol import codec
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogError, NotFound
-from roundtable.edge.invoking.callers import HEARTBEAT
 from roundtable.edge.streams.resources import Resource
-from roundtable.edge.wires.sse import Wire, come_back
+from roundtable.edge.wires.sse import HEARTBEAT, Wire, come_back
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.combining import Combination, Cursors
 from roundtable.fanout.encoding import items
@@ -42,11 +41,24 @@ class Asked(NamedTuple):
     after: Cursor | None
 
 
+Line = Annotated[
+    msgspec.Raw,
+    msgspec.Meta(
+        description="An entry as a line of `ndjson` has it; or a `reset`, which has no `id`.",
+        extra_json_schema={
+            "type": "object",
+            "properties": {"id": {"type": "string"}, "type": {"type": "string"}, "at": {"type": "number"}},
+            "required": ["type"],
+        },
+    ),
+]
+
+
 class Document(msgspec.Struct, frozen=True):
     """What there is after a cursor: entries as lines of `ndjson` are, the `cursor` to go on after, whether that is the
     end of all, and if not the address that goes on there."""
 
-    entries: list[msgspec.Raw]
+    entries: list[Line]
     cursor: str
     ended: bool
     next: str | None = None

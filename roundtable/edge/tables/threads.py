@@ -4,21 +4,20 @@ A thread is a table that speaks when spoken to, so what is asked of an answer (`
 entries, replay and export have the addresses that a table's have.
 """
 
-import secrets
-
 import msgspec
 from aiohttp import hdrs, web
 
-from protocol import codec, commands
+from protocol import codec, commands, notices
 from protocol.errors import Invalid
-from protocol.events import MessagePosted
-from protocol.views.thread import Thread, ThreadMessage, thread
+from protocol.views import thread_events
+from protocol.views.thread import Thread, posted, thread
+from protocol.views.thread_events import ThreadMessage
 from roundtable.edge import keys
 from roundtable.edge.answers import json
-from roundtable.edge.limits import Limits, body
-from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import After, LastEventId, MayBeKeyed, Page, idempotency_key
-from roundtable.edge.tables.presence import present
+from roundtable.edge.limits import Limits, address, body
+from roundtable.edge.operations import Answer, operation, queried
+from roundtable.edge.parameters import Attending, ByThread, LastEventId, MayBeKeyed, Page, key_of
+from roundtable.edge.wires.presence import present
 from roundtable.edge.wires.sse import serve, table
 from roundtable.fanout.framing import THREAD
 from roundtable.hosting.threads import Begin, ThreadLine
@@ -70,11 +69,17 @@ class Threads:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    @operation(tag="threads", body=Begin, answers={201: ThreadBegun}, creates="/v1/threads/{id}")
+    @operation(
+        tag="threads",
+        body=Begin,
+        answers={201: Answer({"application/json": ThreadBegun}, headers={hdrs.LOCATION: "The thread."})},
+        leads=dict.fromkeys(("/v1/threads/{id}", "/v1/stream/thread/{id}"), "$response.body#/id"),
+        examples={"a question": {"model": "scripted:ada", "message": "Why?"}},
+    )
     async def begin(self, request: web.Request) -> web.Response:
         """`POST /v1/threads`: a new thread, with its first message if there is one."""
         ask = codec.decode_json(await body(request), _begin_decoder)
-        self._limits.table(request)
+        self._limits.table(address(request))
         id, cursor = await request.app[keys.HOST].begin_thread(ask)
         own = f"/v1/threads/{id}"
         links = {"self": own} | {
@@ -89,41 +94,52 @@ class Threads:
         found = await request.app[keys.HOST].threads(before=page.before, limit=page.limit)
         return json(ThreadsPage(found.tables, found.unreadable, found.next))
 
-    @operation(tag="threads", answers={200: Thread})
+    @operation(tag="threads", path=ByThread, answers={200: Thread})
     async def read(self, request: web.Request) -> web.Response:
         """`GET /v1/threads/{id}`: all messages, and the cursor after which to read on."""
         transcript = await request.app[keys.HOST].transcript(request.match_info["id"])
         return json(thread(transcript))
 
-    @operation(tag="threads", query=After, headers=LastEventId, answers={200: "text/event-stream", 204: None})
+    @operation(
+        tag="threads",
+        path=ByThread,
+        query=Attending,
+        headers=LastEventId,
+        answers={
+            200: Answer({"text/event-stream": thread_events.KNOWN | notices.ANY}),
+            204: Answer(about="The thread is closed, and you have all of it."),
+        },
+    )
     async def live(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/threads/{id}/live`: messages and answers as they come, from any cursor."""
         with present(request):
             return await serve(request, table(request), THREAD)
 
-    @operation(tag="threads", answers={204: None})
+    @operation(tag="threads", path=ByThread, answers={204: None})
     async def delete(self, request: web.Request) -> web.Response:
         """`DELETE /v1/threads/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
         await request.app[keys.HOST].delete(request.match_info["id"])
         return web.Response(status=204)
 
     @operation(
-        tag="threads", body=Say, answers={201: Said, 202: Waiting}, headers=MayBeKeyed, errors=(409, 422)
+        tag="threads",
+        path=ByThread,
+        headers=MayBeKeyed,
+        body=Say,
+        answers={201: Said, 202: Waiting},
+        errors=(409, 422),
+        leads={"/v1/threads/{id}": "$request.path.id"},
+        examples={"a question": {"text": "But why?"}},
     )
     async def say(self, request: web.Request) -> web.Response:
         """`POST /v1/threads/{id}/messages`: 201 with the message as posted; the answers come in the stream."""
-        given = request.headers.getall("Idempotency-Key", [])
-        key = idempotency_key(given, "Idempotency-Key") if given else secrets.token_hex(16)
+        key = key_of(request, made_up=True)
         ask: Say = codec.decode_json(await body(request), _say_decoder)
         command = commands.Say(ask.text, ask.to, ask.author)
         receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)
         if receipt.entry is None:
             return json(Waiting(receipt.position), status=202)
-        event = receipt.entry.event
-        if not isinstance(event, MessagePosted):
+        message = posted(receipt.entry)
+        if message is None:
             raise Invalid("This key was used for something else than a message.", field="Idempotency-Key")
-        message = ThreadMessage(
-            id=event.message, role="user", author=event.author, text=event.text, state="complete",
-            at=receipt.entry.at, to=event.to,
-        )  # fmt: skip
         return json(Said(message, str(receipt.entry.cursor)), status=201)

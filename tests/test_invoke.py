@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import ClientPayloadError, ClientResponse, web
 
 from protocol import sse
 from roundtable.edge import keys
@@ -250,3 +250,35 @@ def post(asked: Any) -> bytes:
     body = msgspec.json.encode(asked)
     head = f"POST /invoke HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON['Content-Type']}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.fixture
+def no_room(client: Client, ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Something that tells more than this node's memory holds."""
+    monkeypatch.setattr("roundtable.invocations.invocations.ROOM_WITHIN", 0.0)
+    served(client)[keys.INVOCATIONS]._memory.max_bytes = 50_000
+    return {"tool": "ticks", "args": {"steps": 1000, "size": 1000}, "record": False}
+
+
+async def test_without_room_the_stream_ends_and_says_so(client: Client, no_room: Any) -> None:
+    async with client.post("/invoke", json=no_room) as response:
+        told = await frames(response)  # which a second head would break
+    assert [each["type"] for each in (data(told)[0], data(told)[-1])] == ["init", "end"]
+    assert msgspec.json.decode(told[-1].data)["reason"] == "deleted"
+
+
+async def test_without_room_there_is_no_answer_and_a_retry_may_help(client: Client, no_room: Any) -> None:
+    response = await client.post("/invoke", json={**no_room, "stream": False})
+    assert await problem(response) == (503, "log_unavailable", "")
+
+
+async def test_what_fails_behind_its_head_is_cut_and_gets_no_second_one(
+    client: Client, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("roundtable.edge.invoking.invoke.give", broken)
+    async with client.post("/invoke", json={"tool": "ticks"}) as response:
+        with pytest.raises(ClientPayloadError):
+            await response.read()

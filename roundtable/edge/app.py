@@ -18,7 +18,7 @@ def build(config: Config) -> web.Application:
     )
     app[keys.CONFIG], app[keys.CALLERS] = config, Callers()
     app.cleanup_ctx.extend(services.every(bounds))
-    app.on_response_prepare.append(page.headers)
+    app.on_response_prepare.extend([page.headers, problems.begun])
     addresses = Addresses(config, bounds, door, app[keys.CALLERS])
     app.add_routes(addresses.routes())
     app.on_startup.append(addresses.check)

@@ -57,6 +57,8 @@ _EDGE_STATUS = {
     "too_many_requests": 429,
     "too_many_streams": 503,
 }
+# Set on a request whose answer is under way.
+_BEGUN = web.RequestKey("begun", bool)
 # What aiohttp refuses before a handler sees it.
 _AIOHTTP = {
     404: ("not_found", "There is nothing at this address."),
@@ -129,9 +131,23 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         return _from_aiohttp(error, request.path)
     except ConnectionError:
         raise  # the caller has gone; nobody is left to be told
-    except Exception as error:  # noqa: BLE001 - the outermost: behind it is aiohttp, which would tell less
+    except Exception as error:
         problem = describe(error, f"{request.method} {request.path}")
+        if _BEGUN in request:
+            raise _cut(request) from error
         return _answer(problem, _headers(error), request.path)
+
+
+async def begun(request: web.Request, _: web.StreamResponse) -> None:
+    """Before a head is sent: note that there can be no other."""
+    request[_BEGUN] = True
+
+
+def _cut(request: web.Request) -> ConnectionError:
+    """A second head would be read as words of the first answer. Without an end the client knows that it has not all."""
+    if request.transport is not None:
+        request.transport.abort()
+    return ConnectionResetError("half an answer cannot be mended")
 
 
 def describe(error: Exception, where: str) -> Problem:

@@ -20,6 +20,7 @@ from protocol.cursor import Cursor
 from protocol.errors import LogUnavailable, NotFound, RoundtableError, WrongState
 from protocol.invocation import Init, Queued
 from roundtable.hosting.convening import new_id
+from roundtable.invocations.breath import Breath
 from roundtable.invocations.chain import Chain
 from roundtable.invocations.custody import Custody, stream
 from roundtable.invocations.lanes import Bounds, Lanes
@@ -99,6 +100,7 @@ class Invocations:
         node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._custody = Custody(log, node, self._recorded, clock, shared=shared)
         self._retention = Retention(log, keep, clock)
+        self._breath = Breath()
         self._closing = False
 
     async def start(self) -> None:
@@ -142,7 +144,7 @@ class Invocations:
         chain = self._chain(id, ask)
         chain.tell(Init(id=id, address=ask.address, args=dict(ask.args), detach=ask.detach))
         place = self.lanes.enter(ask.caller)
-        running = Running(id, chain, place, ask.throttle)
+        running = Running(id, chain, place, self._breath, ask.throttle)
         if place.ahead is not None:
             running.chain.tell(Queued(id=id, ahead=place.ahead))
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()

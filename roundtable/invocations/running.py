@@ -9,6 +9,7 @@ from protocol import invocation
 from protocol.errors import Conflict, LogError, RoundtableError
 from protocol.invocation import Cancelled, Converge, Entropy, Paused, Resumed
 from protocol.messages import Failure
+from roundtable.invocations.breath import Breath
 from roundtable.invocations.chain import Chain
 from roundtable.invocations.lanes import Place
 from roundtable.invocations.throttle import Throttle
@@ -19,25 +20,24 @@ log = logging.getLogger("roundtable.invocations")
 
 # A tool whose generator takes longer to close is left to itself. Seconds.
 CLOSE_WITHIN = 5.0
-# A tool that awaits nothing is interrupted after so long, for everyone else on the loop. Seconds.
-BREATH = 0.005
 # A pause keeps a place in the lanes, and perhaps a connection to a model; so long, and then it is ended. Seconds.
 PAUSED_WITHIN = 3600.0
 
 
 class Running:
-    """`run` it in a task. `place` says when it may begin; `throttle` is the caller's, if somebody waits for it."""
+    """`run` it in a task. `place` says when it may begin; `breath` is shared with the others; `throttle` is the
+    caller's, if somebody waits for it."""
 
-    def __init__(self, id: str, chain: Chain, place: Place, throttle: Throttle | None = None) -> None:
+    def __init__(
+        self, id: str, chain: Chain, place: Place, breath: Breath, throttle: Throttle | None = None
+    ) -> None:
         self.id, self.chain, self.place = id, chain, place
-        self._throttle = throttle
+        self._throttle, self._breath = throttle, breath
         self._going = asyncio.Event()
         self._going.set()
         self._pulling: asyncio.Task[None] | None = None
-        loop = asyncio.get_running_loop()
-        self._clock = loop.time
         self._breathed = 0.0
-        self.over: asyncio.Future[None] = loop.create_future()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the end is in the log, or nothing more can be written here."""
 
     async def run(self, told: AsyncGenerator[Told]) -> bool:
@@ -138,9 +138,7 @@ class Running:
         await self.chain.room()
         if self._throttle:
             await self._throttle.open()
-        if self._clock() - self._breathed > BREATH:
-            await asyncio.sleep(0)
-            self._breathed = self._clock()
+        self._breathed = await self._breath.draw(self._breathed)
 
     def _fail(self, error: RoundtableError) -> None:
         failure = Failure(error.code, error.detail, error.retryable)

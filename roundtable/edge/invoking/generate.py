@@ -126,7 +126,7 @@ def _is_told(record: Record) -> bool:
 async def _tell(outlet: Outlet, reading: Reading, framing: Framing, throttle: Throttle) -> None:
     try:
         await give(outlet, reading, TOKENS, framing, throttle)
-    except LogError as stopping:
+    except (LogError, NotFound) as stopping:  # NotFound: there was no room for it
         await outlet.send(framing.wrap(framing.frame(ZERO, b"error", failure(stopping))))
 
 

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from protocol import codec, invocation, notices
 from protocol.cursor import ZERO, Cursor
-from protocol.errors import Invalid, LogError
+from protocol.errors import Invalid, LogError, LogUnavailable, NotFound
 from protocol.invocation import Cancelled, Failed
 from roundtable.edge import keys
 from roundtable.edge.answers import json
@@ -173,18 +173,23 @@ class Invoking:
                         whole()
             except ConnectionError:
                 pass  # `invoke` draws the consequence
-            except LogError as error:
-                await _break_off(outlet, framing, error)
+            except NotFound:
+                await _say(outlet, framing, framing.notice(b"end", _gone_for_good(reading.cursor)))
+            except LogError:  # or this node stops: an event source comes back, and goes on at `GET`
+                await _say(outlet, framing, EVENTS.retry(come_back()))
         return response
 
     async def _last(self, request: web.Request, begun: Begun, throttle: Throttle | None) -> web.Response:
         last = b""
         with self._callers.watch(request.transport, self._gone(request, begun, throttle)):
             async with broadcast_of(request, begun.id).reading(begun.stream, ZERO) as reading:
-                async for record in reading:
-                    last = record.body
-                    if throttle:
-                        throttle.taken(record.cursor.seq)
+                try:
+                    async for record in reading:
+                        last = record.body
+                        if throttle:
+                            throttle.taken(record.cursor.seq)
+                except NotFound as gone:
+                    raise LogUnavailable("There was no room to keep what it told.") from gone
         headers = {"Location": _own(begun.id)}
         end = invocation.decode(last)
         if isinstance(end, (Failed, Cancelled)):
@@ -214,8 +219,13 @@ def _started(begun: Begun) -> web.Response:
     return json(told, status=202, headers={hdrs.LOCATION: own})
 
 
-async def _break_off(outlet: Outlet | None, framing: Framing, error: LogError) -> None:
-    """The store cannot be read on, or this node stops: an event source comes back, and goes on at `GET`."""
+def _gone_for_good(cursor: Cursor) -> bytes:
+    """It was deleted, or there was no room for what is not recorded: no entry tells how it ended."""
+    return codec.encode({"type": "end", "cursor": str(cursor), "reason": "deleted"})
+
+
+async def _say(outlet: Outlet | None, framing: Framing, frames: bytes) -> None:
+    """The last there is to say, if anyone hears it."""
     if outlet is not None:
         with contextlib.suppress(ConnectionError):
-            await outlet.send(framing.wrap(EVENTS.retry(come_back())))
+            await outlet.send(framing.wrap(frames))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from protocol.errors import Invalid, NotFound
+from protocol.errors import Invalid, LogUnavailable, NotFound
 from protocol.messages import Panelist
 from roundtable.edge import keys
 from roundtable.edge.invoking.callers import Callers
@@ -30,7 +30,8 @@ class Asked(NamedTuple):
 async def asked(
     request: web.Request, callers: Callers, model: str, args: Mapping[str, Any]
 ) -> AsyncIterator[Asked]:
-    """Ask. Raises `UnknownModel`, and `Invalid` naming the argument; and nothing was asked then."""
+    """Ask. Raises `UnknownModel`, and `Invalid` naming the argument; and nothing was asked then. Inside the block
+    `LogUnavailable` when there was no room for the answer."""
     _check(request, model, args["options"])
     invocations, throttle = request.app[keys.INVOCATIONS], Throttle()
     begun = await invocations.invoke(
@@ -40,6 +41,8 @@ async def asked(
         async with request.app[keys.FLEETING].reading(begun.stream, begun.cursor) as reading:
             with callers.watch(request.transport, lambda: invocations.drop(begun.id)):
                 yield Asked(begun.id, reading, throttle.taken)
+    except NotFound as gone:
+        raise LogUnavailable("There is no room for the answer just now; ask again.") from gone
     finally:
         throttle.release()
         with contextlib.suppress(NotFound):  # it has ended by itself

@@ -170,7 +170,7 @@ class Conversation:
             self._admit()
             if message.type is not WSMsgType.TEXT:
                 raise Invalid("A message is text, in JSON.", code="not_text")
-            if len(self._under_way) >= self._at_once:
+            if await self._busy():
                 raise Refused(
                     f"{self._at_once} of your commands are under way; wait for the outcome of one.",
                     code="too_many_requests",
@@ -183,6 +183,14 @@ class Conversation:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return True
+
+    async def _busy(self) -> bool:
+        """Whether as many are under way as may be. A burst is read without a turn of the loop, so what waits for
+        nothing, such as credit, is only begun: it is given one."""
+        if len(self._under_way) >= self._at_once:
+            await asyncio.sleep(0)
+            self._under_way.difference_update([task for task in self._under_way if task.done()])
+        return len(self._under_way) >= self._at_once
 
     async def _act(self, data: bytes) -> None:
         try:

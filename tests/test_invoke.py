@@ -77,6 +77,12 @@ async def test_an_invocation_from_its_init_to_its_end(client: Client) -> None:
     assert response.headers["Location"] == f"/invoke/{events[0]['id']}"
 
 
+@pytest.mark.parametrize("args", [{}, {"args": None}, {"args": {}}])
+async def test_arguments_that_are_null_are_none(client: Client, args: Any) -> None:
+    response = await client.post("/invoke", json={"tool": "vector_markov", "stream": False, **args})
+    assert (await response.json())["type"] == "converge"
+
+
 async def test_an_address_that_is_not_there(client: Client) -> None:
     response = await client.post("/invoke", json={"tool": "compleat", "args": {}})
     assert (await problem(response))[:2] == (404, "not_found")

@@ -85,6 +85,17 @@ async def test_too_many_posts_are_told_when_to_come_again(tmp_path: Path, aiohtt
     assert (await client.get(TABLES)).status == 200
 
 
+async def test_who_posted_all_he_may_is_let_end_what_he_began(
+    tmp_path: Path, aiohttp_client: Connect
+) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, posts_per_second=0.01)
+    begun = await client.post("/invoke", json={"tool": "vector_markov", "detach": True, "stream": False})
+    assert (await client.post("/invoke", json={})).status == 429
+    own = (await begun.json())["links"]["self"]
+    assert (await client.delete(own)).status == 204
+    assert (await client.delete(own)).status == 429
+
+
 CHAT = {"model": "roundtable/default", "messages": [{"role": "user", "content": "Why?"}]}
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from roundtable.edge import keys
-from roundtable.edge.invoking import strands
+from roundtable.edge.invoking import multiplex, strands
 from roundtable.edge.invoking.desk import WINDOW
 from tests.serving import Client, Connect, problem, serve
 from tests.ticking import Ticks, give
@@ -108,6 +108,29 @@ async def test_the_end_needs_no_credit(caller: Caller) -> None:
     await caller.ticks("a", credit=4, steps=3)
     await caller.until_ended("a")
     assert caller.types("a") == ["init", "step", "step", "step", "converge"]
+
+
+async def test_credit_is_never_one_message_too_many(
+    client: Client, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multiplex, "AT_ONCE", 1)
+    caller = Caller(await client.ws_connect(PATH))
+    await caller.ticks("a", credit=1, steps=100)
+    for _ in range(100):  # in one breath, while the stream is begun
+        await caller.send("credit", "a", credit=1)
+    await caller.until_ended("a")
+    assert [each for each in caller.answers if each["type"] == "error"] == []
+
+
+async def test_who_cancels_needs_no_credit_to_hear_the_end(caller: Caller) -> None:
+    await caller.ticks("a", credit=3, steps=1_000, block=10, then="hang")
+    while len(caller.told["a"]) < 3:
+        await caller.hear()
+    await caller.send("cancel", "a")
+    await caller.until_ended("a")
+    *steps, end = caller.told["a"][1:]
+    assert [each["t"] for each in steps] == list(range(1, end["t"] + 1))
+    assert end["type"] == "cancelled"
 
 
 async def test_a_fast_stream_does_not_starve_a_slow_one(caller: Caller) -> None:

@@ -463,6 +463,7 @@ async def test_a_table_ends_with_its_caller_unless_detached(
     ("panel", "field"),
     [
         (Panel(policy="nope"), "panels.odd.policy"),
+        (Panel(show="verdict"), "panels.odd.show"),
         (Panel(panel=(Panelist("Ada", "nope:x"),)), "panels.odd.panel[0].model"),
         (Panel(panel=(seated("Ada"), seated("Ada"))), "panels.odd.panel[1].name"),
         (Panel(panel=(seated("Ada"),), limits=Limits(max_rounds=0)), "panels.odd.limits.max_rounds"),

@@ -15,6 +15,7 @@ from protocol.errors import Invalid
 from roundtable.config import Config
 from roundtable.edge import app, openapi, parameters
 from roundtable.edge.auth import COOKIE, PUBLIC
+from roundtable.edge.openai.errors import ErrorBody, speaks
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.hosting.convening import new_id
 from tests.serving import QUICK, TABLES, Client, Connect, convene, frames, serve
@@ -59,10 +60,78 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
         Draft202012Validator.check_schema(schema)
 
 
+def test_errors_are_described_as_they_are_told() -> None:
+    for route in openapi.routes(APP):
+        assert route.said
+        assert (route.said.failure is ErrorBody) == speaks(route.path), route.path
+
+
 def test_every_parameter_of_a_path_is_described() -> None:
     for _, path, said in OPERATIONS:
         given = [each["name"] for each in said["parameters"] if each["in"] == "path"]
         assert given == re.findall(r"\{(\w+)\}", path)
+
+
+def test_nothing_is_only_said_to_be_a_text() -> None:
+    vague = [
+        (said["operationId"], each["name"])
+        for _, _, said in OPERATIONS
+        for each in said["parameters"]
+        if {**each["schema"], **each}.keys() <= {"name", "in", "required", "schema", "type", "default"}
+        and each["schema"]["type"] != "boolean"
+    ]
+    assert vague == []
+
+
+def test_every_answer_is_described() -> None:
+    for _, _, said in OPERATIONS:
+        for status, given in said["responses"].items():
+            place, answer = (said["operationId"], status), given
+            if "$ref" in given:
+                answer = DOCUMENT["components"]["responses"][given["$ref"].rpartition("/")[2]]
+            if status == "101":
+                assert answer["x-messages"]["said"]["anyOf"], place
+            assert bool(answer.get("content")) == (status not in ("101", "204", "304")), place
+            for media, content in answer.get("content", {}).items():
+                assert told(media, content["schema"]), (*place, media)
+
+
+def content_of(stream: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an event's data."""
+    data = stream["properties"]["data"]
+    (described,) = [each for each in (*data.get("anyOf", ()), data) if "contentSchema" in each]
+    return dict(described["contentSchema"])
+
+
+def told(media: str, schema: dict[str, Any]) -> bool:
+    """Whether the schema says more of what is for programs than that it is one."""
+    if media == "text/event-stream":
+        return bool(content_of(schema)["anyOf"])
+    if media == "application/x-ndjson":
+        return bool(schema["x-line"]["anyOf"])
+    if media.endswith("json"):
+        return bool(schema.keys() & {"$ref", "anyOf", "properties", "type"})
+    return schema == {"type": "string"}
+
+
+def test_every_body_is_described_and_has_an_example() -> None:
+    for method, path, said in OPERATIONS:
+        body = said.get("requestBody", {}).get("content", {}).get("application/json", {})
+        assert bool(body) == (method == "post")
+        if body:
+            assert body["schema"].keys() & {"$ref", "anyOf"}
+            assert body.get("examples") or path == "/v1/session", path  # whose example would be a secret
+
+
+async def test_every_example_is_taken(client: Client) -> None:
+    """Those that name nothing which must be there first; a model of this machine need not be here."""
+    for method, path, said in OPERATIONS:
+        content = said.get("requestBody", {}).get("content", {}).get("application/json", {})
+        for example in content.get("examples", {}).values():
+            if path != "/generate/stream" and "{id}" not in path.replace("platform/{id}", ""):
+                answer = await client.request(method, path.replace("{id}", "ci"), json=example["value"])
+                assert answer.status in (200, 201), (path, await answer.text())
+                answer.close()
 
 
 def test_links_lead_from_what_is_made_to_all_that_can_be_done_with_it() -> None:
@@ -122,6 +191,49 @@ async def test_what_a_table_tells_is_as_described(client: Client) -> None:
     assert not valid(data, {"type": "turn.delta", "at": 1.0})
 
 
+ASKED = [{"role": "user", "content": "Why?"}]
+
+
+def data_of(path: str, method: str = "post") -> dict[str, Any]:
+    said = DOCUMENT["paths"][path][method]["responses"]["200"]
+    return content_of(said["content"]["text/event-stream"]["schema"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"messages": ASKED, "max_tokens": 9}),
+        ("/v1/chat/completions", {"messages": ASKED, "stream_options": {"include_usage": True}}),
+        ("/v1/responses", {"input": "Why?", "max_output_tokens": 9}),
+        ("/invoke", {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}),
+    ],
+)  # fmt: skip
+async def test_what_a_stream_tells_is_as_described(client: Client, path: str, body: dict[str, Any]) -> None:
+    model = {} if "tool" in body else {"model": "scripted:ada"}
+    answer = await client.post(path, json={**model, **body, "stream": True})
+    data = [
+        line.removeprefix("data: ") for line in (await answer.text()).split("\n") if line.startswith("data")
+    ]
+    if path == "/v1/chat/completions":
+        assert data.pop() == "[DONE]"
+    assert len(data) > 3
+    for each in data:
+        assert valid(data_of(path), msgspec.json.decode(each)), each
+
+
+async def test_what_a_thread_tells_is_as_described(client: Client) -> None:
+    begun = await (await client.post("/v1/threads", json={"model": "scripted:ada", "message": "Why?"})).json()
+    path = "/v1/threads/{id}/live"
+    live = await client.get(path.replace("{id}", begun["id"]))
+    async for line in live.content:
+        if line.startswith(b"data: "):
+            event = msgspec.json.decode(line[6:])
+            assert valid(data_of(path, "get"), event), event
+            if event["type"] == "message.complete":
+                break
+    live.close()
+
+
 @pytest.mark.parametrize("change", [
     {"topic": ""}, {"topic": "x" * 20_001}, {"panel": []}, {"then": "explode"}, {"topics": 1}, {"seed": "x"},
     {"limits": {"max_turns": 0}}, {"limits": {"max_seconds": 1e12}}, {"limits": {"turns": 1}},
@@ -144,7 +256,7 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.5
     form: Literal["b", "a"] = "b"
     loud: bool = False
-    of: list[str] = []
+    of: Annotated[list[str], msgspec.Meta(extra_json_schema={"maxItems": 2})] = []
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,16 @@ async def test_left_to_itself_and_cancelled_by_its_id(streams: Streams) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "payload"), [("tool/talks", {}), ("panelist/scripted:ada", QUICK)], ids=["tool", "panelist"]
+)
+async def test_what_is_invoked_may_be_asked_for_so(
+    streams: Streams, address: str, payload: dict[str, Any]
+) -> None:
+    events = [event async for event in streams.stream(address, "invoke", payload)]
+    assert (events[0].type, events[-1].type) == ("init", "converge")
+
+
+@pytest.mark.parametrize(
     ("address", "type", "field"),
     [
         ("panelist/scripted:ada", "follow", "type"),

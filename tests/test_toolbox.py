@@ -1,5 +1,6 @@
 """Addresses, and what other packages may do to the toolbox: nothing."""
 
+import re
 from collections.abc import AsyncGenerator
 from importlib.metadata import EntryPoint, EntryPoints
 from types import SimpleNamespace
@@ -60,6 +61,15 @@ async def test_an_address_is_a_tool_with_its_arguments(address: str, final: list
 def test_an_address_where_nothing_is_says_what_there_is(address: str) -> None:
     with pytest.raises(NotFound, match="echo"):
         Toolbox([Echo()]).run(address, {}, ALONE)
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"), [("modle", "did you mean model?"), ("x", "there is model, table")]
+)
+def test_an_argument_there_is_not_names_the_nearest(given: str, hint: str) -> None:
+    with pytest.raises(Invalid, match=f"echo has no argument '{given}'; {re.escape(hint)}") as refused:
+        Toolbox([Echo()]).run("tool/echo", {given: "a"}, ALONE)
+    assert refused.value.field == f"args.{given}"
 
 
 async def test_tools_within_tools_end_somewhere() -> None:

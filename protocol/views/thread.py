@@ -6,7 +6,7 @@ second to the first has the next one.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -14,8 +14,21 @@ from protocol import codec
 from protocol import events as e
 from protocol.cursor import ZERO
 from protocol.errors import LogDamaged
-from protocol.messages import Cost, Failure, StopReason, Usage
+from protocol.messages import Failure, Usage
 from protocol.transcript import Posted, TableStatus, Transcript, Turn, TurnStatus
+from protocol.views.thread_events import (
+    MessageComplete,
+    MessageCreated,
+    MessageDelta,
+    MessageError,
+    MessageStreaming,
+    State,
+    ThreadClosed,
+    ThreadCreated,
+    ThreadEvent,
+    ThreadMessage,
+    ThreadRested,
+)
 
 PREFIX = "thread-"
 """How a thread's id begins. In the name, so that it is told from a table where nothing else is known of either, and
@@ -23,7 +36,6 @@ so that a list of one passes over the other without reading it."""
 # Characters of a first message that stand for a title nobody gave: a line in a list.
 MAX_LINE = 80
 
-State = Literal["pending", "streaming", "complete", "error"]
 STATES: dict[TurnStatus, State] = {
     "queued": "pending",
     "started": "streaming",
@@ -31,25 +43,6 @@ STATES: dict[TurnStatus, State] = {
     "failed": "error",
     "cancelled": "error",
 }
-
-
-class ThreadMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message, of a person (`user`) or a model (`assistant`). `text` is what there is of it so far, `at` when it
-    came to be (Unix seconds); `to` is whom a person put it to. An answer's `error` says why it is one, and `cancelled`
-    is a code of its own. `cost` null: the price is unknown, or there is none yet."""
-
-    id: str
-    role: Literal["user", "assistant"]
-    author: str
-    text: str
-    state: State
-    at: float
-    to: str = ""
-    model: str = ""
-    stop_reason: StopReason | None = None
-    error: Failure | None = None
-    usage: Usage | None = None
-    cost: Cost | None = None
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,20 +89,15 @@ def title(transcript: Transcript) -> str:
 
 
 def shown(body: bytes) -> Sequence[tuple[bytes, bytes]]:
-    """What a thread's logged entry is told as: one `(event, data)`, or nothing. Raises `LogDamaged`.
-
-    Events: `thread.created`, `message.created` (a whole `ThreadMessage` as `message`), then by its id
-    `message.streaming` (again when the model is asked again, with the `error` of the attempt before), `message.delta`,
-    `message.complete`, `message.error`; `thread.rested`, `thread.closed`.
-    """
+    """What a thread's logged entry is told as: one `(event, data)`, or nothing. Raises `LogDamaged`."""
     told = _TOLD.get(codec.body_type(body))
     if told is None:
         return ()
     entry = codec.decode_body(ZERO, body)
     if isinstance(entry.event, e.Unknown):
         raise LogDamaged("A thread's entry is of a type that is known and unknown.")
-    name, members = told(entry.event, entry.at)
-    return [(name.encode(), codec.encode({"type": name, "at": entry.at} | members))]
+    event = told(entry.event, entry.at)
+    return [(str(event.__struct_config__.tag).encode(), codec.encode(event))]
 
 
 def _said(posted: Posted) -> ThreadMessage:
@@ -134,60 +122,64 @@ def _stopped(reason: str) -> Failure:
 
 # -- One entry at a time -----------------------------------------------------------------------------------------
 
-_Told = tuple[str, dict[str, Any]]
+
+def _opened(event: e.TableOpened, at: float) -> ThreadEvent:
+    return ThreadCreated(at=at, id=event.table, title=event.topic)
 
 
-def _opened(event: e.TableOpened, at: float) -> _Told:
-    return "thread.created", {"id": event.table, "title": event.topic}
+def _posted(event: e.MessagePosted, at: float) -> ThreadEvent:
+    return MessageCreated(
+        at=at, message=_said(Posted(event.message, event.author, event.text, 0, at, event.to))
+    )
 
 
-def _posted(event: e.MessagePosted, at: float) -> _Told:
-    return "message.created", {
-        "message": _said(Posted(event.message, event.author, event.text, 0, at, event.to))
-    }
+def _queued(event: e.TurnQueued, at: float) -> ThreadEvent:
+    return MessageCreated(at=at, message=_answer(Turn(event.turn, event.panelist, 0, queued_at=at)))
 
 
-def _queued(event: e.TurnQueued, at: float) -> _Told:
-    return "message.created", {"message": _answer(Turn(event.turn, event.panelist, 0, queued_at=at))}
+def _started(event: e.TurnStarted, at: float) -> ThreadEvent:
+    return MessageStreaming(at=at, message=event.turn, model=event.model, attempt=event.attempt)
 
 
-def _started(event: e.TurnStarted, at: float) -> _Told:
-    return "message.streaming", {"message": event.turn, "model": event.model, "attempt": event.attempt}
+def _retried(event: e.TurnRetried, at: float) -> ThreadEvent:
+    return MessageStreaming(
+        at=at, message=event.turn, attempt=event.attempt, error=event.error, wait=event.wait
+    )
 
 
-def _retried(event: e.TurnRetried, at: float) -> _Told:
-    told = {"attempt": event.attempt, "error": event.error, "wait": event.wait}
-    return "message.streaming", {"message": event.turn} | told
+def _delta(event: e.TurnDelta, at: float) -> ThreadEvent:
+    return MessageDelta(at=at, message=event.turn, text=event.text)
 
 
-def _delta(event: e.TurnDelta, at: float) -> _Told:
-    return "message.delta", {"message": event.turn, "text": event.text}
+def _completed(event: e.TurnCompleted, at: float) -> ThreadEvent:
+    return MessageComplete(
+        at=at, message=event.turn, text=event.text,
+        stop_reason=event.stop_reason, usage=event.usage, cost=event.cost,
+    )  # fmt: skip
 
 
-def _completed(event: e.TurnCompleted, at: float) -> _Told:
-    told = {"stop_reason": event.stop_reason, "usage": event.usage, "cost": event.cost}
-    return "message.complete", {"message": event.turn, "text": event.text} | told
+def _failed(event: e.TurnFailed, at: float) -> ThreadEvent:
+    return MessageError(
+        at=at, message=event.turn, text=event.text, error=event.error, usage=event.usage, cost=event.cost
+    )
 
 
-def _failed(event: e.TurnFailed, at: float) -> _Told:
-    told = {"error": event.error, "usage": event.usage, "cost": event.cost}
-    return "message.error", {"message": event.turn, "text": event.text} | told
+def _cancelled(event: e.TurnCancelled, at: float) -> ThreadEvent:
+    return MessageError(
+        at=at, message=event.turn, text=event.text,
+        error=_stopped(event.reason), usage=event.usage, cost=event.cost,
+    )  # fmt: skip
 
 
-def _cancelled(event: e.TurnCancelled, at: float) -> _Told:
-    told = {"error": _stopped(event.reason), "usage": event.usage, "cost": event.cost}
-    return "message.error", {"message": event.turn, "text": event.text} | told
+def _rested(event: e.TableRested, at: float) -> ThreadEvent:
+    return ThreadRested(at=at, reason=event.reason)
 
 
-def _rested(event: e.TableRested, at: float) -> _Told:
-    return "thread.rested", {"reason": event.reason}
+def _closed(event: e.TableClosed, at: float) -> ThreadEvent:
+    return ThreadClosed(at=at, reason=event.reason)
 
 
-def _closed(event: e.TableClosed, at: float) -> _Told:
-    return "thread.closed", {"reason": event.reason}
-
-
-_TOLD: dict[bytes, Callable[[Any, float], _Told]] = {
+_TOLD: dict[bytes, Callable[[Any, float], ThreadEvent]] = {
     b"table.opened": _opened,
     b"message.posted": _posted,
     b"turn.queued": _queued,

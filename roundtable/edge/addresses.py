@@ -115,6 +115,7 @@ class Addresses:
         yield self._live("/v1/stream", streams.several)
         yield self._live("/v1/stream/{type}/{id}", streams.one)
         yield web.get("/v1/stream/platform", platform.listed)
+        yield self._live("/v1/stream/platform/{id}", streams.one)
         yield web.post("/v1/stream/platform/{id}", platform.post)
         yield web.delete("/v1/stream/platform/{id}", platform.delete)
         yield web.post("/v1/system/maintenance", system.announce)

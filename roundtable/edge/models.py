@@ -1,6 +1,6 @@
 """What can be asked for here: providers, policies, tools, limits, and the panel of who names none."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
@@ -41,7 +41,7 @@ class Providers(Policies, frozen=True):
 class Language(msgspec.Struct, frozen=True, rename={"accept_language": "Accept-Language"}):
     """In which language the default panel speaks, where it is scripted."""
 
-    accept_language: str = ""
+    accept_language: Annotated[str, msgspec.Meta(examples=["de, en;q=0.5"])] = ""
 
 
 @operation(tag="models", headers=Language, answers={200: Providers})

@@ -9,22 +9,28 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, NamedTuple, get_args
+from itertools import zip_longest
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 from aiohttp import hdrs, web
 
 from protocol import codec
-from protocol.events import Event
+from roundtable.edge import schemas
 from roundtable.edge.auth import COOKIE, PUBLIC
 from roundtable.edge.operations import Answer, Operation, operation
+from roundtable.edge.parameters import ByThread
 from roundtable.edge.problems import Problem
+from roundtable.edge.schemas import Schema
 
 EVENT_STREAM, JSON, PROBLEM = "text/event-stream", "application/json", "application/problem+json"
+LINES = "application/x-ndjson"
 _ABOUT = (
     "Everything at a table is an entry in one durable, ordered log, and what is shown is a cursor in it: an event's "
-    "`id`, the header `Last-Event-ID` and the parameter `after` are the same text. A message on a WebSocket, which "
-    "OpenAPI cannot describe, is the `data` of an event with its `id` put first."
+    "`id`, the header `Last-Event-ID` and the parameter `after` are the same text. A message on a WebSocket is the "
+    "`data` of an event with its `id` put first; what the data itself calls `id` is `own_id` there. As OpenAPI cannot "
+    "describe one, what a socket says and hears stands beside its 101 as `x-messages`. So does each line of "
+    "`application/x-ndjson`, as `x-line`."
 )
 # What any request may be told (auth.py, limits.py), and what only some methods; 404 where the path names something.
 _ANY = (400, 421, 503)
@@ -34,8 +40,9 @@ _WAITS = frozenset({429, 503})
 _ADDRESS = re.compile(r"`[A-Z]+ [^`]+`:\s*")
 _RAISES = re.compile(r"\bRaises\b")
 _PARAMETER = re.compile(r"\{(\w+)\}")
+# A thread is a table with addresses of its own; what both answer is described there as a thread's.
+_THREADS = "/v1/threads/"
 
-Schema = dict[str, Any]
 SchemaOf = Callable[[Any], Schema]
 
 
@@ -74,6 +81,8 @@ def routes(app: web.Application) -> list[Route]:
             if id in found:  # one handler at two addresses
                 id += re.sub(r"\W+", "_", path).rstrip("_")
             said = getattr(handler, "__operation__", None)
+            if said and path.startswith(_THREADS):
+                said = msgspec.structs.replace(said, tag="threads", path=ByThread)
             found[id] = Route(path, route.method, id, inspect.getdoc(handler) or "", said)
     return list(found.values())
 
@@ -89,41 +98,31 @@ def document(app: web.Application, *, secured: bool) -> dict[str, Any]:
         return {}
 
     _paths(said, ask, secured=secured)
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    found = iter(schemas[1:])
+    found, components = schemas.described(types)
+    next(found)  # the problem's
     paths = _paths(said, lambda _: next(found), secured=secured)
-    _complete(types, schemas, components)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Roundtable", "version": version("roundtable"), "description": _ABOUT},
-        "paths": paths,
-        "components": {
-            "schemas": dict(sorted(components.items())),
-            "responses": {_name(status): _problem(status) for status in HTTPStatus if status >= 400},
-            "securitySchemes": {
-                "secret": {"type": "http", "scheme": "bearer", "description": "The server's secret."},
-                "session": {
-                    "type": "apiKey",
-                    "in": "cookie",
-                    "name": COOKIE,
-                    "description": "Given for the secret.",
+    whole: dict[str, Any] = schemas.tidied(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Roundtable", "version": version("roundtable"), "description": _ABOUT},
+            "paths": paths,
+            "components": {
+                "schemas": components,
+                "responses": {_name(status): _problem(status) for status in HTTPStatus if status >= 400},
+                "securitySchemes": {
+                    "secret": {"type": "http", "scheme": "bearer", "description": "The server's secret."},
+                    "session": {
+                        "type": "apiKey",
+                        "in": "cookie",
+                        "name": COOKIE,
+                        "description": "Given for the secret.",
+                    },
                 },
             },
-        },
-        "tags": [{"name": tag} for tag in dict.fromkeys(route.said.tag for route in said if route.said)],
-    }
-
-
-def _complete(types: Sequence[Any], schemas: Sequence[Schema], components: dict[str, Schema]) -> None:
-    """Descriptions in one line; and every logged event has its time, which the log puts beside the struct."""
-    for component in components.values():
-        if "description" in component:
-            component["description"] = " ".join(component["description"].split())
-    for kind, schema in zip(types, schemas, strict=True):
-        if isinstance(kind, type) and issubclass(kind, Event):
-            event = components[schema["$ref"].rpartition("/")[2]]
-            event["properties"]["at"] = {"type": "number", "description": "Unix seconds."}
-            event["required"] = [*dict.fromkeys([*event["required"], "at"])]
+            "tags": [{"name": tag} for tag in dict.fromkeys(route.said.tag for route in said if route.said)],
+        }
+    )
+    return whole
 
 
 def _paths(said: Sequence[Route], schema: SchemaOf, *, secured: bool) -> dict[str, dict[str, Any]]:
@@ -137,7 +136,7 @@ def _paths(said: Sequence[Route], schema: SchemaOf, *, secured: bool) -> dict[st
             "parameters": list(_parameters(route, route.said, schema)),
             **_body(route.said, schema),
             "responses": {
-                **_answers(said, route.said, schema),
+                **_answers(said, route, route.said, schema),
                 **_errors(route, route.said, schema, secured=secured),
             },
             **({"security": _security(route)} if secured else {}),
@@ -184,7 +183,7 @@ def _body(said: Operation, schema: SchemaOf) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {JSON: content}}}
 
 
-def _answers(all_: Sequence[Route], said: Operation, schema: SchemaOf) -> dict[str, Any]:
+def _answers(all_: Sequence[Route], route: Route, said: Operation, schema: SchemaOf) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for status, given in said.answers.items():
         answer = _answer(status, given)
@@ -198,8 +197,11 @@ def _answers(all_: Sequence[Route], said: Operation, schema: SchemaOf) -> dict[s
                 media: {"schema": _content(media, kind, schema)} for media, kind in answer.content.items()
             },
         }
-        if said.creates and status == HTTPStatus.CREATED:
-            written["links"] = _links(all_, said.creates)
+        if answer.heard or answer.said:
+            messages = {"said": answer.said, "heard": answer.heard}
+            written["x-messages"] = {side: _any_of(kind, schema) for side, kind in messages.items() if kind}
+        if links := dict(_links(all_, route, said.leads)) if JSON in answer.content else {}:
+            written["links"] = links
     return answers
 
 
@@ -217,27 +219,59 @@ def _answer(status: int, given: Any) -> Answer:
 
 def _content(media: str, kind: Any, schema: SchemaOf) -> Schema:
     if kind is None:
-        return {} if media == EVENT_STREAM else {"type": "string"}
+        return {"type": "string"}
+    if media == LINES:
+        return {"type": "string", "x-line": _any_of(kind, schema)}
     if media != EVENT_STREAM:
         return schema(kind)
-    events = [schema(each) for each in get_args(kind) or (kind,)]
-    data = {"type": "string", "contentMediaType": JSON, "contentSchema": {"anyOf": events}}
+    # A form of another house's has events without a name, and a text that says it is done.
+    texts = [each for each in get_args(kind) if get_origin(each) is Literal]
+    events = [each for each in get_args(kind) or (kind,) if each not in texts]
+    data = {"contentMediaType": JSON, "contentSchema": {"anyOf": [schema(each) for each in events]}}
+    named = all(
+        "type" in (each.__struct_config__.tag_field, *each.__struct_encode_fields__) for each in events
+    )
     return {
         "description": "Each event of the stream.",
         "type": "object",
-        "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": data},
-        "required": ["event", "data"],
+        "properties": {
+            "id": {"type": "string"},
+            "event": {"type": "string"},
+            "data": {"type": "string", "anyOf": [*map(schema, texts), data]}
+            if texts
+            else {"type": "string", **data},
+        },
+        "required": ["event", "data"] if named else ["data"],
     }
 
 
-def _links(all_: Sequence[Route], made: str) -> dict[str, Any]:
-    """To everything that can be done with what was made."""
-    (parameter,) = _PARAMETER.findall(made)
-    return {
-        route.id: {"operationId": route.id, "parameters": {parameter: "$response.body#/id"}}
-        for route in all_
-        if route.path.startswith(made) and _PARAMETER.findall(route.path) == [parameter]
-    }
+def _any_of(kinds: Any, schema: SchemaOf) -> Schema:
+    return {"anyOf": [schema(kind) for kind in get_args(kinds) or (kinds,)]}
+
+
+def _links(
+    all_: Sequence[Route], own: Route, leads: Mapping[str, str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """To everything that can be done at the addresses that `leads` names, and below them."""
+    for route in all_:
+        for address, expression in leads.items():
+            parameters = _standing(route.path, address, expression)
+            if parameters and route.id != own.id:
+                yield route.id, {"operationId": route.id, "parameters": parameters}
+
+
+def _standing(path: str, address: str, expression: str) -> dict[str, str]:
+    """What stands in a route's path where it begins as `address` does, in whose parameter `expression` stands; nothing
+    where it does not, or has other parameters."""
+    segments, known = path.split("/"), address.split("/")
+    parameters: dict[str, str] = {}
+    for segment, told in zip_longest(segments, known):
+        name = _PARAMETER.fullmatch(segment or "")
+        if name and told:
+            parameters[name[1]] = expression if _PARAMETER.fullmatch(told) else told
+        elif segment is None or name or (told and segment != told):
+            return {}
+    return parameters
 
 
 def _errors(route: Route, said: Operation, schema: SchemaOf, *, secured: bool) -> dict[str, Any]:
@@ -266,7 +300,7 @@ def _name(status: int) -> str:
 def _problem(status: int) -> dict[str, Any]:
     return {
         "description": HTTPStatus(status).phrase,
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {PROBLEM: {"schema": {"$ref": f"{schemas.WHERE}Problem"}}},
         "headers": {
             "Retry-After": {"description": "Seconds until a retry can help.", "schema": {"type": "integer"}}
         }

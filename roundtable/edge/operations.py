@@ -18,12 +18,15 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An answer in full. `content` gives, by media type, the Struct that is written (of an event stream the union of
-    its events' data) or None for text and bytes; `headers` those that come with it, and why."""
+    """An answer in full. `content` gives, by media type, the Struct that is written (of an event stream, or of lines,
+    the union of what each may be) or None for text and bytes; `headers` those that come with it, and why. Of a 101,
+    `said` and `heard` are the messages of the WebSocket it opens."""
 
     content: Mapping[str, Any] = {}
     headers: Mapping[str, str] = {}
     about: str = ""
+    said: Any = None
+    heard: Any = None
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -32,8 +35,9 @@ class Operation(msgspec.Struct, frozen=True):
     (`text/event-stream`), an `Answer`, or None for one without a body.
 
     Errors that any request can meet are known (`openapi.py`); `errors` are the statuses of its own. Their body is
-    `failure` in JSON where that is given, else a problem document. `creates` is the path of what the 201 names by `id`.
-    `examples` are bodies by name, each of which must be taken.
+    `failure` in JSON where that is given, else a problem document. `leads` are the addresses that an answer leads to,
+    each with the expression of what stands in it (OpenAPI 3.1, 4.8.20.4). `examples` are bodies by name, each of which
+    must be taken.
     """
 
     tag: str
@@ -44,7 +48,7 @@ class Operation(msgspec.Struct, frozen=True):
     path: type[msgspec.Struct] | None = None
     errors: tuple[int, ...] = ()
     failure: Any = None
-    creates: str = ""
+    leads: Mapping[str, str] = {}
     examples: Mapping[str, Any] = {}
 
 
@@ -58,14 +62,14 @@ def operation(
     path: type[msgspec.Struct] | None = None,
     errors: tuple[int, ...] = (),
     failure: Any = None,
-    creates: str = "",
+    leads: Mapping[str, str] | None = None,
     examples: Mapping[str, Any] | None = None,
 ) -> Callable[[H], H]:
     """Say what a handler takes and gives."""
 
     def said(handler: H) -> H:
         handler.__operation__ = Operation(  # type: ignore[attr-defined]
-            tag, answers, body, query, headers or {}, path, errors, failure, creates, examples or {}
+            tag, answers, body, query, headers or {}, path, errors, failure, leads or {}, examples or {}
         )
         return handler
 
@@ -79,7 +83,7 @@ def queried(request: web.Request, kind: type[Q]) -> Q:
         name, values = field.encode_name, request.query.getall(field.encode_name, [])
         if not values:
             continue
-        is_list = isinstance(msgspec.inspect.type_info(field.type), _LISTS)
+        is_list = isinstance(_bare(field.type), _LISTS)
         if len(values) > 1 and not is_list:
             raise Invalid(f"{name} is given {len(values)} times; once is enough.", field=name)
         given[name] = values if is_list else values[0]
@@ -97,11 +101,17 @@ def _misgiven(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> Inv
     return Invalid(f"{field} is {wanted}." if wanted else f"{detail}.", field=field)
 
 
+def _bare(kind: Any) -> msgspec.inspect.Type:
+    """The type without what is only said of it in the schema."""
+    info = msgspec.inspect.type_info(kind)
+    return info.type if isinstance(info, msgspec.inspect.Metadata) else info
+
+
 def _wanted(kind: Any) -> str:
     """What a parameter should be, in words; nothing where msgspec's own are as good."""
     if get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, get_args(kind)))}"
-    match info := msgspec.inspect.type_info(kind):
+    match info := _bare(kind):
         case msgspec.inspect.BoolType():
             return "true or false"
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType():

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from roundtable.edge.operations import Answer, operation
+from roundtable.edge.parameters import ById
 
 WEB = Path(__file__).parent / "web"
 # One name, no slash, no leading dot: nothing outside the folder can be named.
@@ -60,7 +61,7 @@ _MEDIA = [kind.partition(";")[0] for kind in _TYPES.values()] + [_OTHER]
 _HTML = Answer({"text/html": None})
 
 
-@operation(tag="page", answers={200: _HTML, 304: None, 503: _HTML})
+@operation(tag="page", path=ById, answers={200: _HTML, 304: None, 503: _HTML})
 async def index(_: web.Request) -> web.StreamResponse:
     """The one page, under every address that people see."""
     page = WEB / "index.html"

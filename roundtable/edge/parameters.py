@@ -9,26 +9,35 @@ import msgspec
 from aiohttp import web
 
 from protocol.errors import Invalid
+from roundtable.hosting.convening import Name
 
 # Characters of an idempotency key: a UUID is 36.
 MAX_KEY = 200
 # One page of a list; a person sees some twenty at a time.
 MAX_LIMIT = 100
 # As `convening.new_id` makes them; anything else is an id that nothing has.
+_ID = "[0-9a-hjkmnp-tv-z]{16}(-off-record)?"
 Id = Annotated[
     str,
     msgspec.Meta(
         description="Sixteen letters and digits, as they were given.",
-        extra_json_schema={"pattern": "^(thread-)?[0-9a-hjkmnp-tv-z]{16}(-off-record)?$"},
+        extra_json_schema={"pattern": f"^{_ID}$"},
     ),
 ]
-_CURSOR = r"(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})(\.[1-9][0-9]{0,4})?"
+ThreadId = Annotated[
+    str,
+    msgspec.Meta(
+        description="`thread-` and sixteen letters and digits, as they were given.",
+        extra_json_schema={"pattern": f"^thread-{_ID}$"},
+    ),
+]
+CURSOR = r"(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})(\.[1-9][0-9]{0,4})?"
 Text = Annotated[
     str,
     msgspec.Meta(
         description="A cursor: the `id` of the last event you have; `now` for the tail.",
         examples=["1763675000123-42"],
-        extra_json_schema={"pattern": f"^(now|{_CURSOR})?$"},
+        extra_json_schema={"pattern": f"^(now|{CURSOR})?$"},
     ),
 ]
 Header = Annotated[
@@ -36,7 +45,7 @@ Header = Annotated[
     msgspec.Meta(
         description="A cursor; wins over `after`, which an EventSource repeats when it is stale.",
         examples=["1763675000123-42"],
-        extra_json_schema={"pattern": f"^({_CURSOR})?$"},
+        extra_json_schema={"pattern": f"^({CURSOR})?$"},
     ),
 ]
 Key = Annotated[
@@ -55,10 +64,22 @@ class ById(msgspec.Struct, frozen=True):
     id: Id
 
 
+class ByThread(msgspec.Struct, frozen=True):
+    """One thread."""
+
+    id: ThreadId
+
+
 class After(msgspec.Struct, frozen=True):
     """Where a stream begins: left out, at its start."""
 
     after: Text = ""
+
+
+class Attending(After, frozen=True, rename={"as_": "as"}):
+    """The same of a table or thread; `as` is the name under which others are told that you read along."""
+
+    as_: Name | msgspec.UnsetType = msgspec.UNSET
 
 
 class LastEventId(msgspec.Struct, frozen=True, rename={"last_event_id": "Last-Event-ID"}):
@@ -83,7 +104,7 @@ class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A page of a list; `before` is the `next` of the page before it."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 20
-    before: str = ""
+    before: Annotated[str, msgspec.Meta(description="The `next` of the page before.")] = ""
 
 
 _HEADER = "Idempotency-Key"

@@ -49,10 +49,14 @@ _NAME = rf"^[^\s{_TAKEN}]([^{_TAKEN}]*[^\s{_TAKEN}])?$"
 _LIMIT = _bound(exclusiveMinimum=0, exclusiveMaximum=MAX_LIMIT)
 
 
+# `check_name` says more: letters that cannot be seen are more than a pattern can say.
+Name = Annotated[str, _bound(minLength=1, maxLength=MAX_NAME, pattern=_NAME)]
+
+
 class AskedSeat(Panelist, frozen=True, forbid_unknown_fields=True):
     """A seat as asked for: a misspelt member is an error here, while logs may hold what later versions add."""
 
-    name: Annotated[str, _bound(minLength=1, maxLength=MAX_NAME, pattern=_NAME)]
+    name: Name
     model: Annotated[str, _bound(pattern=r"^[^:]+:.+")]
     persona: Annotated[str, _bound(maxLength=MAX_PERSONA)] = ""
 

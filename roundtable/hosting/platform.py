@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -28,14 +28,14 @@ MAX_STREAMS = 256
 # Streams remembered, so that an event does not read all that came before it: digests of 10,000 keys are 2 MB.
 HELD = 32
 
-_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", re.ASCII)
+NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", re.ASCII)
 _TYPE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:/-]{0,99}", re.ASCII)
 
 
 class Post(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An event to be posted: a type of the application's own, and any JSON."""
 
-    type: str
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_TYPE.pattern}$"})]
     data: Any = None
 
 
@@ -162,7 +162,7 @@ def stream(name: str) -> str:
 
 
 def _event(name: str, key: str, post: Post) -> EventPosted:
-    if not _NAME.fullmatch(name) or is_off_record(name):
+    if not NAME.fullmatch(name) or is_off_record(name):
         raise Invalid(
             "A stream's name has 1 to 64 of the characters A-Z a-z 0-9 . _ - and begins with a letter or a digit.",
             field="name",

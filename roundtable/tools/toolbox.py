@@ -65,7 +65,7 @@ class Toolbox:
         if tool is None:
             raise self._unknown(address, name)
         _check_depth(args)
-        return tool, _decode(given, tool.args)
+        return tool, _decode(given, tool)
 
     def run(self, address: str, args: Mapping[str, Any], context: Context) -> AsyncGenerator[Told]:
         """Run what is at an address; raises at once as `prepare` does, and what the tool refuses beforehand."""
@@ -138,11 +138,17 @@ def _check_depth(args: Mapping[str, Any]) -> None:
             )
 
 
-def _decode(args: dict[str, Any], kind: type[msgspec.Struct]) -> Any:
+def _decode(args: dict[str, Any], tool: Tool) -> Any:
+    known = [field.encode_name for field in msgspec.structs.fields(tool.args)]
     try:
-        return codec.decode_json(codec.encode(args), msgspec.json.Decoder(kind))
+        return codec.decode_json(codec.encode(args), msgspec.json.Decoder(tool.args))
     except Invalid as error:
-        raise Invalid(error.detail, field=_inside(error.field)) from error
+        detail, field = error.detail, error.field
+        if field in args and field not in known:
+            near = get_close_matches(field, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}."
+            detail = f"{tool.name} has no argument {field[:60]!r}; {hint}"
+        raise Invalid(detail, field=_inside(field)) from error
 
 
 def _inside(field: str) -> str:

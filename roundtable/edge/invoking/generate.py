@@ -7,7 +7,6 @@ the first token is a problem document; later it is an `error` in the stream.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -18,7 +17,17 @@ from protocol.errors import Invalid, LogError, NotFound
 from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.invoking.callers import Callers, give, prepare
-from roundtable.edge.invoking.generated import LEFT, TOKENS, ChunkedData, Data, error, failure, whole
+from roundtable.edge.invoking.generated import (
+    FRAMES,
+    LEFT,
+    TOKENS,
+    ChunkedData,
+    Data,
+    Generated,
+    error,
+    failure,
+    whole,
+)
 from roundtable.edge.limits import address, body
 from roundtable.edge.operations import Answer, operation
 from roundtable.edge.wires.sse import EVENTS, HEARTBEAT
@@ -51,8 +60,9 @@ class Generating:
     @operation(
         tag="generate",
         body=Generation,
-        answers={200: Answer({"text/event-stream": None, "application/json": Any})},
+        answers={200: Answer({"application/json": Generated, "text/event-stream": FRAMES})},
         errors=(404, 502, 504),
+        examples={"eight tokens": {"prompt": "Once upon a time", "max_tokens": 8}},
     )
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """`POST /generate/stream`: go on with a text; each sampled token as it is chosen."""

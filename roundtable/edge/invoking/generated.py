@@ -1,6 +1,7 @@
 """What `/generate/stream` shows: a frame for each token, the end, `[DONE]`. No request is handled here."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -41,6 +42,23 @@ class Ended(msgspec.Struct, frozen=True):
     text: str
     finish_reason: str
     usage: Counted
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What failed, and whether asking again can help."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """The last frame of what failed; no `[DONE]` follows."""
+
+    error: Fault
+
+
+FRAMES = Sampled | Ended | Broken | Literal["[DONE]"]
 
 
 class Generated(msgspec.Struct, frozen=True):
@@ -136,8 +154,7 @@ def error(data: bytes) -> RoundtableError:
 
 def failure(error: RoundtableError) -> bytes:
     """What failed, as a frame's data."""
-    about = {"code": error.code, "message": error.detail, "retryable": error.retryable}
-    return codec.encode({"error": about})
+    return codec.encode(Broken(Fault(error.code, error.detail, error.retryable)))
 
 
 def _reason(final: _Final) -> str:

@@ -32,10 +32,10 @@ from roundtable.tools.toolbox import TOOL
 class Invoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /invoke`. `tool` is a tool's name, or any address (`panelist/openai:gpt-5`). `detach`: it goes
     on without its caller. `record` false: it is in no log, and gone when its caller is. `linger`: so many seconds the
-    caller may be away, and come back as `owner`."""
+    caller may be away, and come back as `owner`. `args` that are null are none."""
 
     tool: str
-    args: Mapping[str, Any] = {}
+    args: Mapping[str, Any] | None = None
     stream: bool = True
     detach: bool = False
     record: bool = True
@@ -71,10 +71,11 @@ class Invoking:
         tag="invocations",
         body=Invoke,
         answers={
-            200: Answer({**_TOLD, "application/json": _LAST}, headers={"Location": "Of a stream."}),
+            200: Answer({"application/json": _LAST, **_TOLD}, headers={"Location": "Of a stream."}),
             202: Started,
         },
         errors=(404, 409, 502),
+        leads=dict.fromkeys(("/invoke/{id}", "/v1/stream/invocation/{id}"), "$response.body#/id"),
         examples={"one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}},
     )
     async def invoke(self, request: web.Request) -> web.StreamResponse:
@@ -200,7 +201,7 @@ def asking(asked: Invoke, caller: str, throttle: Throttle | None) -> Ask:
     if asked.detach and not asked.record:
         raise Invalid("What is detached is to be found again, so it must be recorded.", field="record")
     where = asked.tool if "/" in asked.tool else f"{TOOL}/{asked.tool}"
-    return Ask(where, asked.args, caller, asked.detach, asked.record, throttle)
+    return Ask(where, asked.args or {}, caller, asked.detach, asked.record, throttle)
 
 
 def _own(id: str) -> str:

@@ -11,7 +11,7 @@ from protocol.errors import Invalid
 from protocol.views.openai import ChatCompletion, Completion, Writer
 from protocol.views.openai_chunks import Chunks, Head
 from roundtable.edge.limits import body
-from roundtable.edge.openai import errors
+from roundtable.edge.openai import described, errors
 from roundtable.edge.openai import request as asking
 from roundtable.edge.openai.answering import Answering
 from roundtable.edge.openai.request import ChatRequest
@@ -29,7 +29,7 @@ class Chat:
     @operation(
         tag="openai",
         body=ChatRequest,
-        answers={200: Answer({"application/json": ChatCompletion, "text/event-stream": None})},
+        answers={200: Answer({"application/json": ChatCompletion, "text/event-stream": described.CHUNKS})},
         errors=(404, 500, 502, 504),
         failure=errors.ErrorBody,
         examples={"a seat": _EXAMPLE},

@@ -1,6 +1,6 @@
 """`/v1/models`: who can be asked, as OpenAI lists models. Never empty: there is the demo."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
@@ -22,6 +22,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     owned_by: str
 
 
+class ByModel(msgspec.Struct, frozen=True):
+    """A model's address has its name as it is, colons and slashes too."""
+
+    model: Annotated[str, msgspec.Meta(description="`provider:model`, or `roundtable/PANEL`.")]
+
+
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):
     """All of them."""
 
@@ -35,7 +41,12 @@ class Models:
     def __init__(self, panels: Panels) -> None:
         self._panels = panels
 
-    @operation(tag="openai", answers={200: ModelList}, failure=ErrorBody)
+    @operation(
+        tag="openai",
+        answers={200: ModelList},
+        failure=ErrorBody,
+        leads={"/v1/models/{model}": "$response.body#/data/0/id"},
+    )
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/models`: those who can speak now, and the panels."""
         catalog = request.app[keys.CATALOG]
@@ -44,7 +55,7 @@ class Models:
         names += [panelist.model for panelist in catalog.default_panel(survey)]
         return json(ModelList(data=[_model(name) for name in dict.fromkeys([*names, *self._panels.names()])]))
 
-    @operation(tag="openai", answers={200: Model}, failure=ErrorBody)
+    @operation(tag="openai", path=ByModel, answers={200: Model}, failure=ErrorBody)
     async def read(self, request: web.Request) -> web.Response:
         """`GET /v1/models/{model}`: one that can be asked, whether or not it is listed. Raises `UnknownModel`."""
         name = request.match_info["model"]

@@ -10,11 +10,15 @@ from protocol.errors import Invalid
 from protocol.views.openai import Writer
 from protocol.views.openai_events import Events
 from roundtable.edge.limits import body
+from roundtable.edge.openai import described
 from roundtable.edge.openai import request as chat
 from roundtable.edge.openai import responses_request as asking
 from roundtable.edge.openai.answering import Answering
+from roundtable.edge.openai.errors import ErrorBody
 from roundtable.edge.openai.responses_request import ResponsesRequest
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
+
+_EXAMPLE = {"model": "scripted:ada", "input": "Why?", "max_output_tokens": 2}
 
 
 class Responses:
@@ -23,7 +27,16 @@ class Responses:
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
 
-    @operation(tag="openai", body=ResponsesRequest, answers={200: "text/event-stream"})
+    @operation(
+        tag="openai",
+        body=ResponsesRequest,
+        answers={
+            200: Answer({"application/json": described.ResponseObject, "text/event-stream": described.EVENTS})
+        },
+        errors=(404, 500, 502, 504),
+        failure=ErrorBody,
+        examples={"a seat": _EXAMPLE},
+    )
     async def create(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/responses`: the response, or with `stream` its events."""
         asked = asking.decode(await body(request))

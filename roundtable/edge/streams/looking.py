@@ -4,7 +4,9 @@ Who asks for the same sees the same view, however he wrote it down, so a thousan
 """
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -12,6 +14,8 @@ from aiohttp import web
 
 from protocol.errors import Invalid
 from roundtable.edge.operations import queried
+from roundtable.edge.parameters import CURSOR, Text
+from roundtable.fanout.combining import MAX_SOURCES
 from roundtable.fanout.framing import View
 from roundtable.fanout.stages import Extra, Stages, admitting
 from roundtable.fanout.transform import Pacer
@@ -25,8 +29,19 @@ MAX_PATTERNS, MAX_PATTERN = 32, 80
 # Entries of a document.
 MAX_LIMIT = 1_000
 _EXTRAS: tuple[Extra, ...] = ("cost", "elapsed", "names")
-_TYPE = re.compile(r"[a-z0-9_.*-]+", re.ASCII)
+_TYPE = re.compile(r"[A-Za-z0-9_.:/*-]+", re.ASCII)  # as an application may post them
 
+
+def _only(pattern: str) -> msgspec.Meta:
+    """For the schema only: what is wrong is told in words of our own."""
+    return msgspec.Meta(extra_json_schema={"pattern": pattern})
+
+
+L = TypeVar("L", bound="Look")
+# One, or several with commas.
+Types = Annotated[str, _only(rf"^({_TYPE.pattern}|,)*$")]
+Panelists = Annotated[str, msgspec.Meta(description="One, or several with commas; `*` is any letters.")]
+Extras = Annotated[str, _only(rf"^({'|'.join(_EXTRAS)}|,)*$")]
 Pace = Annotated[float, msgspec.Meta(ge=SLOWEST, le=FASTEST)]
 
 
@@ -37,10 +52,9 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds in which words of one speaker go together. `limit`: entries of a `json` document.
     """
 
-    after: str = ""
-    types: list[str] = []
-    panelists: list[str] = []
-    enrich: list[str] = []
+    types: list[Types] = []
+    panelists: list[Panelists] = []
+    enrich: list[Extras] = []
     coalesce: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_HOLD)] = 0.0
     events_per_second: Pace | None = None
     tokens_per_second: Pace | None = None
@@ -48,13 +62,29 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] | None = None
 
 
+class LookAtOne(Look, frozen=True, forbid_unknown_fields=True):
+    """The query of one stream."""
+
+    after: Text = ""
+
+
 class LookAtSeveral(Look, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The query of a combined stream: `of` names its sources, `type/id` each."""
 
-    of: list[str]
+    of: Annotated[
+        list[Annotated[str, _only("^[^/]+/.+$")]],
+        msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_SOURCES, "uniqueItems": True}),
+    ]
+    after: Annotated[str, _only(f"^(now|{CURSOR}(,{CURSOR})*)?$")] = ""
 
 
-def looked(request: web.Request, kind: type[Look] = Look) -> Look:
+class LastEventIds(msgspec.Struct, frozen=True, rename={"last_event_id": "Last-Event-ID"}):
+    """Where an EventSource of several streams comes back to: a cursor of each."""
+
+    last_event_id: Annotated[str, _only(f"^({CURSOR}(,{CURSOR})*)?$")] = ""
+
+
+def looked(request: web.Request, kind: type[L]) -> L:
     """The request's query. Raises `Invalid` naming the parameter, also one that there is not: a filter that is mistyped
     would show everything."""
     _check_names(request, kind)
@@ -107,10 +137,17 @@ def _check_names(request: web.Request, kind: type[Look]) -> None:
     fields = msgspec.structs.fields(kind)
     for name in request.query:
         known = any(name == field.encode_name for field in fields)
-        _check(name[:40], known, f"There is no parameter {name[:40]!r} here.")
+        _check(name[:40], known, _unknown(name[:40], fields))
     for field in fields:
         there = not field.required or field.encode_name in request.query
         _check(field.encode_name, there, f"{field.encode_name} is missing.")
+
+
+def _unknown(name: str, fields: Sequence[msgspec.structs.FieldInfo]) -> str:
+    known = [field.encode_name for field in fields]
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}."
+    return f"There is no parameter {name!r} here; {hint}"
 
 
 def _check(field: str, is_right: bool, detail: str) -> None:

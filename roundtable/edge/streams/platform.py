@@ -1,5 +1,7 @@
 """Streams of other applications over HTTP: posted to, listed, deleted. They are followed like any stream."""
 
+from typing import Annotated
+
 import msgspec
 from aiohttp import web
 
@@ -9,7 +11,13 @@ from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
 from roundtable.edge.parameters import MayBeKeyed, Page, key_of
-from roundtable.hosting.platform import PlatformPage, Post
+from roundtable.hosting.platform import NAME, PlatformPage, Post
+
+
+class ByName(msgspec.Struct, frozen=True):
+    """One stream, by the name its application gave it."""
+
+    id: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{NAME.pattern}$"})]
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -21,7 +29,16 @@ class Posted(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Post)
 
 
-@operation(tag="platform", body=Post, answers={201: Posted}, headers=MayBeKeyed, errors=(409, 422))
+@operation(
+    tag="platform",
+    path=ByName,
+    headers=MayBeKeyed,
+    body=Post,
+    answers={201: Posted},
+    errors=(409, 422),
+    leads={"/v1/stream/platform/{id}": "$request.path.id"},
+    examples={"a build": {"type": "build.done", "data": {"ok": True}}},
+)
 async def post(request: web.Request) -> web.Response:
     """`POST /v1/stream/platform/{id}`: an event of an application to its stream, which is begun by the first."""
     key = key_of(request, made_up=True)
@@ -37,7 +54,7 @@ async def listed(request: web.Request) -> web.Response:
     return json(await request.app[keys.PLATFORM].page(page.before, page.limit))
 
 
-@operation(tag="platform", answers={204: None})
+@operation(tag="platform", path=ByName, answers={204: None})
 async def delete(request: web.Request) -> web.Response:
     """`DELETE /v1/stream/platform/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
     await request.app[keys.PLATFORM].delete(request.match_info["id"])

@@ -3,31 +3,54 @@
 What many see alike is a channel's; what is one viewer's own - a pace, several streams, a document - is `viewing`.
 """
 
-from typing import Any, NoReturn
+from typing import Annotated, NoReturn
 
 import msgspec
 from aiohttp import web
 
+from protocol import events as e
+from protocol import invocation, notices, system
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, WrongState
+from protocol.system import PLATFORM
+from protocol.views import thread_events
 from roundtable.edge.answers import json
 from roundtable.edge.operations import Answer, operation
+from roundtable.edge.parameters import LastEventId
 from roundtable.edge.streams import viewing
-from roundtable.edge.streams.looking import Look, LookAtSeveral, looked, pacer, viewed
-from roundtable.edge.streams.resources import resolve
+from roundtable.edge.streams.looking import (
+    LastEventIds,
+    Look,
+    LookAtOne,
+    LookAtSeveral,
+    looked,
+    pacer,
+    viewed,
+)
+from roundtable.edge.streams.resources import TYPES, resolve
 from roundtable.edge.streams.viewing import Asked, Document
-from roundtable.edge.wires import sse
+from roundtable.edge.wires import said, sse
+from roundtable.edge.wires.said import SourceEnded
 from roundtable.edge.wires.sse import EVENTS, LINES, asked
 from roundtable.edge.wires.websocket import Sockets, upgrades
 from roundtable.fanout.combining import MAX_SOURCES, Cursors
 
 _WIRES = {"sse": EVENTS, "ndjson": LINES}
-_ANSWERS: dict[int, Any] = {
-    101: None,
-    200: Answer({EVENTS.media: None, LINES.media: None, "application/json": Any}),
-    204: None,
+_ENTRIES = e.KNOWN | thread_events.KNOWN | invocation.KNOWN | invocation.Step | system.KNOWN
+_SHOWN = {
+    "application/json": Document,
+    EVENTS.media: _ENTRIES | notices.ANY | SourceEnded,
+    LINES.media: _ENTRIES | said.LINES | SourceEnded,
 }
-_HEADERS = {"Last-Event-ID": "Go on after this entry; it wins over `after`."}
+_OVER = Answer(about="It has ended, and you have all of it.")
+_SOCKET = Answer(said=_ENTRIES | said.SOCKET, about="It hears nothing.")
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What there is to stream: a turn is `TABLE.TURN`, a system stream `all` or a table, any other its own id."""
+
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(TYPES)})]
+    id: Annotated[str, msgspec.Meta(description="As it was given, or chosen.")]
 
 
 class Streams:
@@ -36,12 +59,19 @@ class Streams:
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
 
-    @operation(tag="streams", query=Look, answers=_ANSWERS, headers=_HEADERS, errors=(409,))
+    @operation(
+        tag="streams",
+        path=Named,
+        query=LookAtOne,
+        headers=LastEventId,
+        answers={101: _SOCKET, 200: Answer(_SHOWN), 204: _OVER},
+        errors=(409,),
+    )
     async def one(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/stream/{type}/{id}`: any resource, from any cursor on, in the view that the query describes."""
-        look = looked(request)
+        look = looked(request, LookAtOne)
         pace = pacer(look)
-        named = await resolve(request, request.match_info["type"], request.match_info["id"])
+        named = await resolve(request, request.match_info.get("type", PLATFORM), request.match_info["id"])
         resource = named._replace(view=viewed(named.view, look))
         if upgrades(request):
             if pace or look.format != "sse":
@@ -54,11 +84,17 @@ class Streams:
             request, name, view, broadcast=broadcast, wire=_WIRES[look.format], farewell=True
         )
 
-    @operation(tag="streams", query=LookAtSeveral, answers=_ANSWERS, headers=_HEADERS, errors=(404, 409))
+    @operation(
+        tag="streams",
+        query=LookAtSeveral,
+        headers=LastEventIds,
+        answers={200: Answer(_SHOWN), 204: _OVER},
+        errors=(404, 409),
+    )
     async def several(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/stream?of=table/a&of=invocation/b`: up to 32 resources as one; each entry names its `source`."""
         look = looked(request, LookAtSeveral)
-        names = look.of if isinstance(look, LookAtSeveral) else []
+        names = look.of
         if not 1 <= len(names) <= MAX_SOURCES or len(set(names)) < len(names):
             raise Invalid(f"of names 1 to {MAX_SOURCES} different sources.", field="of")
         after = _cursors(request, len(names))

@@ -22,7 +22,7 @@ Moment = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
 class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What everyone is to know, and from when (`at`) until when, in Unix seconds, where that is known."""
 
-    text: str
+    text: Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "pattern": r"\S"})]
     at: Moment | None = None
     until: Moment | None = None
 
@@ -30,7 +30,12 @@ class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _decoder = msgspec.json.Decoder(Maintenance)
 
 
-@operation(tag="system", body=Maintenance, answers={201: Maintenance})
+@operation(
+    tag="system",
+    body=Maintenance,
+    answers={201: Maintenance},
+    examples={"a restart": {"text": "We are back in five minutes."}},
+)
 async def announce(request: web.Request) -> web.Response:
     """`POST /v1/system/maintenance`: told to everyone who follows `system/all`."""
     ask: Maintenance = codec.decode_json(await body(request), _decoder)

@@ -6,7 +6,7 @@ He is pulled along, not pushed: nothing is dropped, and what he does not take is
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -41,11 +41,24 @@ class Asked(NamedTuple):
     after: Cursor | None
 
 
+Line = Annotated[
+    msgspec.Raw,
+    msgspec.Meta(
+        description="An entry as a line of `ndjson` has it; or a `reset`, which has no `id`.",
+        extra_json_schema={
+            "type": "object",
+            "properties": {"id": {"type": "string"}, "type": {"type": "string"}, "at": {"type": "number"}},
+            "required": ["type"],
+        },
+    ),
+]
+
+
 class Document(msgspec.Struct, frozen=True):
     """What there is after a cursor: entries as lines of `ndjson` are, the `cursor` to go on after, whether that is the
     end of all, and if not the address that goes on there."""
 
-    entries: list[msgspec.Raw]
+    entries: list[Line]
     cursor: str
     ended: bool
     next: str | None = None

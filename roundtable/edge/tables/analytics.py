@@ -5,10 +5,16 @@ from aiohttp import hdrs, web
 from protocol.views.analytics import Analytics, analyse
 from roundtable.edge import keys
 from roundtable.edge.answers import json
-from roundtable.edge.operations import operation
+from roundtable.edge.operations import Answer, operation
+from roundtable.edge.parameters import ById
 
 
-@operation(tag="tables", answers={200: Analytics, 304: None})
+@operation(
+    tag="tables",
+    path=ById,
+    headers={hdrs.IF_NONE_MATCH: "The `ETag` of what you have."},
+    answers={200: Answer({"application/json": Analytics}, headers={hdrs.ETAG: "The cursor."}), 304: None},
+)
 async def analytics(request: web.Request) -> web.Response:
     """Per panelist and for the table. The fold behind it is kept, so asking again costs what is new since."""
     transcript = await request.app[keys.HOST].transcript(request.match_info["id"])

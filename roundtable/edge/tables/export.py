@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from aiohttp import hdrs, web
 
-from protocol import codec
+from protocol import codec, events
 from protocol.errors import LogError
 from protocol.transcript import Transcript
 from roundtable import exporting
@@ -36,7 +36,11 @@ class Form(msgspec.Struct, frozen=True):
     query=Form,
     answers={
         200: Answer(
-            {**dict.fromkeys(exporting.TYPES.values()), "application/json": Snapshot},
+            {
+                **dict.fromkeys(exporting.TYPES.values()),
+                "application/json": Snapshot,
+                exporting.TYPES["jsonl"]: events.KNOWN,
+            },
             headers={hdrs.CONTENT_DISPOSITION: "A file's name, from the topic."},
         )
     },

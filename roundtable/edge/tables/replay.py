@@ -5,17 +5,19 @@ When the replay has come to the table's present it goes on live, as `events` and
 
 import asyncio
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 
-from protocol import codec
+from protocol import codec, events
 from roundtable.edge import keys
+from roundtable.edge.operations import Answer as Said
 from roundtable.edge.operations import operation, queried
 from roundtable.edge.parameters import MAX_KEY, ById, LastEventId, Text
 from roundtable.edge.wires import sse
 from roundtable.edge.wires.conversation import Answer
+from roundtable.edge.wires.said import SOCKET, Replaying
 from roundtable.edge.wires.websocket import Sockets, upgrades
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.pacing import FASTEST, LONGEST_GAP, SLOWEST, Score, Tempo
@@ -56,7 +58,8 @@ class Pace(msgspec.Struct, frozen=True):
     after: Text = ""
 
 
-_steer_decoder = msgspec.json.Decoder(Seek | Speed | Pause | Play)
+STEERING = Seek | Speed | Pause | Play
+_steer_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(STEERING)
 
 
 class Replays:
@@ -65,7 +68,13 @@ class Replays:
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
 
-    @operation(tag="tables", path=ById, query=Pace, headers=LastEventId, answers={**sse.TOLD, 101: None})
+    @operation(
+        tag="tables",
+        path=ById,
+        query=Pace,
+        headers=LastEventId,
+        answers={**sse.TOLD, 101: Said(said=events.KNOWN | SOCKET | Replaying, heard=STEERING)},
+    )
     async def replay(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/roundtables/{id}/replay`: a table as fast as it happened, or faster, or slower.
 
@@ -83,7 +92,7 @@ class Replays:
 
 
 async def _steer(channel: Channel, playback: Playback, data: bytes) -> bytes:
-    asked: Seek | Speed | Pause | Play = codec.decode_json(data, _steer_decoder)
+    asked: STEERING = codec.decode_json(data, _steer_decoder)
     match asked:
         case Seek():
             playback.seek(*await channel.resume(sse.after(asked.after)))

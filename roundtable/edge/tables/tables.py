@@ -83,7 +83,7 @@ class Tables:
         tag="tables",
         body=Convene,
         answers={201: Answer({"application/json": Convened}, headers={hdrs.LOCATION: "The table."})},
-        creates="/v1/roundtables/{id}",
+        leads=dict.fromkeys(("/v1/roundtables/{id}", "/v1/stream/table/{id}"), "$response.body#/id"),
         examples={"two voices": _EXAMPLE},
     )
     async def convene(self, request: web.Request) -> web.Response:
@@ -136,6 +136,8 @@ class Tables:
         body=commands.ANY,
         answers={200: Done, 202: Accepted},
         errors=(409, 422),
+        leads={"/v1/roundtables/{id}": "$request.path.id"},
+        examples={"a question": {"type": "say", "text": "But why?"}},
     )
     async def command(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables/{id}/commands`: 200 and its effect, or 202 when that is still to come."""

@@ -7,14 +7,16 @@ entries, replay and export have the addresses that a table's have.
 import msgspec
 from aiohttp import hdrs, web
 
-from protocol import codec, commands
+from protocol import codec, commands, notices
 from protocol.errors import Invalid
-from protocol.views.thread import Thread, ThreadMessage, posted, thread
+from protocol.views import thread_events
+from protocol.views.thread import Thread, posted, thread
+from protocol.views.thread_events import ThreadMessage
 from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.limits import Limits, address, body
-from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import After, LastEventId, MayBeKeyed, Page, key_of
+from roundtable.edge.operations import Answer, operation, queried
+from roundtable.edge.parameters import Attending, ByThread, LastEventId, MayBeKeyed, Page, key_of
 from roundtable.edge.wires.presence import present
 from roundtable.edge.wires.sse import serve, table
 from roundtable.fanout.framing import THREAD
@@ -67,7 +69,13 @@ class Threads:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    @operation(tag="threads", body=Begin, answers={201: ThreadBegun}, creates="/v1/threads/{id}")
+    @operation(
+        tag="threads",
+        body=Begin,
+        answers={201: Answer({"application/json": ThreadBegun}, headers={hdrs.LOCATION: "The thread."})},
+        leads=dict.fromkeys(("/v1/threads/{id}", "/v1/stream/thread/{id}"), "$response.body#/id"),
+        examples={"a question": {"model": "scripted:ada", "message": "Why?"}},
+    )
     async def begin(self, request: web.Request) -> web.Response:
         """`POST /v1/threads`: a new thread, with its first message if there is one."""
         ask = codec.decode_json(await body(request), _begin_decoder)
@@ -86,26 +94,42 @@ class Threads:
         found = await request.app[keys.HOST].threads(before=page.before, limit=page.limit)
         return json(ThreadsPage(found.tables, found.unreadable, found.next))
 
-    @operation(tag="threads", answers={200: Thread})
+    @operation(tag="threads", path=ByThread, answers={200: Thread})
     async def read(self, request: web.Request) -> web.Response:
         """`GET /v1/threads/{id}`: all messages, and the cursor after which to read on."""
         transcript = await request.app[keys.HOST].transcript(request.match_info["id"])
         return json(thread(transcript))
 
-    @operation(tag="threads", query=After, headers=LastEventId, answers={200: "text/event-stream", 204: None})
+    @operation(
+        tag="threads",
+        path=ByThread,
+        query=Attending,
+        headers=LastEventId,
+        answers={
+            200: Answer({"text/event-stream": thread_events.KNOWN | notices.ANY}),
+            204: Answer(about="The thread is closed, and you have all of it."),
+        },
+    )
     async def live(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/threads/{id}/live`: messages and answers as they come, from any cursor."""
         with present(request):
             return await serve(request, table(request), THREAD)
 
-    @operation(tag="threads", answers={204: None})
+    @operation(tag="threads", path=ByThread, answers={204: None})
     async def delete(self, request: web.Request) -> web.Response:
         """`DELETE /v1/threads/{id}`: 204, and nothing of it is left; whoever follows it is sent away."""
         await request.app[keys.HOST].delete(request.match_info["id"])
         return web.Response(status=204)
 
     @operation(
-        tag="threads", body=Say, answers={201: Said, 202: Waiting}, headers=MayBeKeyed, errors=(409, 422)
+        tag="threads",
+        path=ByThread,
+        headers=MayBeKeyed,
+        body=Say,
+        answers={201: Said, 202: Waiting},
+        errors=(409, 422),
+        leads={"/v1/threads/{id}": "$request.path.id"},
+        examples={"a question": {"text": "But why?"}},
     )
     async def say(self, request: web.Request) -> web.Response:
         """`POST /v1/threads/{id}/messages`: 201 with the message as posted; the answers come in the stream."""

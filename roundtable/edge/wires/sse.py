@@ -15,7 +15,7 @@ from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
 from roundtable.edge.operations import Answer, operation, queried
-from roundtable.edge.parameters import After, ById, LastEventId
+from roundtable.edge.parameters import After, Attending, ById, LastEventId
 from roundtable.edge.wires.presence import present
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn
@@ -72,7 +72,7 @@ LINES = Wire(
 )
 
 
-@operation(tag="tables", path=ById, query=After, headers=LastEventId, answers=TOLD)
+@operation(tag="tables", path=ById, query=Attending, headers=LastEventId, answers=TOLD)
 async def events(request: web.Request) -> web.StreamResponse:
     """`GET /v1/roundtables/{id}/events`: what happens at a table, as it happens. It ends when the table is closed.
 

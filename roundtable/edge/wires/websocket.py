@@ -12,17 +12,19 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
-from protocol import codec
+from protocol import codec, commands, events
 from protocol.cursor import Cursor
 from protocol.errors import Invalid
 from roundtable.edge import keys
 from roundtable.edge.answers import outcome
 from roundtable.edge.limits import Limits
+from roundtable.edge.operations import Answer as Said
 from roundtable.edge.operations import operation
-from roundtable.edge.parameters import After, ById, LastEventId, idempotency_key
+from roundtable.edge.parameters import Attending, ById, LastEventId, idempotency_key
 from roundtable.edge.problems import Refused, describe
 from roundtable.edge.wires.conversation import SILENCE, Answer, Close, Conversation, Socket, race
 from roundtable.edge.wires.presence import present
+from roundtable.edge.wires.said import SOCKET
 from roundtable.edge.wires.sse import asked, come_back
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn, Left
@@ -60,7 +62,12 @@ class Sockets:
         self._limits, self._silence = limits, silence
 
     @operation(
-        tag="tables", path=ById, query=After, headers=LastEventId, answers={101: None}, errors=(403, 426)
+        tag="tables",
+        path=ById,
+        query=Attending,
+        headers=LastEventId,
+        answers={101: Said(said=events.KNOWN | SOCKET, heard=commands.ANY)},
+        errors=(403, 426),
     )
     async def table(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/roundtables/{id}/ws`: one table, live, and commands to it, over a WebSocket.

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from aiohttp import WSMessage, WSMsgType
 
-from roundtable.edge.wires.conversation import ANSWER_WITHIN, Close, Conversation, Socket
+from roundtable.edge.wires.conversation import ANSWER_WITHIN, MAX_UNDER_WAY, Close, Conversation, Socket
 from roundtable.fanout.outlet import Outlet
 from tests.fake_time import run
 from tests.readers import Pipe
@@ -123,6 +123,20 @@ def test_what_is_under_way_at_the_end_is_done_and_not_answered_any_more() -> Non
         talk.may_answer.set()
         await settling
         assert talk.pipe.received == b"\x88\x02\x03\xe8"
+
+    run(scene())
+
+
+def test_a_burst_of_what_waits_for_nothing_is_never_too_much() -> None:
+    async def scene() -> None:
+        talk = Scene()
+        for _ in range(10 * MAX_UNDER_WAY):
+            talk.client.say(WSMsgType.TEXT, "{}")
+        talk.client.say(WSMsgType.CLOSE, 1000)
+        close, _ = await talk.ended()
+        assert code(close) == 1000
+        await talk.conversation.settle()
+        assert b"too_many_requests" not in talk.pipe.received
 
     run(scene())
 

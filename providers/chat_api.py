@@ -111,6 +111,9 @@ _STOPS: dict[str, StopReason] = {
     "max_tokens": "length",
     **dict.fromkeys(("safety", "recitation", "blocklist", "prohibited_content", "spii"), "content_filter"),
 }
+# Tokens that wait for the words they spell: a character takes four of them, a family of emoji some thirty. More have
+# spelt something else, such as a call.
+MOST_WORDLESS = 64
 # Reasons to end that are failures: OpenRouter and Mistral, vLLM, DeepSeek.
 _BROKEN = {"error", "abort", "insufficient_system_resource"}
 
@@ -156,6 +159,8 @@ class ChatAnswer(Answer):
                 if choice.logprobs:
                     self._tokens += _logprobs(choice.logprobs)
                 yield from self._delta(choice.delta or _Delta())
+                if len(self._tokens) > MOST_WORDLESS:
+                    self._tokens.clear()
 
     def _delta(self, delta: _Delta) -> Iterator[Chunk]:
         if thought := delta.reasoning_content or delta.reasoning:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Any
+from urllib.request import getproxies
 
 import httpx2
 
@@ -14,6 +15,7 @@ from protocol.errors import ProviderError
 from providers.answer import Answer
 from providers.base import Chunk
 from providers.failures import Failures
+from providers.network import Transport
 from providers.presets import Preset
 
 # A server that does not take a connection in this time is down; DNS and TLS are included. Seconds.
@@ -29,16 +31,13 @@ def settings(preset: Preset) -> dict[str, Any]:
     """How an SDK's HTTP client is constructed for a server.
 
     A redirect would show the text to somebody else, and so would a proxy between us and ourselves. Where there is
-    no TLS, nothing is verified, and reading the certificates costs 15 ms.
+    no TLS, nothing is verified, and reading the certificates costs 15 ms. Through a proxy the client goes its own way.
     """
-    return {
-        "timeout": TIMEOUT,
-        "follow_redirects": False,
-        "trust_env": not preset.local,
-        # Anthropic's SDK mounts the environment's proxies whether it is to be trusted or not.
-        "mounts": dict.fromkeys(("all://", "http://", "https://")) if preset.local else {},
-        "verify": preset.base_url.startswith("https:"),
-    }
+    verify, trust = preset.base_url.startswith("https:"), not preset.local
+    given = {"timeout": TIMEOUT, "follow_redirects": False, "trust_env": trust}
+    if trust and getproxies():
+        return given | {"verify": verify}
+    return given | {"transport": Transport(verify=verify, trust_env=trust)}
 
 
 async def listen(

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 from roundtable.sdk.answering import Cancelled, Chunk, Failed, TimedOut
 from roundtable.sdk.asking import CannotStream
 from roundtable.sdk.blocking import SyncClient
-from roundtable.sdk.client import Client, Posted
+from roundtable.sdk.client import Client
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Reset
 from roundtable.sdk.refusals import Unreachable
-from roundtable.sdk.streams import Convened, Outcome, Streams
+from roundtable.sdk.streams import Convened, Outcome, Posted, Streams
 
 if TYPE_CHECKING:
     from roundtable.sdk.local import Local, local

@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -48,7 +48,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     host: str = "127.0.0.1"
     port: Port = 8420  # 0 picks a free one; not 8000 or 8080, where model servers listen
-    data: Path = _DATA
+    data: Path = msgspec.field(default_factory=_DATA.expanduser)
     # redis://, rediss:// or unix://: tables are kept there and not in `data`, and served by many nodes. One with a
     # password belongs in ROUNDTABLE_REDIS.
     redis: str = Secret()
@@ -66,8 +66,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     allowed_origins: tuple[str, ...] = ()
     # Spectators at one time, also bounded by the open files that the system allows.
     max_streams: Count = 16_000
-    # Per client address. A person posts less than once a second; a class behind one address does not.
-    posts_per_second: Rate = 50.0
+    # Per client address. A person posts less than once a second; a program that asks and waits, in a loop on this
+    # machine, some two hundred times. What it begins has bounds of its own, below.
+    posts_per_second: Rate = 200.0
     tables_per_minute: Rate = 600.0
     # Invocations at one time: running on this node and of one caller (an address), waiting likewise. A program that
     # starts a hundred at once never notices; one that starts thousands is held back.
@@ -152,6 +153,7 @@ def _read(path: Path) -> dict[str, Any]:
     for name, table in custom.items() if isinstance(custom, dict) else ():
         if isinstance(table, dict):
             _check_keys(path, table, Custom.__struct_fields__, f"providers.{name}.")
+            _check_values(path, table, Custom, f"providers.{name}")
     _check_panels(path, values.get("panels"))
     for key in ("data", "secret_file"):
         if values.get(key) and isinstance(values[key], str):
@@ -179,6 +181,21 @@ def _check_panels(path: Path, panels: Any) -> None:
         for index, seat in enumerate(seats if isinstance(seats, list) else ()):
             if isinstance(seat, dict):
                 _check_keys(path, seat, Panelist.__struct_fields__, f"{where}panel[{index}].")
+        _check_values(path, panel, Panel, f"panels.{name}")
+
+
+def _check_values(path: Path, table: dict[str, Any], kind: type[msgspec.Struct], where: str) -> None:
+    """A table that has a name of its own, which msgspec would not tell."""
+    try:
+        msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        detail, _, place = str(error).partition(" - at `")
+        key = place.rstrip("`").removeprefix("$.")
+        for field in msgspec.structs.fields(kind):
+            if field.name == key and get_origin(field.type) is Literal:
+                detail = f"it is one of {', '.join(get_args(field.type))}"
+        field_named = f"{where}.{key}" if key else where
+        raise Invalid(f"{path}: {field_named}: {detail}.", field=field_named) from error
 
 
 def _check_keys(path: Path, table: dict[str, Any], known: tuple[str, ...], prefix: str) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from protocol import codec
 from protocol.errors import Invalid
 from protocol.transcript import Transcript
-from protocol.views import words
+from protocol.views import thread, words
 from protocol.views.html import html
 from protocol.views.markdown import markdown
 from roundtable.log.base import EventLog, Record
@@ -68,7 +68,8 @@ async def pages(log: EventLog, stream: str) -> AsyncGenerator[list[Record]]:
 def disposition(t: Transcript, format: str) -> str:
     """`Content-Disposition` with a name from the topic (RFC 6266): ASCII for old readers, and the whole one."""
     name = (
-        re.sub(r"[^\w]+", "-", words.title(t.topic)).strip("-_")[:_LONGEST_NAME].rstrip("-_") or "roundtable"
+        re.sub(r"[^\w]+", "-", words.title(thread.title(t))).strip("-_")[:_LONGEST_NAME].rstrip("-_")
+        or "roundtable"
     )
     ascii_name = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "roundtable"
     return f"attachment; filename=\"{ascii_name}.{format}\"; filename*=UTF-8''{quote(f'{name}.{format}', safe='')}"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from protocol.errors import ProviderError
 from providers.answer import Answer
 from providers.base import Stop, Text, Thinking, ToolCall
-from providers.chat_api import ChatAnswer
+from providers.chat_api import MOST_WORDLESS, ChatAnswer
 from providers.failures import Failures
 from providers.messages_api import MessagesAnswer
 from providers.responses_api import ResponsesAnswer
@@ -63,3 +63,17 @@ def test_a_code_that_is_none(reader: type[Answer], code: Any) -> None:
     with pytest.raises(ProviderError) as failure:
         list(reader(FAILURES, "m").feed(frame({"error": {"code": code, "message": "No."}})))
     assert failure.value.code in ("unavailable", "malformed")
+
+
+def test_tokens_that_spell_no_words_are_not_kept_for_ever() -> None:
+    answer = ChatAnswer(FAILURES, "m")
+
+    def token(words: str) -> bytes:
+        told = [{"token": "x", "logprob": -1.0, "bytes": None, "top_logprobs": []}]
+        return frame({"choices": [{"delta": {"content": words}, "logprobs": {"content": told}}]})
+
+    for _ in range(10 * MOST_WORDLESS):
+        assert list(answer.feed(token(""))) == []
+    (said,) = answer.feed(token("word"))
+    assert isinstance(said, Text)
+    assert 1 <= len(said.logprobs) <= MOST_WORDLESS + 1

@@ -186,7 +186,7 @@ async def node(log: EventLog) -> AsyncIterator[tuple[Invocations, Broadcast, End
     endless = Endless()
     broadcast = Broadcast(log)
     await broadcast.start()
-    invocations = Invocations(log, log, Toolbox([endless]), time.time)
+    invocations = Invocations(log, MemoryLog(), Toolbox([endless]), time.time)
     await invocations.start()
     try:
         yield invocations, broadcast, endless

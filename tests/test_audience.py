@@ -1,7 +1,7 @@
 """How many watch, over all nodes: the contract of `EventLog.count` on every store, and two nodes with one number."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -21,6 +21,7 @@ from roundtable.log.redis_keys import partition
 from tests.redis_server import shared
 from tests.tables import AT
 from tests.test_log import TABLE, batch, log
+from tests.waiting import until
 
 __all__ = ["log"]  # the fixture over all stores
 OTHER = "table/other"
@@ -34,12 +35,6 @@ async def redis() -> AsyncIterator[RedisLog]:
     log = await RedisLog.open(shared().url)
     yield log
     await log.close()
-
-
-async def until(reached: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not reached():  # noqa: ASYNC110 - the number tells nobody
-            await asyncio.sleep(0)
 
 
 # -- the contract --------------------------------------------------------------------------------------------------

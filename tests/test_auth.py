@@ -1,6 +1,8 @@
 """Who may come in: the secret, the session, the name the server is called by, the page that asks."""
 
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse, web
@@ -8,8 +10,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from protocol.errors import Invalid
 from roundtable.config import Config
+from roundtable.edge import app as edge
 from roundtable.edge import problems
-from roundtable.edge.auth import COOKIE, GUESSES_AT_ONCE, SESSION_FOR, Door
+from roundtable.edge.auth import COOKIE, GUESSES_AT_ONCE, PUBLIC, SESSION_FOR, Door
 
 SECRET = "correct horse"
 JSON = {"Content-Type": "application/json"}
@@ -177,3 +180,23 @@ async def test_our_page_and_friends_may(start: Start, origin: str) -> None:
     client = await start(Config(allowed_origins=("https://friend.example/",)))
     headers = {"Origin": origin, "Host": "localhost:80"}
     assert (await client.post("/v1/roundtables", headers=headers)).status == 200
+
+
+async def test_every_address_of_the_server_is_guarded(
+    aiohttp_client: Callable[[TestServer], Awaitable[Client]], tmp_path: Path
+) -> None:
+    server = edge.build(Config(data=tmp_path, secret=SECRET))
+    client = await aiohttp_client(TestServer(server))
+    known = {"Authorization": f"Bearer {SECRET}"}
+    foreign = {**known, "Origin": "https://evil.example", "Upgrade": "websocket"}
+    for route in server.router.routes():
+        assert route.resource
+        kind, pattern = route.method, route.resource.canonical
+        path = re.sub(r"\{\w+\}", "thread-x" if pattern.startswith("/v1/threads") else "x", pattern)
+        if pattern not in PUBLIC:
+            async with client.request(kind, path) as response:
+                assert response.status == 401, (kind, path)
+        if pattern not in PUBLIC or kind == "POST":
+            async with client.request(kind, path, headers=foreign) as response:
+                assert response.status == 403, (kind, path)
+    assert {route.resource.canonical for route in server.router.routes() if route.resource} >= PUBLIC

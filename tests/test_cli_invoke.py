@@ -67,9 +67,43 @@ async def test_what_fails_says_so(server: TestServer) -> None:
     said = await invoke(server, "compleet")
     assert (said.code, said.out) == (2, "")
     assert "did you mean tool/complete" in said.err
-    assert (await invoke(server, "roundtable/x")).code == 2
     with pytest.raises(SystemExit):
         call("invoke", "complete", "--arg", "steps")
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        ([], "invoke --list"),
+        (["x/y"], "an address is tool/NAME"),
+        (["tool/"], "an address is tool/NAME"),
+        (["roundtable/x"], "`roundtable watch x`"),
+        (["vector_markov", "--arg", "stepz=1"], "did you mean steps?"),
+        (["vector_markov", "--arg", "steps=many"], "steps: Expected `int`, got `str`"),
+        (["complete"], "`model`"),
+    ],
+)
+async def test_what_cannot_be_invoked_says_how(server: TestServer, args: list[str], hint: str) -> None:
+    said = await invoke(server, *args)
+    assert (said.code, said.out) == (2, "")
+    assert hint in said.err
+
+
+async def test_what_there_is_to_invoke_is_listed_with_its_arguments(server: TestServer) -> None:
+    said = await invoke(server, "--list")
+    assert said.code == 0
+    assert "vector_markov\n" in said.out
+    assert "seed=0, steps=10000, dim=16" in said.out
+    assert "  model, [prompt]" in said.out
+    told = [json.loads(line) for line in (await invoke(server, "--list", "--json")).out.splitlines()]
+    assert "complete" in [tool["name"] for tool in told]
+
+
+async def test_numbers_beside_the_steps_are_for_programs(server: TestServer) -> None:
+    walk = ("vector_markov", "--arg", "steps=1", "--arg", "dim=1")
+    said = await invoke(server, *walk)
+    assert len(said.out.splitlines()) == 2  # the step and the result
+    assert '"type":"entropy"' in (await invoke(server, *walk, "--json")).out
 
 
 async def test_ctrl_c_ends_what_was_begun(server: TestServer) -> None:

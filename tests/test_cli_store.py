@@ -56,6 +56,15 @@ def test_a_fresh_machine_is_well(tmp_path: Path, unused_tcp_port: int) -> None:
 
 
 @pytest.mark.usefixtures("environ")
+def test_a_panel_that_keeps_a_server_from_starting(tmp_path: Path) -> None:
+    settings = tmp_path / "r.toml"
+    settings.write_text('[panels.jury]\npolicy = "paralel"')
+    code, found = examined("--config", settings)
+    assert (code, found["panels"].state) == (1, "wrong")
+    assert "panels.jury.policy" in found["panels"].detail
+
+
+@pytest.mark.usefixtures("environ")
 async def test_a_directory_in_use_and_its_server(tmp_path: Path) -> None:
     await asyncio.to_thread(keep, tmp_path / "d", "x", "y")
     settings = tmp_path / "r.toml"

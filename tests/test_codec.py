@@ -103,3 +103,17 @@ def test_every_event_has_a_tag_of_its_own() -> None:
     tags = [struct.__struct_config__.tag for struct in e.KNOWN.__args__]
     assert len(set(tags)) == len(tags)
     assert all(issubclass(struct, msgspec.Struct) for struct in e.KNOWN.__args__)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'{"type":"a","id":"x"}', b'{"id":"1-2","type":"a","own_id":"x"}'),
+        (b'{"type":"a","message":{"id":"x"}}', b'{"id":"1-2","type":"a","message":{"id":"x"}}'),
+        (b'{"type":"a","text":"\\"id\\":1"}', b'{"id":"1-2","type":"a","text":"\\"id\\":1"}'),
+        (b'{"type":"a","id":', b'{"id":"1-2","type":"a","id":'),
+    ],
+    ids=["own", "nested", "said", "damaged"],
+)
+def test_the_id_of_a_message_is_its_place(data: bytes, told: bytes) -> None:
+    assert codec.message(Cursor(1, 2), data) == told

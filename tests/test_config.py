@@ -20,7 +20,7 @@ def test_defaults_are_loopback_and_the_platforms_data_folder() -> None:
     config = load(None, {}, {"HOME": "/home/ada"})
     assert config.host == "127.0.0.1"
     assert config.secret == ""
-    assert config.data == Path("~/.local/share/roundtable").expanduser()
+    assert config.data == Config().data == Path("~/.local/share/roundtable").expanduser()
 
 
 def test_xdg_data_home_is_followed_unless_it_is_relative() -> None:
@@ -78,11 +78,13 @@ def test_a_server_of_ones_own(tmp_path: Path) -> None:
             "did you mean model?",
         ),
         ('[providers.lab]\ndialect="openai"\nbaseurl="x"', "providers.lab.baseurl", "did you mean base_url?"),
+        ('[panels.jury]\nshow="all"', "panels.jury.show", "one of discussion, verdict"),
+        ('[[panels.jury.panel]]\nname="Ada"', "panels.jury.panel[0]", "`model`"),
         ('port = "80"', "port", "port: Expected `int`, got `str`"),
         ("port = 65536", "port", "<= 65535"),
         ('allowed_hosts = "x"', "allowed_hosts", "Expected `array`"),
-        ('[providers.lab]\ndialect="openai"', "providers[...]", "base_url"),
-        ('[providers.lab]\ndialect="telnet"\nbase_url="x"', "providers[...].dialect", "telnet"),
+        ('[providers.lab]\ndialect="openai"', "providers.lab", "base_url"),
+        ('[providers.lab]\ndialect="telnet"\nbase_url="x"', "providers.lab.dialect", "openai, "),
         ('secret = "x"', "secret", "ROUNDTABLE_SECRET"),
         ('secret_file = "nowhere"', "secret_file", "cannot be read"),
         ("port =", "config", "not valid TOML"),

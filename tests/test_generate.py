@@ -14,7 +14,8 @@ from providers.llama.provider import LlamaProvider, installed
 from roundtable.edge import keys
 from tests import chain_gguf, tiny_gguf
 from tests.serving import Client, Connect, problem, serve
-from tests.test_llama import pid_of, until
+from tests.test_llama import pid_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not installed(),

@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.cursor import ZERO
-from protocol.errors import Busy, Invalid, LogUnavailable, NotFound, WrongState
+from protocol import invocation
+from protocol.cursor import ZERO, Cursor
+from protocol.errors import Busy, Invalid, LogError, LogUnavailable, NotFound, WrongState
+from protocol.invocation import Cancelled
 from roundtable.hosting import inbox
+from roundtable.invocations.chain import MAX_TOLD, Chain
 from roundtable.invocations.invocations import Ask, Begun, Invocations, stream
 from roundtable.invocations.lanes import Bounds
 from roundtable.invocations.listing import listing
-from roundtable.invocations.running import CLOSE_WITHIN
+from roundtable.invocations.running import CLOSE_WITHIN, PAUSED_WITHIN
 from roundtable.invocations.throttle import Throttle
 from roundtable.log.base import EventLog, Record
 from roundtable.log.leases import LocalLeases
@@ -151,8 +154,27 @@ def test_what_cannot_begin_leaves_nothing_behind() -> None:
             with pytest.raises(Invalid) as refused:
                 await here.begin(stebs=1)
             assert refused.value.field == "args.stebs"
+            with pytest.raises(LogError) as too_large:
+                await here.begin(remark="x" * MAX_TOLD)
+            assert too_large.value.code == "too_large"
             assert await here.log.streams("invocation") == []
             assert here.invocations.lanes.running == 0
+
+    scene(work)
+
+
+def test_what_is_forgotten_leaves_nothing_that_waits() -> None:
+    async def work() -> None:
+        async with node() as here:
+            before = len(asyncio.all_tasks())
+            for _ in range(20):
+                begun = await here.invocations.invoke(Ask("tool/ticks", record=False))
+                assert kinds(await here.told(begun))[-1] == "converge"
+                here.invocations.drop(begun.id)
+                here.invocations.drop(begun.id)
+            await asyncio.sleep(2)
+            assert len(asyncio.all_tasks()) == before
+            assert here.memory.size == 0
 
     scene(work)
 
@@ -189,6 +211,21 @@ def test_a_pause_holds_every_further_step() -> None:
             assert events[at]["t"] == events[at + 1]["t"]
             with pytest.raises(WrongState):
                 await here.invocations.pause(begun.id)
+
+    scene(work)
+
+
+def test_a_pause_that_nobody_ends_gives_its_place_back() -> None:
+    async def work() -> None:
+        async with node(bounds=Bounds(running=1)) as here:
+            begun = await here.begin(steps=10, pause=1)
+            await here.invocations.pause(begun.id)
+            await asyncio.sleep(PAUSED_WITHIN - 2)
+            assert (await listing(here.log)).invocations[0].state == "paused"
+            await asyncio.sleep(10)
+            end = (await here.told(begun))[-1]
+            assert (end["type"], end["reason"]) == ("cancelled", "paused_too_long")
+            assert (here.invocations.lanes.running, here.ticks.open) == (0, 0)
 
     scene(work)
 
@@ -394,3 +431,35 @@ async def do(here: Node, other: Node, id: str, move: str, at: float) -> None:
                 raise AssertionError(move)
     except WrongState:
         pass  # it was over
+
+
+async def test_in_memory_a_step_is_read_at_once_and_what_follows_in_the_same_turn_together() -> None:
+    log = MemoryLog()
+    chain = Chain("invocation/x", log, now, append_now=log.append_now)
+    for _ in range(4):
+        chain.step([b"{}"])
+    assert len(await log.read("invocation/x", 0)) == 1  # and nobody else had a turn
+    await asyncio.sleep(0)
+    records = await log.read("invocation/x", 0)
+    assert [len(invocation.shown(record.body)) for record in records] == [1, 3]
+
+
+def test_what_the_memory_has_no_room_for_waits_in_its_order() -> None:
+    async def fill() -> None:
+        log = MemoryLog(max_bytes=4096)
+        await log.append("invocation/other", ZERO, [Record(Cursor(1, 1), b"x" * 3500)])
+        chain = Chain("invocation/x", log, now, patience=60.0, append_now=log.append_now)
+        writing = asyncio.create_task(chain.run())
+        for _ in range(3):
+            chain.step([b'{"text":"%b"}' % (b"word" * 100)])
+        await asyncio.sleep(0)
+        assert await log.read("invocation/x", 0) == []
+        await log.delete("invocation/other")
+        chain.tell(Cancelled(id="x", t=3))
+        await writing
+        told = [
+            data for record in await log.read("invocation/x", 0) for _, data in invocation.shown(record.body)
+        ]
+        assert [msgspec.json.decode(each)["t"] for each in told] == [1, 2, 3, 3]
+
+    run(fill())

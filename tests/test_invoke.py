@@ -15,6 +15,7 @@ from roundtable.edge import keys
 from roundtable.invocations.invocations import stream
 from tests.serving import JSON, Client, Connect, problem, serve
 from tests.ticking import Ticks, give
+from tests.waiting import standstill, until
 
 SAY = {
     "model": "scripted:ada",
@@ -59,12 +60,6 @@ async def begun(client: Client, **body: Any) -> AsyncIterator[tuple[str, ClientR
         yield response.headers["Location"], response
 
 
-async def until(met: Any) -> None:
-    async with asyncio.timeout(20):
-        while not met():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.002)
-
-
 async def ended(client: Client, own: str) -> Any:
     """The last entry, once it is there."""
     async with asyncio.timeout(20), client.get(own) as response:
@@ -80,6 +75,12 @@ async def test_an_invocation_from_its_init_to_its_end(client: Client) -> None:
     assert [each["t"] for each in events[1:]] == [1, 2, 3, 3]
     assert events[-1]["final"]["text"] == "Hello there you."
     assert response.headers["Location"] == f"/invoke/{events[0]['id']}"
+
+
+@pytest.mark.parametrize("args", [{}, {"args": None}, {"args": {}}])
+async def test_arguments_that_are_null_are_none(client: Client, args: Any) -> None:
+    response = await client.post("/invoke", json={"tool": "vector_markov", "stream": False, **args})
+    assert (await response.json())["type"] == "converge"
 
 
 async def test_an_address_that_is_not_there(client: Client) -> None:
@@ -197,12 +198,7 @@ async def test_a_caller_who_does_not_read_stops_the_tool(client: Client, ticks: 
     _, wire = await asyncio.open_connection("127.0.0.1", client.port, limit=1024)
     wire.write(post({"tool": "ticks", "args": {"steps": 100_000, "size": 2_000}}))  # 200 MB
     await until(lambda: ticks.taken)
-    before = -1
-    async with asyncio.timeout(60):
-        while before != ticks.taken:
-            before = ticks.taken
-            await asyncio.sleep(0.3)  # what takes so long takes for ever
-    assert 0 < ticks.taken < 10_000
+    assert 0 < await standstill(lambda: ticks.taken) < 10_000
     (line,) = (await (await client.get("/v1/invocations")).json())["invocations"]
     assert (await client.delete(f"/invoke/{line['id']}")).status == 204
     await until(lambda: ticks.open == 0)

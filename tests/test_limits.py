@@ -85,11 +85,33 @@ async def test_too_many_posts_are_told_when_to_come_again(tmp_path: Path, aiohtt
     assert (await client.get(TABLES)).status == 200
 
 
+async def test_who_posted_all_he_may_is_let_end_what_he_began(
+    tmp_path: Path, aiohttp_client: Connect
+) -> None:
+    client = await serve(aiohttp_client, data=tmp_path, posts_per_second=0.01)
+    begun = await client.post("/invoke", json={"tool": "vector_markov", "detach": True, "stream": False})
+    assert (await client.post("/invoke", json={})).status == 429
+    own = (await begun.json())["links"]["self"]
+    assert (await client.delete(own)).status == 204
+    assert (await client.delete(own)).status == 429
+
+
+CHAT = {"model": "roundtable/default", "messages": [{"role": "user", "content": "Why?"}]}
+
+
 async def test_too_many_tables(tmp_path: Path, aiohttp_client: Connect) -> None:
     client = await serve(aiohttp_client, data=tmp_path, tables_per_minute=0.1)
     await convene(client)
-    response = await client.post(TABLES, json={"topic": "Why?", "panel": [SLOW]})
-    assert await problem(response) == (429, "too_many_requests", "")
+    ask = {"topic": "Why?", "panel": [SLOW]}
+    for path, body in [
+        (TABLES, ask),
+        ("/v1/threads", {"model": "scripted:x"}),
+        ("/invoke", {"tool": "convene", "args": ask}),
+        ("/invoke", {"tool": "race", "args": {"contestants": [{"address": "tool/convene", "args": ask}]}}),
+    ]:
+        assert await problem(await client.post(path, json=body)) == (429, "too_many_requests", "")
+    response = await client.post("/v1/chat/completions", json=CHAT)
+    assert (response.status, (await response.json())["error"]["code"]) == (429, "rate_limit_exceeded")
 
 
 def test_a_callers_network_is_one_caller() -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from providers.llama.provider import LlamaProvider
 from tests import chain_gguf, tiny_gguf
 from tests.test_calling import WITH_TOOLS
 from tests.test_providers import Heard, listen
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("llama_cpp") is None,
@@ -59,11 +60,6 @@ async def speaking(
 
 def ask(model: str, text: str = "Well?", system: str = "Be brief.", **options: Any) -> Request:
     return Request(model, system, (Message("user", text),), options=options)
-
-
-async def until(reached: Callable[[], object]) -> None:
-    while not reached():  # noqa: ASYNC110 - a state that nobody announces
-        await asyncio.sleep(0.001)
 
 
 async def exit_of(pid: int) -> None:

@@ -9,10 +9,11 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from roundtable.edge import keys
-from roundtable.edge.invoking import strands
+from roundtable.edge.invoking import multiplex, strands
 from roundtable.edge.invoking.desk import WINDOW
 from tests.serving import Client, Connect, problem, serve
 from tests.ticking import Ticks, give
+from tests.waiting import standstill, until
 
 PATH = "/v1/invocations/ws"
 ENDS = ("converge", "error", "cancelled")
@@ -75,12 +76,6 @@ async def caller(client: Client, ticks: Ticks) -> Caller:
     return Caller(await client.ws_connect(PATH))
 
 
-async def until(met: Any) -> None:
-    async with asyncio.timeout(20):
-        while not met():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.002)
-
-
 async def test_streams_are_told_apart_and_each_is_whole(caller: Caller) -> None:
     for name, steps in (("a", 5), ("b", 300), ("ü\n", 0)):
         await caller.ticks(name, steps=steps, block=50)
@@ -95,11 +90,7 @@ async def test_a_stream_without_credit_sends_nothing_and_its_tool_stops(caller: 
     await caller.ticks("held", credit=3, steps=10_000, size=1000)
     await caller.ticks("free", steps=50)
     await caller.until_ended("free")
-    taken = -1
-    while taken != ticks.taken:
-        taken = ticks.taken
-        await asyncio.sleep(0.1)  # what takes so long takes for ever
-    assert ticks.taken * 1000 < 3 * WINDOW + 64 * 1024
+    assert await standstill(lambda: ticks.taken) * 1000 < 3 * WINDOW + 64 * 1024
     assert caller.types("held") == ["init", "step", "step"]
     await caller.send("credit", "held", credit=2)
     while len(caller.told["held"]) < 5:
@@ -117,6 +108,29 @@ async def test_the_end_needs_no_credit(caller: Caller) -> None:
     await caller.ticks("a", credit=4, steps=3)
     await caller.until_ended("a")
     assert caller.types("a") == ["init", "step", "step", "step", "converge"]
+
+
+async def test_credit_is_never_one_message_too_many(
+    client: Client, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multiplex, "AT_ONCE", 1)
+    caller = Caller(await client.ws_connect(PATH))
+    await caller.ticks("a", credit=1, steps=100)
+    for _ in range(100):  # in one breath, while the stream is begun
+        await caller.send("credit", "a", credit=1)
+    await caller.until_ended("a")
+    assert [each for each in caller.answers if each["type"] == "error"] == []
+
+
+async def test_who_cancels_needs_no_credit_to_hear_the_end(caller: Caller) -> None:
+    await caller.ticks("a", credit=3, steps=1_000, block=10, then="hang")
+    while len(caller.told["a"]) < 3:
+        await caller.hear()
+    await caller.send("cancel", "a")
+    await caller.until_ended("a")
+    *steps, end = caller.told["a"][1:]
+    assert [each["t"] for each in steps] == list(range(1, end["t"] + 1))
+    assert end["type"] == "cancelled"
 
 
 async def test_a_fast_stream_does_not_starve_a_slow_one(caller: Caller) -> None:

@@ -221,6 +221,10 @@ async def test_a_stream_that_failed_is_not_done(client: Client) -> None:
     assert "[DONE]" not in "".join(frames)
 
 
+# As deep as what a server can still decode, and no longer encode.
+DEEP: dict[str, Any] = {}
+for _ in range(500):
+    DEEP = {"a": DEEP}
 BAD: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"model": "nope:x"}, "model", "model_not_found"),
     ({"model": "roundtable/nope"}, "model", "model_not_found"),
@@ -260,6 +264,7 @@ BAD: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"top_logprobs": 2}, "top_logprobs", "invalid_value"),
     ({"stream_options": {"include_usage": True}}, "stream_options", "invalid_value"),
     ({"tools": [{"type": "custom", "custom": {}}]}, "tools[0].type", "invalid_value"),
+    ({"tools": [{"type": "function", "function": {"name": "f", "parameters": DEEP}}]}, "tools", "invalid_value"),
     ({"roundtable": {"options": {"nope": 1}}}, "roundtable.options.nope", "invalid_value"),
     ({"roundtable": {"nope": 1}}, "roundtable.nope", "unknown_parameter"),
     ({"model": "roundtable/pair", "temperature": 1}, "temperature", "invalid_value"),
@@ -458,6 +463,7 @@ async def test_a_table_ends_with_its_caller_unless_detached(
     ("panel", "field"),
     [
         (Panel(policy="nope"), "panels.odd.policy"),
+        (Panel(show="verdict"), "panels.odd.show"),
         (Panel(panel=(Panelist("Ada", "nope:x"),)), "panels.odd.panel[0].model"),
         (Panel(panel=(seated("Ada"), seated("Ada"))), "panels.odd.panel[1].name"),
         (Panel(panel=(seated("Ada"),), limits=Limits(max_rounds=0)), "panels.odd.limits.max_rounds"),

@@ -15,6 +15,7 @@ from protocol.errors import Invalid
 from roundtable.config import Config
 from roundtable.edge import app, openapi, parameters
 from roundtable.edge.auth import COOKIE, PUBLIC
+from roundtable.edge.openai.errors import ErrorBody, speaks
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.hosting.convening import new_id
 from tests.serving import QUICK, TABLES, Client, Connect, convene, frames, serve
@@ -57,6 +58,12 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
         assert name in DOCUMENT["components"][kind]
     for schema in SCHEMAS.values():
         Draft202012Validator.check_schema(schema)
+
+
+def test_errors_are_described_as_they_are_told() -> None:
+    for route in openapi.routes(APP):
+        assert route.said
+        assert (route.said.failure is ErrorBody) == speaks(route.path), route.path
 
 
 def test_every_parameter_of_a_path_is_described() -> None:

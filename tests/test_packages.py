@@ -3,6 +3,7 @@
 `example_package` is the worked example: a tool, a policy and a provider.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest
 from aiohttp import ClientSession
 
 from protocol import sse
-from tests.server_process import PATIENCE, serving
+from tests.server_process import PATIENCE, ROOT, serving
 
 EXAMPLE = Path(__file__).parent / "example_package"
 
@@ -76,3 +77,24 @@ async def test_what_is_broken_is_named_and_nothing_else_suffers(
     errors = (tmp_path / "errors").read_text()
     assert "the installed tool torn cannot be used" in errors
     assert "the installed policy torn cannot be used" in errors
+
+
+def command(installed: Path, *args: str) -> str:
+    """What a command prints, which is nothing on stderr."""
+    environ = {**os.environ, "PYTHONPATH": str(installed)}
+    call = [sys.executable, "-m", "roundtable.cli", *args]
+    said = subprocess.run(call, env=environ, cwd=ROOT, capture_output=True, check=False, timeout=PATIENCE)
+    assert said.stderr == b""
+    return said.stdout.decode()
+
+
+def test_a_command_that_needs_no_package_imports_none(installed: Path) -> None:
+    assert "round_robin, parallel, floor_time" in command(installed, "ask", "--help")
+
+
+def test_doctor_names_what_is_broken_in_a_package(installed: Path, tmp_path: Path) -> None:
+    found = msgspec.json.decode(command(installed, "doctor", "--json", "--data", str(tmp_path)))
+    assert [each["detail"] for each in found if each["what"] == "packages"] == [
+        "the tool torn: it does not load: AttributeError.",
+        "the policy torn: it does not load.",
+    ]

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from protocol import sse
-from protocol.errors import KeyReused, WrongState
+from protocol.errors import KeyReused, LogDamaged, WrongState
 from roundtable.hosting import platform
 from roundtable.hosting.platform import Platform, Post
-from roundtable.log.base import EventLog
+from roundtable.log.base import EventLog, Record
+from roundtable.log.memory import MemoryLog
 from tests.server_process import PATIENCE
 from tests.serving import JSON, Client, Connect, problem, serve
 from tests.tables import AT
@@ -95,6 +96,25 @@ async def test_what_cannot_be_is_named_and_begins_no_stream(
     status, _, named = await problem(await client.post(f"{URL}/{name}", data=body, headers=JSON))
     assert (status, named) == (400, field)
     assert (await (await client.get(URL)).json())["streams"] == []
+
+
+async def test_a_stream_that_is_gone_or_damaged_costs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryLog()
+    platform = Platform(store, lambda: AT)
+    for name in ("a", "b", "c", "d"):
+        await platform.post(name, "k", Post("x"))
+    last = store.last
+
+    async def some(stream: str) -> Record | None:
+        if stream == "platform/c":
+            raise LogDamaged("It cannot be read.")
+        return None if stream == "platform/d" else await last(stream)
+
+    monkeypatch.setattr(store, "last", some)
+    page = await platform.page("", 2)
+    assert (page.streams, page.unreadable, page.next) == ([], ["c"], "c")
+    rest = await platform.page("c", 2)
+    assert ([line.name for line in rest.streams], rest.next) == (["b", "a"], None)
 
 
 async def test_an_event_under_its_key_is_posted_once_by_whatever_node(log: EventLog) -> None:

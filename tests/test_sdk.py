@@ -29,6 +29,7 @@ from roundtable.config import Config
 from roundtable.edge import app
 from roundtable.tools.base import Context, Final, Step, Steps, Told, Tool
 from roundtable.tools.toolbox import Toolbox
+from tests.waiting import standstill
 
 QUICK = {"prompt": "Why?", "options": {"text": "Hello there you.", "rate": 0, "ttft": 0}}
 SLOW = {"prompt": "Why?", "options": {"text": "Hello there you.", "ttft": 3600}}
@@ -152,11 +153,7 @@ async def test_who_closes_the_stream_ends_the_invocation(place: Place) -> None:
 async def test_who_does_not_read_holds_the_tool_back(place: Place) -> None:
     async with aclosing(place.streams.stream("tool/endless", "run")) as events:
         await anext(events)
-        made = -1
-        while place.endless.made != made:  # until it stands still
-            made = place.endless.made
-            for _ in range(300):
-                await asyncio.sleep(0.001)
+        made = await standstill(lambda: place.endless.made)
         assert made < 4000  # of 4 kB each: what the throttle and the sockets hold
         for _ in range(made + 10):  # and goes on as it is read
             await anext(events)
@@ -170,6 +167,16 @@ async def test_left_to_itself_and_cancelled_by_its_id(streams: Streams) -> None:
     assert (await reason_of(streams, id))["reason"] == "command"
     with pytest.raises(NotFound):
         await streams.cancel("0" * 16)
+
+
+@pytest.mark.parametrize(
+    ("address", "payload"), [("tool/talks", {}), ("panelist/scripted:ada", QUICK)], ids=["tool", "panelist"]
+)
+async def test_what_is_invoked_may_be_asked_for_so(
+    streams: Streams, address: str, payload: dict[str, Any]
+) -> None:
+    events = [event async for event in streams.stream(address, "invoke", payload)]
+    assert (events[0].type, events[-1].type) == ("init", "converge")
 
 
 @pytest.mark.parametrize(

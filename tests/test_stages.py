@@ -15,6 +15,7 @@ from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.messages import Cost, Failure, Usage
 from protocol.parts import parts
+from protocol.system import EventPosted
 from roundtable.fanout.encoding import items
 from roundtable.fanout.framing import FULL
 from roundtable.fanout.ledger import Ledger, Spent
@@ -67,6 +68,14 @@ def test_whatever_a_tool_calls_its_members_nobody_is_named(members: dict[str, An
     assert not admits(b"step", codec.encode({"type": "step", "at": 1.0, **members}))
     assert not admits(b"step", b"no json")
     assert admits(b"step", codec.encode({"author": "Ada"}))
+
+
+def test_what_an_application_posted_is_found_by_its_own_type() -> None:
+    posted = codec.encode(EventPosted("Build.done"))
+    for types, shown in ((["Build.*"], True), (["event.posted"], True), (["build.*"], False)):
+        assert admitting(types, [])(b"event.posted", posted) == shown
+    assert not admitting(["Build.*"], [])(b"turn.delta", posted)
+    assert not admitting(["Build.*"], [])(b"event.posted", b"no json")
 
 
 def test_what_is_not_shown_keeps_its_place() -> None:

@@ -153,6 +153,19 @@ async def test_an_invocation_and_its_tools_run_are_the_same(house: House) -> Non
     assert told["spent"]["tokens_out"] == told["final"]["usage"]["output"] > 0
 
 
+async def test_the_id_of_a_message_is_its_place_and_what_it_names_is_its_own(house: House) -> None:
+    async with house.client.post("/invoke", json={"tool": "vector_markov", "args": {"steps": 2}}) as response:
+        invoked = [frame async for frame in frames(response) if frame.id]
+    own = json.loads(invoked[0].data)["id"]
+    path = f"/invocation/{own}"
+    async with house.client.ws_connect(f"/v1/stream{path}") as socket:
+        messages = [json.loads(message.data) async for message in socket]
+    for whole in (messages, await house.lines(path), (await house.document(path))["entries"]):
+        told = [each for each in whole if "id" in each and each["type"] != "mark"]
+        assert [each["id"] for each in told] == ids(invoked)
+        assert {each["own_id"] for each in told if each["type"] != "step"} == {own}
+
+
 @pytest.mark.parametrize("path", ["/table/none", "/chair/a", "/turn/a.t9", "/turn/a", "/turn/none.t1"])
 async def test_what_is_not_there_is_not_found(house: House, path: str) -> None:
     assert (await problem(await house.reading(path)))[:2] == (404, "not_found")
@@ -182,6 +195,11 @@ async def test_a_query_that_makes_no_sense_is_refused_by_name(
 ) -> None:
     status, _, named = await problem(await house.reading("/table/a", **query))
     assert (status, named) == (400, field)
+
+
+async def test_a_mistyped_parameter_is_told_what_it_may_have_meant(house: House) -> None:
+    response = await house.reading("/table/a", type="turn.delta")
+    assert "did you mean types?" in (await response.json())["detail"]
 
 
 # Views

@@ -91,7 +91,7 @@ async def test_a_table_whose_invocation_ends_while_it_is_convened_is_closed(
 ) -> None:
     app = client.app
     host, log = app[keys.HOST], app[keys.LOG]
-    convening = ConveneTable(host, app[keys.BROADCAST]).run(Convene("Why?", [SEAT]), ALONE)
+    convening = ConveneTable(host, app[keys.BROADCAST], lambda _: None).run(Convene("Why?", [SEAT]), ALONE)
     pulling = asyncio.create_task(heard(convening))
     for _ in range(after):
         await asyncio.sleep(0)

@@ -59,14 +59,14 @@ def test_the_title_is_what_was_given_or_the_beginning_of_what_was_said() -> None
     assert thread.title(transcript).endswith("word…")
 
 
-def test_a_thread_without_a_title_is_exported_like_any_table() -> None:
+def test_a_thread_without_a_title_is_exported_under_what_was_said_first() -> None:
     transcript = fold(golden().entries)
     transcript.topic = ""
     text = markdown(transcript)
-    assert text.startswith("# Untitled\n")
+    assert text.startswith("# Does it read them?\n")
     assert "\n>\n" not in text
     assert "everything that was asked is answered" in text
-    assert '<h1 dir="auto">Untitled</h1>' in html(transcript)
+    assert '<h1 dir="auto">Does it read them?</h1>' in html(transcript)
 
 
 def test_a_thread_is_stored_as_a_table_and_found_only_under_its_own_kind() -> None:

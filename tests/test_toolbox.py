@@ -1,5 +1,6 @@
 """Addresses, and what other packages may do to the toolbox: nothing."""
 
+import re
 from collections.abc import AsyncGenerator
 from importlib.metadata import EntryPoint, EntryPoints
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from protocol.errors import Invalid, NotFound, RoundtableError
 from roundtable.tools import toolbox as module
 from roundtable.tools.base import Context, Final, Told
-from roundtable.tools.toolbox import GROUP, MAX_DEPTH, Toolbox
+from roundtable.tools.toolbox import GROUP, MAX_DEPTH, MAX_NESTED, Toolbox
 from tests.tools import ALONE, heard
 
 
@@ -62,6 +63,15 @@ def test_an_address_where_nothing_is_says_what_there_is(address: str) -> None:
         Toolbox([Echo()]).run(address, {}, ALONE)
 
 
+@pytest.mark.parametrize(
+    ("given", "hint"), [("modle", "did you mean model?"), ("x", "there is model, table")]
+)
+def test_an_argument_there_is_not_names_the_nearest(given: str, hint: str) -> None:
+    with pytest.raises(Invalid, match=f"echo has no argument '{given}'; {re.escape(hint)}") as refused:
+        Toolbox([Echo()]).run("tool/echo", {given: "a"}, ALONE)
+    assert refused.value.field == f"args.{given}"
+
+
 async def test_tools_within_tools_end_somewhere() -> None:
     with pytest.raises(Invalid, match=f"at most {MAX_DEPTH} deep"):
         await heard(Toolbox([Echo()]).run("tool/echo", {"within": True}, ALONE))
@@ -104,3 +114,14 @@ def test_what_is_wrong_with_a_package_is_kept_and_costs_nobody_else(
     assert refused.value.detail == f"The installed tool 'guest' cannot be used: {why}"
     assert list(tools.tools) == ["echo"], "ours is not to be replaced"
     assert tools.broken == {"guest": why}
+
+
+@pytest.mark.parametrize("nested", [{"a": 1}, [1], (1,), Args(model="x")])
+def test_arguments_are_nested_as_deep_as_every_reader_can_follow(nested: Any) -> None:
+    tools = Toolbox([Echo()])
+    for _ in range(MAX_NESTED):
+        nested = {"a": [nested]}
+    with pytest.raises(Invalid) as caught:
+        tools.prepare("tool/echo", {"model": nested})
+    assert caught.value.field == "args.model"
+    assert "deep" in caught.value.detail

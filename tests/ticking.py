@@ -15,7 +15,8 @@ Then = Literal["converge", "invalid", "provider", "bug", "nothing", "garbage", "
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """So many `steps` of `size` bytes, `block` at a time if that is not 0, `pause` seconds between; `then` an end."""
+    """So many `steps` of `size` bytes, `block` at a time if that is not 0, `pause` seconds between; `then` an end.
+    A `remark` of any size changes nothing."""
 
     steps: int = 3
     size: int = 0
@@ -23,6 +24,7 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pause: float = 0.0
     then: Then = "converge"
     stubborn: bool = False
+    remark: str = ""
 
 
 class Ticks:

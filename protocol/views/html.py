@@ -8,7 +8,7 @@ import hashlib
 from html import escape
 
 from protocol.transcript import Transcript
-from protocol.views import words
+from protocol.views import thread, words
 from protocol.views.play import Block, Round, Speech, blocks, plain, play
 from protocol.views.style import HUES, STYLE
 
@@ -27,9 +27,9 @@ _HEAD = """\
 
 def html(t: Transcript) -> str:
     """The page. What people and models say may be in any language, and in any direction."""
-    title = _text(words.title(t.topic))
+    title = _text(words.title(thread.title(t)))
     parts = [_HEAD.format(hash=_HASH, title=title, style=STYLE), "<header>", f'<h1 dir="auto">{title}</h1>']
-    if t.topic.strip() not in ("", words.title(t.topic)):
+    if t.topic.strip() not in ("", words.title(thread.title(t))):
         parts.append(f'<div class="said topic">{_said(t.topic)}</div>')
     parts.append(f"<p>{words.moment(t.opened_at)}. {_text(words.status(t))} {words.spent(t.spent)}</p>")
     parts += ["<ul>", *_seats(t), "</ul>", "</header>", "<main>"]

@@ -7,7 +7,7 @@ make, and in prose the signs that begin HTML, links, images, headings and rules 
 import re
 
 from protocol.transcript import Transcript
-from protocol.views import words
+from protocol.views import thread, words
 from protocol.views.play import Block, Round, Speech, blocks, plain, play
 
 _CODE = re.compile(r"(?<!`)(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")
@@ -23,8 +23,8 @@ _REFERENCES = {"<": "&lt;", "&": "&amp;", ">": "&gt;"}
 
 def markdown(t: Transcript) -> str:
     """The document. It ends with a line feed."""
-    parts = [f"# {_inline(words.title(t.topic))}"]
-    if t.topic.strip() not in ("", words.title(t.topic)):
+    parts = [f"# {_inline(words.title(thread.title(t)))}"]
+    if t.topic.strip() not in ("", words.title(thread.title(t))):
         parts.append(_quote(t.topic))
     parts += [_facts(t), "## Panel", "\n".join(_seats(t))]
     for line in play(t):

@@ -73,6 +73,14 @@ def thread(transcript: Transcript) -> Thread:
     )
 
 
+def posted(entry: e.Entry) -> ThreadMessage | None:
+    """The message that an entry posts; None where it posts none, as when its command's key had another meaning."""
+    event = entry.event
+    if not isinstance(event, e.MessagePosted):
+        return None
+    return _said(Posted(event.message, event.author, event.text, entry.cursor.seq, entry.at, event.to))
+
+
 def title(transcript: Transcript) -> str:
     """The thread's title, or the beginning of what was said first."""
     first = transcript.messages[0].text if transcript.messages else ""

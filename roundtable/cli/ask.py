@@ -53,7 +53,7 @@ def add(commands: "Commands") -> None:
         "--policy",
         metavar="NAME",
         default=POLICY,
-        help=f"who speaks when: {', '.join(policies.available())} (default: {POLICY})",
+        help=f"who speaks when: {', '.join(policies.OURS)} (the default: {POLICY}), or an installed one",
     )
     parser.add_argument("--rounds", metavar="N", type=int, default=ROUNDS, help=f"(default: {ROUNDS})")
     parser.add_argument(

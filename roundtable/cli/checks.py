@@ -4,12 +4,13 @@ import errno
 import resource
 import socket
 import sys
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 from protocol.errors import Invalid
-from roundtable import __version__
+from roundtable import __version__, policies
 from roundtable.cli.finding import Finding
-from roundtable.cli.models import survey
+from roundtable.cli.models import opened, survey
 from roundtable.config import Config
 
 # Seconds for a server on this machine to say that it is one.
@@ -110,6 +111,30 @@ async def models(config: Config) -> list[Finding]:
     if not any(each.name == "llama" for each in found):
         findings.append(_llama())
     return findings
+
+
+async def panels(config: Config) -> list[Finding]:
+    """Whether those in the settings can be held; a server would not start."""
+    from roundtable.edge.openai.panels import Panels  # noqa: PLC0415 - as above
+
+    try:
+        async with opened(config) as catalog:
+            await Panels(config.panels).check(catalog)
+    except Invalid as error:
+        return [Finding("panels", "wrong", error.detail)]
+    return [Finding("panels", "ok", ", ".join(config.panels))] if config.panels else []
+
+
+def packages() -> list[Finding]:
+    """What other packages add that cannot be used."""
+    from roundtable.tools.toolbox import Toolbox  # noqa: PLC0415 - as above
+
+    toolbox, known = Toolbox([]), policies.available()
+    troubles = [f"the tool {name}: {why}" for name, why in toolbox.broken.items()] if toolbox.tools else []
+    names = [point.name for point in entry_points(group=policies.GROUP) if point.name not in known]
+    troubles += [f"the policy {name}: it does not load." for name in names]
+    hint = "Mend or remove the package that adds it."
+    return [Finding("packages", "warning", trouble, hint) for trouble in troubles[:MOST_TROUBLES]]
 
 
 def model_folders(config: Config) -> list[Finding]:

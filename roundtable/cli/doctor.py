@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import shutil
 import sys
@@ -29,6 +30,8 @@ shown, and no vendor is called.
 """
 _COLOURS = {"ok": "32", "warning": "33", "wrong": "1;31"}
 _MARKS = {"ok": "ok", "warning": "warn", "wrong": "WRONG"}
+# What would be logged of a trouble is a finding here.
+_UNHEARD = logging.NullHandler()
 # Columns of the first two words.
 _WHAT, _STATE = 12, 7
 
@@ -43,6 +46,7 @@ def add(commands: "Commands") -> None:
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    logging.getLogger("roundtable").addHandler(_UNHEARD)
     findings = asyncio.run(_examine(args))
     if args.json:
         print(codec.encode(findings).decode())
@@ -61,7 +65,8 @@ async def _examine(args: argparse.Namespace) -> list[Finding]:
     else:
         findings += await asyncio.to_thread(lambda: list(store_checks.directory(config.data)))
     findings += [checks.page(), checks.door(config), checks.port(config), checks.open_files(config)]
-    return findings + await checks.models(config) + checks.model_folders(config)
+    findings += await checks.models(config) + checks.model_folders(config)
+    return findings + await checks.panels(config) + checks.packages()
 
 
 def _settings(args: argparse.Namespace) -> tuple[Config, Finding]:

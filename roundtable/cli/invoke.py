@@ -11,7 +11,7 @@ import msgspec
 
 from protocol import codec
 from protocol.errors import Invalid
-from roundtable.cli import arguments, console, remote
+from roundtable.cli import arguments, console, offered, remote
 
 if TYPE_CHECKING:
     from roundtable.cli.arguments import Commands
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
+  roundtable invoke --list           what there is, and its arguments
   roundtable invoke panelist/ollama:llama3.2 --arg prompt="Tabs or spaces?"
   roundtable invoke vector_markov --arg steps=1000 --arg dim=16
   roundtable invoke complete --args '{"model": "scripted:x", "prompt": "Why?"}'
@@ -26,7 +27,8 @@ examples:
   roundtable invoke invocation/ID    one that runs already; Ctrl-C leaves it
 
 A lost connection is made again, and goes on where it was. Ctrl-C ends what was
-begun here. A value is JSON where it can be read as such, else text.
+begun here. A value is JSON where it can be read as such, else text. What is
+told beside the steps (such as entropy) is shown with --json.
 """
 # By kind of address, what is asked of it.
 _TYPES = {"tool": "run", "panelist": "complete", "invocation": "follow"}
@@ -35,7 +37,8 @@ _TYPES = {"tool": "run", "panelist": "complete", "invocation": "follow"}
 def add(commands: "Commands") -> None:
     """Its arguments."""
     parser = arguments.command(commands, "invoke", _invoke, "run a tool or a model on a server", _EXAMPLES)
-    parser.add_argument("address", help="tool/NAME or NAME, panelist/MODEL, invocation/ID")
+    parser.add_argument("address", nargs="?", help="tool/NAME or NAME, panelist/MODEL, invocation/ID")
+    parser.add_argument("--list", action="store_true", help="show the server's tools and their arguments")
     remote.add_server(parser)
     parser.add_argument(
         "--arg", metavar="NAME=VALUE", type=_arg, action="append", default=[], help="one argument"
@@ -62,11 +65,36 @@ def _args(text: str) -> dict[str, Any]:
 
 
 def _invoke(args: argparse.Namespace) -> int:
+    if args.list:
+        return asyncio.run(_list(args))
+    if not args.address:
+        raise Invalid("Name what to invoke; `roundtable invoke --list` shows what there is.", field="address")
     address = args.address if "/" in args.address else f"tool/{args.address}"
-    kind = address.partition("/")[0]
-    if kind not in _TYPES:
-        raise Invalid(f"{address[:60]!r} is no tool, model or invocation.", field="address")
-    return asyncio.run(_run(args, address, _TYPES[kind]))
+    kind, _, name = address.partition("/")
+    if kind == "roundtable" and name:
+        raise Invalid(f"A table is followed by {remote.again('watch', name)}.", field="address")
+    if kind not in _TYPES or not name:
+        known = "tool/NAME, panelist/MODEL or invocation/ID; `--list` shows the tools"
+        raise Invalid(f"{address[:60]!r} cannot be invoked: an address is {known}.", field="address")
+    try:
+        return asyncio.run(_run(args, address, _TYPES[kind]))
+    except Invalid as error:
+        name = error.field.removeprefix("args.")
+        if name == error.field or name in error.detail:
+            raise
+        raise Invalid(f"{name}: {error.detail}", field=error.field) from error
+
+
+async def _list(args: argparse.Namespace) -> int:
+    async with remote.client(args.server) as client:
+        tools = await client.tools()
+    for line in offered.lines(tools) if not args.json else map(_json, tools):
+        print(line)
+    return 0
+
+
+def _json(value: Any) -> str:
+    return codec.encode(value).decode()
 
 
 async def _run(args: argparse.Namespace, address: str, type: str) -> int:
@@ -93,7 +121,7 @@ class _Lines:
 
     def show(self, event: "Event") -> None:
         head = {"cursor": str(event.cursor), "type": event.type, "at": event.at}
-        print(codec.encode({**head, **event.data}).decode(), flush=True)
+        print(_json({**head, **event.data}), flush=True)
 
     def end(self) -> None:
         """A line is always whole."""
@@ -111,11 +139,11 @@ class _Showing:
             case "step" if event.text:
                 print(console.printable(event.text), end="", flush=True)
                 self._open = self._spoke = True
-            case "step" | "entropy":
-                self._line(codec.encode(event.data).decode())
+            case "step":
+                self._line(_json(event.data))
             case "converge":
                 if not self._spoke:
-                    self._line(codec.encode(event.data["final"]).decode(), whole=True)
+                    self._line(_json(event.data["final"]), whole=True)
                 self._told(f"done ({event.data['reason']}).")
             case "error":
                 self._told(f"it failed: {event.data['detail']}")
@@ -124,7 +152,7 @@ class _Showing:
             case "queued":
                 self._told("it waits for its turn.")
             case _:
-                pass  # what was asked, and pauses
+                pass  # what was asked, pauses, and numbers beside the steps
 
     def end(self) -> None:
         """Finish the line that is open."""

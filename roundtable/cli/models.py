@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from protocol import codec
@@ -10,6 +12,7 @@ from roundtable.cli import arguments
 from roundtable.config import Config
 
 if TYPE_CHECKING:
+    from providers.catalog import Catalog
     from providers.survey import ProviderStatus
     from roundtable.cli.arguments import Commands
 
@@ -28,15 +31,22 @@ def add(commands: "Commands") -> None:
     arguments.add_json(parser, "for programs")
 
 
-async def survey(config: Config) -> "list[ProviderStatus]":
-    """What every provider says of itself, now."""
+@asynccontextmanager
+async def opened(config: Config) -> "AsyncIterator[Catalog]":
+    """The catalog that a server would have."""
     from providers.catalog import Catalog  # noqa: PLC0415 - vendors' SDKs take a while
 
     catalog = Catalog(os.environ, config.providers, model_folders=config.model_folders)
     try:
-        return await catalog.survey()
+        yield catalog
     finally:
         await catalog.close()
+
+
+async def survey(config: Config) -> "list[ProviderStatus]":
+    """What every provider says of itself, now."""
+    async with opened(config) as catalog:
+        return await catalog.survey()
 
 
 def _models(args: argparse.Namespace) -> int:

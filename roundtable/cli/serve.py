@@ -32,6 +32,9 @@ examples:
   roundtable serve --redis unix:///run/redis.sock --workers 4
                                      many processes, here or elsewhere
 
+An OpenAI client's base URL is http://HOST:PORT/v1; /openapi.json says what else
+there is.
+
 With --redis the tables are kept there, any node serves any of them, and when
 one dies another goes on. A URL with a password is better set as
 ROUNDTABLE_REDIS, where no list of processes shows it.

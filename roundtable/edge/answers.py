@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from aiohttp import hdrs, web
 
 from protocol import codec
+from roundtable.hosting.host import Receipt
 
 
 def json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -16,3 +18,11 @@ def json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = N
         content_type="application/json",
         headers={hdrs.CACHE_CONTROL: "no-store", **(headers or {})},
     )
+
+
+def outcome(receipt: Receipt) -> dict[str, Any]:
+    """What a command came to: `done` with its effect, or `accepted` with its place in the inbox."""
+    if receipt.entry is None:
+        return {"outcome": "accepted", "position": receipt.position}
+    cursor, event = receipt.entry.cursor, codec.encode_body(receipt.entry.event, receipt.entry.at)
+    return {"outcome": "done", "cursor": str(cursor), "event": msgspec.Raw(event)}

@@ -65,16 +65,19 @@ class Limits:
         room = config.max_streams if files == resource.RLIM_INFINITY else max(1, files - RESERVED_FILES)
         self.max_streams = min(config.max_streams, room)
         self.streams = 0
-        self._posts = Buckets(config.posts_per_second, max(1, 4 * config.posts_per_second))
+        rate, burst = config.posts_per_second, max(1, 4 * config.posts_per_second)
+        # Each its own: who was let begin so much is let end it.
+        self._posts, self._deletes = Buckets(rate, burst), Buckets(rate, burst)
         self._tables = Buckets(config.tables_per_minute / 60, max(1, config.tables_per_minute))
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what would change something and comes too soon; a POST also when it is not JSON or too large."""
         found = request.match_info.http_exception is None
-        if found and request.method in ("POST", "DELETE"):
-            _check(self._posts.take(address(request)), "requests")
+        if found and request.method == "DELETE":
+            _check(self._deletes.take(address(request)), "requests")
         if found and request.method == "POST":
+            _check(self._posts.take(address(request)), "requests")
             # A form of another site can be posted without asking us first, JSON cannot: this stops forgery too.
             if request.content_type != "application/json":
                 raise Refused(
@@ -89,9 +92,9 @@ class Limits:
         """Count a message on a socket as the POST it stands for; raises `Refused` when it comes too soon."""
         _check(self._posts.take(address(request)), "requests")
 
-    def table(self, request: web.Request) -> None:
-        """Count a new table; raises `Refused` when this address opened too many."""
-        _check(self._tables.take(address(request)), "new tables")
+    def table(self, caller: str) -> None:
+        """Count a new table, however it is opened; raises `Refused` when this address opened too many."""
+        _check(self._tables.take(caller), "new tables")
 
     def stream(self, handler: Handler) -> Handler:
         """`handler` with the number of its open streams bounded."""

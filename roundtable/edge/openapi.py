@@ -28,8 +28,9 @@ LINES = "application/x-ndjson"
 _ABOUT = (
     "Everything at a table is an entry in one durable, ordered log, and what is shown is a cursor in it: an event's "
     "`id`, the header `Last-Event-ID` and the parameter `after` are the same text. A message on a WebSocket is the "
-    "`data` of an event with its `id` put first; as OpenAPI cannot describe one, what a socket says and hears stands "
-    "beside its 101 as `x-messages`. So does each line of `application/x-ndjson`, as `x-line`."
+    "`data` of an event with its `id` put first; what the data itself calls `id` is `own_id` there. As OpenAPI cannot "
+    "describe one, what a socket says and hears stands beside its 101 as `x-messages`. So does each line of "
+    "`application/x-ndjson`, as `x-line`."
 )
 # What any request may be told (auth.py, limits.py), and what only some methods; 404 where the path names something.
 _ANY = (400, 421, 503)

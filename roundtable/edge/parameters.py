@@ -1,10 +1,12 @@
 """What stands in addresses and headers, in one place: ids, cursors, keys, and how they look."""
 
 import re
+import secrets
 from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
+from aiohttp import web
 
 from protocol.errors import Invalid
 from roundtable.hosting.convening import Name
@@ -105,7 +107,14 @@ class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     before: Annotated[str, msgspec.Meta(description="The `next` of the page before.")] = ""
 
 
+_HEADER = "Idempotency-Key"
 _KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY}}}", re.ASCII)
+
+
+def key_of(request: web.Request, *, made_up: bool = False) -> str:
+    """The key that a request carries; without one `made_up`, if it may be. Raises `Invalid`."""
+    given = request.headers.getall(_HEADER, [])
+    return idempotency_key(given, _HEADER) if given or not made_up else secrets.token_hex(16)
 
 
 def idempotency_key(given: Sequence[str], field: str) -> str:

@@ -33,7 +33,7 @@ Service = Callable[[web.Application], AsyncIterator[None]]
 
 def every(bounds: Limits) -> list[Service]:
     """All of them."""
-    return [_log, _catalog, _broadcast, partial(_news, bounds), _host, _invocations]
+    return [_log, _catalog, _broadcast, partial(_news, bounds), _host, partial(_invocations, bounds)]
 
 
 async def end_calls(app: web.Application) -> None:
@@ -93,9 +93,10 @@ async def _host(app: web.Application) -> AsyncIterator[None]:
     await host.close()
 
 
-async def _invocations(app: web.Application) -> AsyncIterator[None]:
+async def _invocations(bounds: Limits, app: web.Application) -> AsyncIterator[None]:
     config, memory = app[keys.CONFIG], MemoryLog()
-    toolbox = app[keys.TOOLBOX] = Toolbox(ours(app[keys.CATALOG], app[keys.HOST], app[keys.BROADCAST]))
+    tools = ours(app[keys.CATALOG], app[keys.HOST], app[keys.BROADCAST], bounds.table)
+    toolbox = app[keys.TOOLBOX] = Toolbox(tools)
     fleeting = app[keys.FLEETING] = Broadcast(memory)
     invocations = app[keys.INVOCATIONS] = Invocations(
         app[keys.LOG],

@@ -137,7 +137,7 @@ class ChunkedEventStream(EventStream):
 
 
 class MessageStream:
-    """JSON text messages on a WebSocket: the data with `id` put first, so it must be an object that names its `type`.
+    """JSON text messages on a WebSocket, as `codec.message` makes them of objects that name their `type`.
 
     Every message with an `id` moves the reader, and no other.
     """
@@ -152,7 +152,7 @@ class MessageStream:
 
     def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
-        return websocket.text(b'{"id":"%b",%b' % (str(cursor).encode(), data[1:]))
+        return websocket.text(codec.message(cursor, data))
 
     def notice(self, event: bytes, data: bytes) -> bytes:
         """As `Framing.notice`. A heartbeat goes with a ping, which asks for a sign of life: one piece for all."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from protocol import codec
 from roundtable.log.base import Record
 
 
@@ -19,7 +20,7 @@ class Lines:
 
     def frame(self, cursor: object, event: bytes, data: bytes) -> bytes:
         """As `Framing.frame`."""
-        return b'{"id":"%b",%b\n' % (str(cursor).encode(), data[1:])
+        return codec.message(cursor, data) + b"\n"
 
     def notice(self, event: bytes, data: bytes) -> bytes:
         """As `Framing.notice`."""

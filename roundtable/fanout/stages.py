@@ -11,6 +11,7 @@ import msgspec
 
 from protocol import codec
 from protocol.cursor import Cursor
+from protocol.system import EventPosted
 from roundtable.fanout.ledger import Ledger
 
 Extra = Literal["names", "elapsed", "cost"]
@@ -19,6 +20,8 @@ Extra = Literal["names", "elapsed", "cost"]
 
 # Frames that are words of somebody, which go together when they follow each other.
 WORDS = frozenset({b"turn.delta", b"turn.thinking", b"message.delta"})
+# What an application posted, under a type of its own.
+POSTED = b"event.posted"
 # Of words that went together: what tells when they began is the first one's, everything else the last one's.
 _BEGINNING = ("at", "elapsed")
 # What may differ between words that go together.
@@ -71,11 +74,14 @@ class _Words(msgspec.Struct):
 _who = msgspec.json.Decoder(_Who)
 _facts = msgspec.json.Decoder(_Facts)
 _words = msgspec.json.Decoder(_Words)
+_posted = msgspec.json.Decoder(EventPosted)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def admitting(types: Sequence[str], panelists: Sequence[str]) -> Admits:
     """A filter: by type, and by who speaks; `*` stands for any letters. No patterns admit all.
+
+    What an application posted is found by the type it was posted as, too.
 
     By panelist, what nobody is named in is not shown.
     """
@@ -83,7 +89,7 @@ def admitting(types: Sequence[str], panelists: Sequence[str]) -> Admits:
     of_name = _matching(panelists)
 
     def admits(event: bytes, data: bytes) -> bool:
-        if types and not of_type(event.decode()):
+        if types and not (of_type(event.decode()) or (event == POSTED and of_type(_posted_as(data)))):
             return False
         return not panelists or of_name(_speaker(data))
 
@@ -141,6 +147,13 @@ def unreached(items: Sequence[Item]) -> set[int]:
 def _speaker(data: bytes) -> str:
     try:
         return _named(_who.decode(data))
+    except codec.UNREADABLE:
+        return ""
+
+
+def _posted_as(data: bytes) -> str:
+    try:
+        return _posted.decode(data).name
     except codec.UNREADABLE:
         return ""
 

@@ -3,6 +3,7 @@
 import re
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -194,20 +195,26 @@ def _same(one: str, other: str) -> bool:
     return _plain(one) == _plain(other)
 
 
-def too_deep(value: object) -> bool:
-    """Whether JSON is nested deeper than `MAX_DEPTH`; without recursion, which is what it protects."""
+def too_deep(value: object, most: int = MAX_DEPTH) -> bool:
+    """Whether JSON, or Structs of it, is nested deeper than `most`; without recursion, which is what it protects."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(most):
         level = [inner for each in level for inner in _members(each)]
         if not level:
             return False
     return True
 
 
-def _members(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _members(value: object) -> Sequence[object]:
+    match value:
+        case dict():
+            return list(value.values())
+        case list() | tuple():
+            return value
+        case msgspec.Struct():
+            return msgspec.structs.astuple(value)
+        case _:
+            return ()
 
 
 def bounded(asked: AskedLimits) -> dict[str, Any]:

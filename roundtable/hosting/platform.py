@@ -48,6 +48,14 @@ class PlatformLine(msgspec.Struct, frozen=True):
     at: float
 
 
+class PlatformPage(msgspec.Struct, frozen=True):
+    """By name, descending; those that are damaged by their names alone. `next` is null on the last page."""
+
+    streams: list[PlatformLine]
+    unreadable: list[str]
+    next: str | None
+
+
 class _Told(NamedTuple):
     place: Cursor
     digest: bytes
@@ -81,15 +89,20 @@ class Platform:
             raise NotFound(f"There is no stream {name[:40]!r}.")
         await self._log.delete(stream(name))  # what is held of it finds that out, and remembers its last term
 
-    async def lines(self, before: str, limit: int) -> list[PlatformLine]:
-        """At most `limit` streams by name, descending, those before `before` if it is given."""
-        found = []
-        for each in await self._names(before, limit):
-            if last := await self._log.last(each):  # else it was deleted meanwhile
-                at = codec.decode_body(*last).at
-                name = each.partition("/")[2]
-                found.append(PlatformLine(name, last.cursor.seq, str(last.cursor), at))
-        return found
+    async def page(self, before: str, limit: int) -> PlatformPage:
+        """At most `limit` streams, those before `before` if it is given."""
+        names = await self._names(before, limit + 1)  # one more tells whether there is a next page
+        found, unreadable = list[PlatformLine](), list[str]()
+        for each in names[:limit]:
+            name = each.partition("/")[2]
+            try:
+                if last := await self._log.last(each):  # else it was deleted meanwhile
+                    at = codec.decode_body(*last).at
+                    found.append(PlatformLine(name, last.cursor.seq, str(last.cursor), at))
+            except LogDamaged:  # one that cannot be read must not cost the list
+                unreadable.append(name)
+        more = len(names) > limit
+        return PlatformPage(found, unreadable, names[limit - 1].partition("/")[2] if more else None)
 
     async def _names(self, before: str, limit: int) -> list[str]:
         return await self._log.streams(PLATFORM, before=stream(before) if before else "", limit=limit)

@@ -1,4 +1,5 @@
-"""The one pen of an invocation: what happens while an append is under way goes together in the next.
+"""The one pen of an invocation: what happens while an append is under way goes together in the next; where nobody need
+wait for an append, what is told first in a turn of the loop goes at once, and the rest together at its end.
 
 After the end nothing is written any more: whoever comes first ends it.
 """
@@ -42,7 +43,8 @@ class _Entry:
 class Chain:
     """Writes stream `name`, new unless `last` is its end and `so_far` how far it had come. `t` counts steps; `run` it
     in a task, until it is ended. `wrote` hears of what is in the log; `patience` is how long it may be kept from
-    writing (seconds; None: for ever), and `window` the bytes that may wait before there is no `room`."""
+    writing (seconds; None: for ever), and `window` the bytes that may wait before there is no `room`. `append_now` is
+    the log's append where it has one that nobody need wait for: a task's turn less for each step."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Chain:
         wrote: Callable[[Sequence[Record]], None] = lambda _: None,
         patience: float | None = None,
         window: int = MAX_WAITING,
+        append_now: Callable[[str, Cursor, Sequence[Record]], object] | None = None,
     ) -> None:
         self.name, self.t = name, so_far.t
         self.acknowledged = last
@@ -66,6 +69,10 @@ class Chain:
         self._open: _Entry | None = None  # the last one, while steps may be added to it
         self._size = 0
         self._ended = self._lost = False
+        self._append_now = append_now
+        self._turn: asyncio.Handle | None = (
+            None  # the end of this turn of the loop, if anything was told in it
+        )
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
 
@@ -118,13 +125,29 @@ class Chain:
     async def commit(self, *, patience: float | None = 0.0) -> None:
         """Append what waits; then it is durable. Raises like `run`."""
         while self._waiting:
-            batch, size = self._batch()
+            batch = self._batch()
             await self._append(batch, patience)
-            self.acknowledged = batch[-1].cursor
-            self._wrote(batch)
-            self._size -= size
-            if self._size < self._window:
-                self._room.set()
+            self._written(batch)
+
+    def _commit_now(self) -> None:
+        """The same in this turn of the loop; what cannot be written now is left to `run`."""
+        assert self._append_now
+        try:
+            while self._waiting and not self._lost:
+                batch = self._batch()
+                self._append_now(self.name, self.acknowledged, batch)
+                self._written(batch)
+        except LogError:
+            self._append_now = None
+            self._news.set()
+
+    def _written(self, batch: list[Record]) -> None:
+        done, self._waiting = self._waiting[: len(batch)], self._waiting[len(batch) :]
+        self.acknowledged = batch[-1].cursor
+        self._wrote(batch)
+        self._size -= sum(entry.size for entry in done)
+        if self._size < self._window:
+            self._room.set()
 
     def _now(self) -> float:
         self._at = max(self._clock(), self._at)
@@ -153,10 +176,19 @@ class Chain:
         self._size += size
         if self._size >= self._window:
             self._room.clear()
-        self._news.set()
+        if self._append_now is None or self._ended:
+            self._news.set()
+        if self._append_now and self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._end_turn)
+            self._commit_now()
 
-    def _batch(self) -> tuple[list[Record], int]:
-        """As many entries as one append takes, and what they count."""
+    def _end_turn(self) -> None:
+        self._turn = None
+        if self._append_now:
+            self._commit_now()
+
+    def _batch(self) -> list[Record]:
+        """As many of the entries that wait as one append takes; nothing is added to them any more."""
         self._open = None
         taken, size = 0, 0
         for entry in self._waiting:
@@ -164,10 +196,11 @@ class Chain:
             if taken and size > MAX_BATCH_BYTES:
                 break
             taken += 1
-        batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
         first = self.acknowledged.seq + 1
-        records = [Record(Cursor(self.term, seq), entry.body()) for seq, entry in enumerate(batch, first)]
-        return records, sum(entry.size for entry in batch)
+        return [
+            Record(Cursor(self.term, seq), entry.body())
+            for seq, entry in enumerate(self._waiting[:taken], first)
+        ]
 
     async def _append(self, batch: list[Record], patience: float | None) -> None:
         """The same batch again after an unclear outcome is settled by the store."""

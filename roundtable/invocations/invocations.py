@@ -27,6 +27,7 @@ from roundtable.invocations.retention import Retention
 from roundtable.invocations.running import Running
 from roundtable.invocations.throttle import Throttle
 from roundtable.log.base import EventLog
+from roundtable.log.memory import MemoryLog
 from roundtable.log.split import is_off_record
 from roundtable.tools.base import Context, Told, Tool
 from roundtable.tools.toolbox import Toolbox
@@ -80,7 +81,7 @@ class Invocations:
     def __init__(
         self,
         log: EventLog,
-        memory: EventLog,
+        memory: MemoryLog,
         toolbox: Toolbox,
         clock: Callable[[], float],
         *,
@@ -94,6 +95,7 @@ class Invocations:
         self._fleeting: dict[str, Running] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._chores: set[asyncio.Task[None]] = set()
+        self._forgetting: dict[str, tuple[float, asyncio.Task[None]]] = {}  # how soon, and by whom
         node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._custody = Custody(log, node, self._recorded, clock, shared=shared)
         self._retention = Retention(log, keep, clock)
@@ -137,9 +139,10 @@ class Invocations:
             raise LogUnavailable("This server is going down; come back.")
         id = new_id(self._clock(), record=ask.record)
         told = self._toolbox.run(ask.address, ask.args, Context(id, ask.caller, self._within(id, ask.caller)))
+        chain = self._chain(id, ask)
+        chain.tell(Init(id=id, address=ask.address, args=dict(ask.args), detach=ask.detach))
         place = self.lanes.enter(ask.caller)
-        running = Running(id, self._chain(id, ask), place, ask.throttle)
-        running.chain.tell(Init(id=id, address=ask.address, args=dict(ask.args), detach=ask.detach))
+        running = Running(id, chain, place, ask.throttle)
         if place.ahead is not None:
             running.chain.tell(Queued(id=id, ahead=place.ahead))
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -183,7 +186,7 @@ class Invocations:
         if running := self._of(id):
             running.cancel("caller_left")
         if not is_recorded(id) and not self._closing:
-            self._spawn(self._chores, self._forget(id, LINGER), f"forget {id}")
+            self._forget_in(LINGER, id)
 
     async def forget(self, id: str) -> None:
         """As `drop`."""
@@ -201,8 +204,12 @@ class Invocations:
         return running
 
     def _chain(self, id: str, ask: Ask) -> Chain:
-        log, patience = (self._log, None) if ask.record else (self._memory, ROOM_WITHIN)
-        chain = partial(Chain, stream(id), log, self._clock, patience=patience)
+        chain = partial(Chain, stream(id), self._log, self._clock)
+        if not ask.record:
+            now = self._memory.append_now
+            chain = partial(
+                Chain, stream(id), self._memory, self._clock, patience=ROOM_WITHIN, append_now=now
+            )
         if throttle := ask.throttle:
             return chain(wrote=throttle.wrote, window=throttle.window)
         return chain()
@@ -229,8 +236,7 @@ class Invocations:
         if here is self._recorded:
             await self._custody.release(running.id, ended=ended)
         else:  # without an end, which found no room, nobody should wait for one
-            after = FORGET_AFTER if ended else 0.0
-            self._spawn(self._chores, self._forget(running.id, after), f"forget {running.id}")
+            self._forget_in(FORGET_AFTER if ended else 0.0, running.id)
 
     async def _open(self, running: Running, begun: "asyncio.Future[None]") -> bool:
         """Write its first entries. False, and `begun` says why, when that is not possible: should they be written
@@ -252,18 +258,34 @@ class Invocations:
         if not running.over.done():
             raise LogUnavailable("It has stopped, but the store has not taken its end yet.")
 
+    def _forget_in(self, after: float, id: str) -> None:
+        """One task for each that is to be forgotten, the soonest: thousands end in a minute, and hardly one lingers."""
+        known = self._forgetting.get(id)
+        if known and known[0] <= after:
+            return
+        if known:
+            known[1].cancel()
+        task = self._spawn(self._chores, self._forget(id, after), f"forget {id}")
+        self._forgetting[id] = (after, task)
+        task.add_done_callback(lambda done: self._forgotten(id, done))
+
     async def _forget(self, id: str, after: float) -> None:
         if running := self._fleeting.get(id):
             await asyncio.wait([running.over])
         await asyncio.sleep(after)
         await self._memory.delete(stream(id))
 
+    def _forgotten(self, id: str, task: asyncio.Task[None]) -> None:
+        if self._forgetting[id][1] is task:
+            del self._forgetting[id]
+
     def _spawn(
         self, among: "set[asyncio.Task[None]]", work: "asyncio._CoroutineLike[None]", name: str
-    ) -> None:
+    ) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         among.add(task)
         task.add_done_callback(among.discard)
+        return task
 
 
 def _settle(begun: "asyncio.Future[None]", error: Exception | None = None) -> None:

@@ -21,6 +21,8 @@ log = logging.getLogger("roundtable.invocations")
 CLOSE_WITHIN = 5.0
 # A tool that awaits nothing is interrupted after so long, for everyone else on the loop. Seconds.
 BREATH = 0.005
+# A pause keeps a place in the lanes, and perhaps a connection to a model; so long, and then it is ended. Seconds.
+PAUSED_WITHIN = 3600.0
 
 
 class Running:
@@ -67,7 +69,7 @@ class Running:
         self.chain.lose()
 
     def pause(self) -> None:
-        """Take no further step until `resume`."""
+        """Take no further step until `resume`, or until `PAUSED_WITHIN` has passed: then it is ended."""
         if self._going.is_set() and not self.chain.ended:
             self._going.clear()
             self.chain.tell(Paused(id=self.id, t=self.chain.t))
@@ -93,7 +95,8 @@ class Running:
             async with aclosing(told):
                 await self.place.turn()
                 async for each in told:
-                    await self._going.wait()
+                    if not self._going.is_set():
+                        await self._resumed()
                     self._tell(each)
                     if self.chain.ended:
                         return
@@ -105,6 +108,13 @@ class Running:
             self._fail(RoundtableError(f"The tool broke: {type(error).__name__}."))
         finally:  # as also when something within the tool was cancelled, and not by us
             self._fail(RoundtableError("The tool ended without a result."))
+
+    async def _resumed(self) -> None:
+        try:
+            async with asyncio.timeout(PAUSED_WITHIN):
+                await self._going.wait()
+        except TimeoutError:
+            self.cancel("paused_too_long")
 
     def _tell(self, told: Told) -> None:
         match told:

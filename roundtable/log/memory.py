@@ -43,6 +43,10 @@ class MemoryLog:
 
     async def append(self, stream: str, expected: Cursor, batch: Sequence[Record]) -> Outcome:
         """As `EventLog.append`."""
+        return self.append_now(stream, expected, batch)
+
+    def append_now(self, stream: str, expected: Cursor, batch: Sequence[Record]) -> Outcome:
+        """`append`, for which nobody need wait here."""
         self._check_open()
         batch = tuple(batch)
         check(expected, batch)

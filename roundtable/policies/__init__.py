@@ -15,20 +15,22 @@ from roundtable.policies.parallel import Parallel
 from roundtable.policies.reply import Reply
 from roundtable.policies.round_robin import RoundRobin
 
-__all__ = ["GROUP", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "blind", "concludes", "find"]
+__all__ = ["GROUP", "OURS", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "blind", "concludes", "find"]
 
 log = logging.getLogger("roundtable.policies")
 
 GROUP = "roundtable.policies"
 REPLY = Reply.name
 """How a thread shares the floor. No way for a table: it waits for a person, and says nothing by itself."""
+_OURS = (RoundRobin(), Parallel(), FloorTime(), Reply())
+OURS = tuple(policy.name for policy in _OURS if policy.name != REPLY)
+"""Those for tables that need no other package, the default first."""
 
 
 @cache  # looking for installed packages reads the disk, for 2 ms of the loop's time; policies keep no state
 def available() -> Mapping[str, TurnPolicy]:
     """Every policy there is, by name; ours first and not to be replaced. One that does not load is left out."""
-    ours = (RoundRobin(), Parallel(), FloorTime(), Reply())
-    found: dict[str, TurnPolicy] = {policy.name: policy for policy in ours}
+    found: dict[str, TurnPolicy] = {policy.name: policy for policy in _OURS}
     for point in entry_points(group=GROUP):
         try:
             policy: TurnPolicy = point.load()()

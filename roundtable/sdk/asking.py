@@ -1,8 +1,8 @@
 """What can be asked of which address: one table, and its reading. No I/O.
 
 address              type                payload
-tool/NAME            run                 the tool's arguments
-panelist/MODEL       complete            {"prompt"} or {"messages"}, and what else `complete` takes
+tool/NAME            run, or invoke      the tool's arguments
+panelist/MODEL       complete, or invoke {"prompt"} or {"messages"}, and what else `complete` takes
 roundtable/ID        follow              {"after"}
                      say                 {"text", "to"?, "author"?}
 thread/ID            follow, say         likewise
@@ -23,8 +23,8 @@ Verb = Literal["invoke", "follow", "say"]
 _T = TypeVar("_T")
 
 TYPES: Mapping[str, Mapping[str, Verb]] = {
-    "tool": {"run": "invoke"},
-    "panelist": {"complete": "invoke"},
+    "tool": {"run": "invoke", "invoke": "invoke"},  # the second as the server calls it
+    "panelist": {"complete": "invoke", "invoke": "invoke"},
     "roundtable": {"follow": "follow", "say": "say"},
     "thread": {"follow": "follow", "say": "say"},
     "invocation": {"follow": "follow"},

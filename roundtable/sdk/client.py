@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import msgspec
@@ -29,7 +29,7 @@ from roundtable.sdk.connection import ATTEMPTS, Connection, decode
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Following
 from roundtable.sdk.refusals import Unreachable
-from roundtable.sdk.streams import Convened, Outcome, Streams
+from roundtable.sdk.streams import Convened, Outcome, Posted, Streams
 
 # How long an invocation waits for us when a connection breaks: as long as a laptop takes from one network to another.
 # Seconds.
@@ -41,13 +41,6 @@ _PAGE = 100
 
 _TABLES, _THREADS = "/v1/roundtables", "/v1/threads"
 _ENDINGS = frozenset(ending.decode() for ending in invocation.ENDINGS)
-
-
-class Posted(NamedTuple):
-    """A message in a thread, and its cursor: what is answered comes after it."""
-
-    message: dict[str, Any]
-    cursor: Cursor
 
 
 class _Read(msgspec.Struct):
@@ -288,16 +281,11 @@ class Client(Streams):
         limits: Limits | None = None,
         record: bool = True,
     ) -> Convened:
-        """Begin a conversation that one model answers, or every seat of a panel. Raises `Invalid` naming the field.
-
-        Talk in it with `stream("thread/ID", "say", {"text"})`, or `post`.
-        """
         named = {"title": title or None, "model": model or None, "system": system or None}
         body = _given(**named, panel=panel, limits=limits)
         return await self._made(_THREADS, body if record else body | {"record": False})
 
     async def post(self, thread: str, text: str, *, to: str = "", author: str = "", key: str = "") -> Posted:
-        """Say something in a thread, once, however often it has to be sent. Its answers are in the stream."""
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(18)}
         path, body = f"{_THREADS}/{_segment(thread)}/messages", asking.Said(text, to, author)
         for _ in range(ATTEMPTS):  # accepted and not yet there is asked after under the same key
@@ -307,22 +295,8 @@ class Client(Streams):
         raise Unreachable("The message was accepted, and is not in the thread yet.")
 
     async def messages(self, thread: str) -> list[dict[str, Any]]:
-        """A thread as it stands: each message with its `id`, `author`, `text` and `state`."""
         path = f"{_THREADS}/{_segment(thread)}"
         return decode(await self._connection.answer("GET", path), _Thread).messages
-
-    async def _say(self, asked: asking.Asked, said: asking.Said) -> AsyncGenerator[Event]:
-        if asked.kind != "thread":
-            async with aclosing(super()._say(asked, said)) as events:
-                async for event in events:
-                    yield event
-            return
-        _, cursor = await self.post(asked.id, said.text, to=said.to, author=said.author)
-        async with aclosing(self._followed(asked.kind, asked.id, cursor)) as events:
-            async for event in events:
-                yield event
-                if event.type in {"thread.rested", "thread.closed"}:
-                    return
 
     async def _made(self, path: str, body: dict[str, Any]) -> Convened:
         made = decode(await self._connection.answer("POST", path, body), _Made)

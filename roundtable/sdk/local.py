@@ -19,19 +19,23 @@ import msgspec
 
 from protocol import commands, invocation
 from protocol.cursor import ZERO, Cursor
-from protocol.errors import Invalid, NotFound
+from protocol.errors import Invalid, LogUnavailable, NotFound
 from protocol.events import Then
 from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript
+from protocol.views.thread import posted
+from protocol.views.thread import thread as conversation
 from providers.base import Provider
 from providers.catalog import Catalog
 from roundtable.config import Config
 from roundtable.fanout.broadcast import Broadcast
-from roundtable.fanout.framing import FULL, INVOCATION, View
+from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
+from roundtable.fanout.kinds import stored
 from roundtable.hosting import host as hosting
 from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
 from roundtable.hosting.host import Host
 from roundtable.hosting.summary import Summary
+from roundtable.hosting.threads import Begin
 from roundtable.invocations.invocations import Ask, Invocations
 from roundtable.invocations.listing import listing
 from roundtable.invocations.throttle import Throttle
@@ -42,7 +46,7 @@ from roundtable.log.split import SplitLog
 from roundtable.sdk.asking import CannotStream
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Reset
-from roundtable.sdk.streams import Convened, Outcome, Streams
+from roundtable.sdk.streams import Convened, Outcome, Posted, Streams
 from roundtable.tools.base import Tool
 from roundtable.tools.ours import ours
 from roundtable.tools.toolbox import TOOL, Toolbox
@@ -51,8 +55,11 @@ from roundtable.tools.toolbox import TOOL, Toolbox
 _CALLER = "local"
 # Tables per page of the list.
 _PAGE = 100
+# Seconds for a message to be in its thread once it was accepted; as long as a client of a server asks for it.
+_POSTED_WITHIN = 8.0
 _VIEWS: Mapping[str, tuple[str, View]] = {
     "roundtable": ("table", FULL),
+    "thread": ("thread", THREAD),
     invocation.KIND: (invocation.KIND, INVOCATION),
 }
 
@@ -157,7 +164,7 @@ class Local(Streams):
         if kind not in _VIEWS:
             raise CannotStream(f"{kind}/... streams from a server only.", field="address")
         family, view = _VIEWS[kind]
-        name = f"{family}/{id}"
+        name = stored(family, id)
         if after is not None and after.part:
             for record in await self._log.read(name, after.seq - 1, limit=1):
                 for event in _events(view, record)[after.part :]:
@@ -211,14 +218,44 @@ class Local(Streams):
         seed: int | None = None,
         record: bool = True,
     ) -> Convened:
-        seats = msgspec.UNSET if panel is None else [AskedSeat(*_fields(panelist)) for panelist in panel]
-        asked = AskedLimits() if limits is None else AskedLimits(*_fields(limits))
-        ask = Convene(topic, seats, policy=policy, limits=asked, then=then, seed=seed, record=record)
+        ask = Convene(topic, _seats(panel), policy, _limits(limits), then, seed, record)
         return Convened(*await self._host.convene(ask))
 
     async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:
         receipt = await self._host.submit(table, key or secrets.token_urlsafe(18), command)
         return Outcome(receipt.entry)
+
+    # -- threads -----------------------------------------------------------------------------------------------
+
+    async def thread(
+        self,
+        model: str = "",
+        *,
+        title: str = "",
+        system: str = "",
+        panel: Sequence[Panelist] | None = None,
+        limits: Limits | None = None,
+        record: bool = True,
+    ) -> Convened:
+        asked = _limits(limits)
+        ask = Begin(title, model, system, panel=_seats(panel), limits=asked, record=record)
+        return Convened(*await self._host.begin_thread(ask))
+
+    async def post(self, thread: str, text: str, *, to: str = "", author: str = "", key: str = "") -> Posted:
+        stored("thread", thread)
+        say = commands.Say(text, to, author)
+        receipt = await self._host.submit(thread, key or secrets.token_urlsafe(18), say, _POSTED_WITHIN)
+        if receipt.entry is None:
+            raise LogUnavailable("The message was accepted, and is not in the thread yet.")
+        message = posted(receipt.entry)
+        if message is None:
+            raise Invalid("This key was used for something else than a message.", field="key")
+        return Posted(msgspec.to_builtins(message), receipt.entry.cursor)
+
+    async def messages(self, thread: str) -> list[dict[str, Any]]:
+        stored("thread", thread)
+        told = conversation(await self._host.transcript(thread))
+        return [msgspec.to_builtins(message) for message in told.messages]
 
 
 def _events(view: View, record: Record) -> list[Event]:
@@ -233,6 +270,14 @@ def _events(view: View, record: Record) -> list[Event]:
 def _line(tool: Tool) -> dict[str, Any]:
     told = {"name": tool.name, "address": f"{TOOL}/{tool.name}", "title": tool.title, "summary": tool.summary}
     return {**told, "args": msgspec.json.schema(tool.args)}
+
+
+def _seats(panel: Sequence[Panelist] | None) -> list[AskedSeat] | msgspec.UnsetType:
+    return msgspec.UNSET if panel is None else [AskedSeat(*_fields(panelist)) for panelist in panel]
+
+
+def _limits(limits: Limits | None) -> AskedLimits:
+    return AskedLimits() if limits is None else AskedLimits(*_fields(limits))
 
 
 def _fields(struct: msgspec.Struct) -> Iterator[Any]:

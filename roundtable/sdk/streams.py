@@ -23,12 +23,20 @@ from roundtable.sdk.answering import OnChunk
 from roundtable.sdk.event import Event
 
 _RESTS = frozenset({"table.rested", "table.closed"})
+_THREAD_RESTS = frozenset({"thread.rested", "thread.closed"})
 
 
 class Convened(NamedTuple):
     """A new table, and the cursor of its `table.opened`."""
 
     id: str
+    cursor: Cursor
+
+
+class Posted(NamedTuple):
+    """A message in a thread, and its cursor: what is answered comes after it."""
+
+    message: dict[str, Any]
     cursor: Cursor
 
 
@@ -155,10 +163,47 @@ class Streams(ABC):
         Raises `WrongState` when the table refuses it, `KeyReused`, `NotFound`, `Invalid`.
         """
 
+    # -- threads -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def thread(
+        self,
+        model: str = "",
+        *,
+        title: str = "",
+        system: str = "",
+        panel: Sequence[Panelist] | None = None,
+        limits: Limits | None = None,
+        record: bool = True,
+    ) -> Convened:
+        """Begin a conversation that one model answers, or every seat of a panel. Raises `Invalid` naming the field.
+
+        Talk in it with `stream("thread/ID", "say", {"text"})`, or `post`.
+        """
+
+    @abstractmethod
+    async def post(self, thread: str, text: str, *, to: str = "", author: str = "", key: str = "") -> Posted:
+        """Say something in a thread, once, however often it has to be sent. Its answers are in the stream."""
+
+    @abstractmethod
+    async def messages(self, thread: str) -> list[dict[str, Any]]:
+        """A thread as it stands: each message with its `id`, `author`, `text` and `state`. Raises `NotFound`."""
+
     # -- saying something --------------------------------------------------------------------------------------
 
-    async def _say(self, asked: asking.Asked, said: asking.Said) -> AsyncGenerator[Event]:
-        """From the message on, until the table rests or is closed."""
+    def _say(self, asked: asking.Asked, said: asking.Said) -> AsyncGenerator[Event]:
+        """From the message on, until nobody has anything to answer."""
+        return self._say_in_thread(asked, said) if asked.kind == "thread" else self._say_at_table(asked, said)
+
+    async def _say_in_thread(self, asked: asking.Asked, said: asking.Said) -> AsyncGenerator[Event]:
+        _, cursor = await self.post(asked.id, said.text, to=said.to, author=said.author)
+        async with aclosing(self._followed(asked.kind, asked.id, cursor)) as events:
+            async for event in events:
+                yield event
+                if event.type in _THREAD_RESTS:
+                    return
+
+    async def _say_at_table(self, asked: asking.Asked, said: asking.Said) -> AsyncGenerator[Event]:
         before, key, heard = await self.head(asked.id), secrets.token_urlsafe(18), False
         await self.command(asked.id, commands.Say(said.text, said.to, said.author), key=key)
         async with aclosing(self._followed(asked.kind, asked.id, before)) as events:

@@ -56,7 +56,8 @@ class Context(msgspec.Struct, frozen=True):
 class Tool(Protocol):
     """`name` is its address after `tool/`; `title` and `summary` are for people: a few words, one sentence.
 
-    `args` is a Struct (frozen, `forbid_unknown_fields`): its JSON Schema is the tool's, its decoding the check.
+    `args` is a Struct (frozen, `forbid_unknown_fields`): its JSON Schema is the tool's, its decoding the check. What is
+    given stands in the log and is shown to everyone who follows: a key is no argument, it comes from the environment.
     """
 
     name: str

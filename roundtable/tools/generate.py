@@ -41,16 +41,13 @@ class Generate:
         """`Final.value` is `{"model","text","rest","stop_reason","usage"}`, where `rest` is the end of the text that no
         step has; its reason the stop reason. Raises `Invalid` at once when there is no such model.
         """
-        try:
-            args = replace(args, model=args.model or self._catalog.first_file())
-            provider, model = self._catalog.resolve(args.model)
-        except Invalid as error:
-            raise Invalid(error.detail, field="args.model", code=error.code) from error
+        args = replace(args, model=args.model or self._catalog.first_file())
+        provider, model = self._catalog.resolve(args.model)
         if not isinstance(provider, Generates):
             detail = (
                 f"Only a model on this machine (llama:NAME) goes on with a text; {args.model[:60]} does not."
             )
-            raise Invalid(detail, field="args.model")
+            raise Invalid(detail, field="model")
         return _run(provider, model, args)
 
 

@@ -6,7 +6,7 @@ The table stays what it is, with a stream and readers of its own: here it is fol
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -90,14 +90,15 @@ class ConveneTable:
     summary = "Convene a table and follow it until it rests or closes; cancelling closes it."
     args = Convene
 
-    def __init__(self, host: Host, broadcast: Broadcast) -> None:
-        self._host, self._broadcast = host, broadcast
+    def __init__(self, host: Host, broadcast: Broadcast, admit: Callable[[str], None]) -> None:
+        self._host, self._broadcast, self._admit = host, broadcast, admit
         self._owned: set[asyncio.Task[Any]] = set()
 
     def run(self, args: Convene, context: Context) -> AsyncGenerator[Told]:
-        """As `Table.run`."""
+        """As `Table.run`. Raises what `admit` does."""
         if not args.record:
             raise Invalid("What an invocation tells is recorded: convene the table itself.", field="record")
+        self._admit(context.caller)
         return self._hold(args, _key(context))
 
     async def _hold(self, args: Convene, key: str) -> AsyncGenerator[Told]:

@@ -15,6 +15,7 @@ import msgspec
 
 from protocol import codec
 from protocol.errors import Invalid, NotFound, RoundtableError
+from roundtable.hosting.convening import too_deep
 from roundtable.tools.base import Context, Told, Tool
 
 log = logging.getLogger("roundtable.tools")
@@ -23,6 +24,9 @@ GROUP = "roundtable.tools"
 TOOL, PANELIST, ROUNDTABLE = "tool", "panelist", "roundtable"
 # Tools within tools: a race of races is two deep. With eight contestants each that is 64 models at once.
 MAX_DEPTH = 2
+# Levels of JSON in arguments: three for each race around a model, and a tool's schema. What one reader can decode,
+# others, deeper in their own code, could not.
+MAX_NESTED = 64
 
 
 class Toolbox:
@@ -60,7 +64,8 @@ class Toolbox:
         tool = self._find(name) if kind == TOOL else None
         if tool is None:
             raise self._unknown(address, name)
-        return tool, _decode(given, tool.args)
+        _check_depth(args)
+        return tool, _decode(given, tool)
 
     def run(self, address: str, args: Mapping[str, Any], context: Context) -> AsyncGenerator[Told]:
         """Run what is at an address; raises at once as `prepare` does, and what the tool refuses beforehand."""
@@ -125,11 +130,25 @@ def _checked(point: EntryPoint) -> Tool:
     return checked
 
 
-def _decode(args: dict[str, Any], kind: type[msgspec.Struct]) -> Any:
+def _check_depth(args: Mapping[str, Any]) -> None:
+    for name, value in args.items():
+        if too_deep(value, MAX_NESTED):
+            raise Invalid(
+                f"Arguments are nested at most {MAX_NESTED} deep.", field=_inside(name[: codec.MAX_NAMED])
+            )
+
+
+def _decode(args: dict[str, Any], tool: Tool) -> Any:
+    known = [field.encode_name for field in msgspec.structs.fields(tool.args)]
     try:
-        return codec.decode_json(codec.encode(args), msgspec.json.Decoder(kind))
+        return codec.decode_json(codec.encode(args), msgspec.json.Decoder(tool.args))
     except Invalid as error:
-        raise Invalid(error.detail, field=_inside(error.field)) from error
+        detail, field = error.detail, error.field
+        if field in args and field not in known:
+            near = get_close_matches(field, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}."
+            detail = f"{tool.name} has no argument {field[:60]!r}; {hint}"
+        raise Invalid(detail, field=_inside(field)) from error
 
 
 def _inside(field: str) -> str:

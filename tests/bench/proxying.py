@@ -6,7 +6,6 @@ The client reads bytes and looks into them afterwards. CPU time is the proxy's a
 
 import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
@@ -28,7 +27,6 @@ STREAMS = 10
 GOAL = 0.1
 PATH = "/v1/chat/completions"
 _TOKEN = re.compile(rb'"content":\s*"((?:\d+ )+)"')
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Way(NamedTuple):
@@ -154,8 +152,6 @@ def _sent(reads: list[tuple[int, bytes]]) -> Iterator[tuple[int, int]]:
 
 
 def _cpu(pid: int) -> float:
-    """Seconds that a process has used, user and system."""
-    if not pid:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    """Seconds that a process has used, with all its threads, by its own clock (clock_getcpuclockid(3) on Linux): the
+    ticks of /proc fall just when what a timer wakes runs."""
+    return time.clock_gettime(~pid << 3 | 2) if pid else 0.0

@@ -5,7 +5,7 @@
  * (a `reset`, a gap, an entry that does not follow) is answered by a new snapshot.
  */
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import { eventsOf, exportOf, problemOf, Refused, type Snapshot } from "./api";
+import { eventsOf, exportOf, type Problem, problemOf, Refused, type Snapshot } from "./api";
 import { seqOf, ZERO } from "./cursor";
 import { type Entry, IllegalMove } from "./reduce";
 
@@ -112,7 +112,7 @@ export class Stream {
       return new Left();
     } catch (error) {
       if (error instanceof Left) return error;
-      if (error instanceof Refused) return leftBy(error.problem.status, error.message);
+      if (error instanceof Refused) return leftBy(error.problem);
       return new Left(); // the network failed, the watchdog bit, or a frame was no JSON
     } finally {
       clearTimeout(this.#watchdog);
@@ -129,7 +129,7 @@ export class Stream {
     if (response.status === 204) throw new Left({ state: "ended" });
     if (!response.ok) {
       const after = Number(response.headers.get("Retry-After")) * 1000;
-      throw leftBy(response.status, (await problemOf(response)).detail, after || undefined);
+      throw leftBy(await problemOf(response), after || undefined);
     }
     if (!response.body) throw new Left();
     return response.body;
@@ -218,7 +218,8 @@ function reasonOf(data: string): unknown {
   return typeof told === "object" && told !== null && "reason" in told ? told.reason : "";
 }
 
-function leftBy(status: number, detail: string, wait?: number): Left {
+function leftBy({ status, code, detail }: Problem, wait?: number): Left {
+  if (code === "log_damaged") return new Left({ state: "refused", detail }); // ours, and no wait mends it
   if (status === 401 || status === 403) return new Left({ state: "not_allowed" });
   if (status === 404) return new Left({ state: "not_found" });
   if (status === 408 || status === 425 || status === 429 || status >= 500) return new Left(undefined, wait);

@@ -38,8 +38,8 @@ function stream(chunks: (string | Uint8Array)[], then: "end" | "fail" | "silence
   return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
 }
 
-function problem(status: number, headers = {}): Response {
-  return Response.json({ title: "No", status, detail: "Because.", code: "x" }, { status, headers });
+function problem(status: number, headers = {}, code = "x"): Response {
+  return Response.json({ title: "No", status, detail: "Because.", code }, { status, headers });
 }
 
 /** A viewer, and the server's answers in order: one for every connection. */
@@ -202,6 +202,12 @@ describe("following a table", () => {
     await done;
     expect(last(seen.states)).toEqual(state);
     expect(seen.asked).toHaveLength(1);
+  });
+
+  it("stays away from a table that is damaged", async () => {
+    const { done, seen } = follow([problem(500, {}, "log_damaged")]);
+    await done;
+    expect(last(seen.states)).toEqual({ state: "refused", detail: "Because." });
   });
 
   it("stays away when the snapshot is refused", async () => {

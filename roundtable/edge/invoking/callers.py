@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from aiohttp import web
 
 from protocol import codec
 from roundtable.edge import keys
-from roundtable.edge.wires.sse import HEADERS
+from roundtable.edge.wires import sse
+from roundtable.edge.wires.sse import EVENTS, HEARTBEAT, Wire
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import Framing, View, encode
 from roundtable.fanout.outlet import UNACKNOWLEDGED, Outlet
@@ -20,8 +21,6 @@ from roundtable.invocations.throttle import Throttle
 LOOK_AGAIN = 0.02
 # What a caller calls waits for him; so long, as the kernel gives up then whoever takes nothing. Seconds.
 PATIENCE = UNACKNOWLEDGED / 1000
-# Between signs of life while nothing is told. Seconds.
-HEARTBEAT = 10.0
 
 
 class Callers:
@@ -33,8 +32,12 @@ class Callers:
         self._task: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
-    def watch(self, transport: asyncio.Transport, gone: Callable[[], None]) -> Iterator[None]:
-        """Call `gone` once when the connection is lost; inside the block only."""
+    def watch(self, transport: asyncio.Transport | None, gone: Callable[[], None]) -> Iterator[None]:
+        """Call `gone` once when the connection is lost, at once if it is (None); inside the block only."""
+        if transport is None:
+            gone()
+            yield
+            return
         key = object()
         self._watched[key] = (transport, gone)
         self._served += 1
@@ -62,21 +65,13 @@ class Callers:
 
 
 async def prepare(
-    request: web.Request, headers: dict[str, str] | None = None
+    request: web.Request, headers: Mapping[str, str] | None = None, wire: Wire = EVENTS
 ) -> tuple[web.StreamResponse, Outlet | None]:
-    """An event stream's head, sent; no outlet when the caller has gone already."""
-    response = web.StreamResponse(headers={**HEADERS, **(headers or {})})
-    response.force_close()  # after an event stream there is nothing more to say on a connection
-    try:
-        writer = await response.prepare(request)
-    except ConnectionError:
-        return response, None
-    if request.transport is None or writer is None:
-        return response, None
-    return response, Outlet(request.transport, writer.drain, PATIENCE)
+    """As `sse.prepare`, for a caller, who is waited for longer."""
+    return await sse.prepare(request, wire, headers, PATIENCE)
 
 
-def told(request: web.Request, id: str) -> Broadcast:
+def broadcast_of(request: web.Request, id: str) -> Broadcast:
     """Where an invocation is told: by the log's fan-out, or by that of what is in memory only."""
     return request.app[keys.BROADCAST if is_recorded(id) else keys.FLEETING]
 

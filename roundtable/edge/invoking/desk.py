@@ -13,7 +13,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import NotFound, WrongState
 from roundtable.edge import keys
 from roundtable.edge.invoking import wishes
-from roundtable.edge.invoking.callers import Callers, told
+from roundtable.edge.invoking.callers import Callers, broadcast_of
 from roundtable.edge.invoking.invoke import Invoke, asking
 from roundtable.edge.invoking.strands import Loom, Strand
 from roundtable.edge.invoking.wishes import Begin, Cancel, Credit, Follow, Leave, Pause, Resume
@@ -74,8 +74,15 @@ class Desk:
         if self._feeds:
             await asyncio.wait(self._feeds)
 
+    def heed(self, data: bytes) -> bool:
+        """Take credit, which is answered by nothing; False when it is another message. Raises `Invalid`."""
+        asked = wishes.decode(data)
+        if isinstance(asked, Credit):
+            self._grant(asked)
+        return isinstance(asked, Credit)
+
     async def answer(self, data: bytes) -> bytes:
-        """Carry out a message; nothing is answered to credit. Whatever names a stream that is being begun waits for it,
+        """Carry out a message that is no credit. Whatever names a stream that is being begun waits for it,
         as messages are begun in the order in which they came."""
         asked = wishes.decode(data)
         told: dict[str, Any] = {
@@ -91,11 +98,11 @@ class Desk:
                 await self._follow(asked)
                 told["invocation"] = asked.invocation
             case Credit():
-                self._grant(asked)
-                return b""
+                raise AssertionError("credit is heeded")
             case Cancel():
                 if line := self._lines.get(asked.stream):  # else it has ended, which is what was wanted
                     await self._invocations.cancel(await _id(line))
+                    self._free(line)
             case Pause():
                 await self._invocations.pause(await _id(self._line(asked.stream)))
             case Resume():
@@ -132,6 +139,13 @@ class Desk:
     def _grant(self, asked: Credit) -> None:
         if line := self._lines.get(asked.stream):  # else it has ended, and the client is about to hear of it
             line.strand.credit += asked.credit
+            self._loom.offer(line.strand)
+
+    def _free(self, line: _Line) -> None:
+        """It was cancelled by its client, who wants its end: what was told before needs no credit. Only what belongs to
+        the socket, as of that there is no more than its window."""
+        if line.belongs:
+            line.strand.credit = math.inf
             self._loom.offer(line.strand)
 
     def _leave(self, name: str) -> None:
@@ -189,7 +203,7 @@ class Desk:
         try:
             with self._callers.watch(self._outlet.transport, lambda: None):
                 whole = after and Cursor(after.term, after.seq)
-                async with told(self._request, id).reading(stream(id), whole) as reading:
+                async with broadcast_of(self._request, id).reading(stream(id), whole) as reading:
                     _settle(ready)
                     await self._bring(line, reading, after.part if after else 0, throttle)
                 await line.strand.empty.wait()

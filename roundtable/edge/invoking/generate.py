@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import msgspec
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
-from protocol import codec, invocation, sse
+from protocol import codec, invocation
 from protocol.cursor import ZERO
 from protocol.errors import Invalid, LogError, NotFound
 from roundtable.edge import keys
 from roundtable.edge.answers import json
-from roundtable.edge.invoking.callers import HEARTBEAT, Callers, give, prepare
+from roundtable.edge.invoking.callers import Callers, give, prepare
 from roundtable.edge.invoking.generated import (
     FRAMES,
     LEFT,
@@ -30,7 +30,8 @@ from roundtable.edge.invoking.generated import (
 )
 from roundtable.edge.limits import address, body
 from roundtable.edge.operations import Answer, operation
-from roundtable.fanout.framing import encode
+from roundtable.edge.wires.sse import EVENTS, HEARTBEAT
+from roundtable.fanout.framing import Framing, encode
 from roundtable.fanout.outlet import Outlet
 from roundtable.fanout.reading import Reading
 from roundtable.invocations.invocations import Ask, Begun
@@ -46,7 +47,7 @@ class Generation(Args, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 _decoder = msgspec.json.Decoder(Generation)
-_CHUNKED, _PLAIN = ChunkedData(), Data()
+_FRAMES = EVENTS._replace(chunked=ChunkedData(), plain=Data())
 _BROKEN = invocation.ENDINGS - {b"converge"}
 
 
@@ -78,8 +79,8 @@ class Generating:
             response, outlet = await prepare(request)
             if outlet is not None:
                 with suppress(ConnectionError):
-                    framing = _CHUNKED if request.version >= HttpVersion11 else _PLAIN
-                    await outlet.send(framing.wrap(sse.comment() + encode(TOKENS, framing, first)))
+                    framing = _FRAMES.framing(request)
+                    await outlet.send(framing.wrap(_FRAMES.hello + encode(TOKENS, framing, first)))
                     if first:
                         throttle.taken(first[-1].cursor.seq)
                     await _tell(outlet, reading, framing, throttle)
@@ -101,8 +102,6 @@ class Generating:
             raise Invalid(wrong.detail, field=wrong.field.removeprefix("args."), code=wrong.code) from wrong
         try:
             async with request.app[keys.FLEETING].reading(begun.stream, ZERO) as reading:
-                if request.transport is None:
-                    raise ConnectionResetError("the caller has left")
                 with self._callers.watch(request.transport, lambda: invocations.drop(begun.id)):
                     yield reading
         finally:
@@ -124,7 +123,7 @@ def _is_told(record: Record) -> bool:
     return codec.body_type(record.body) in {b"step", b"steps", *invocation.ENDINGS}
 
 
-async def _tell(outlet: Outlet, reading: Reading, framing: Data, throttle: Throttle) -> None:
+async def _tell(outlet: Outlet, reading: Reading, framing: Framing, throttle: Throttle) -> None:
     try:
         await give(outlet, reading, TOKENS, framing, throttle)
     except LogError as stopping:

@@ -5,23 +5,23 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import hdrs, web
 
-from protocol import codec, invocation, notices, sse
+from protocol import codec, invocation, notices
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogError
 from protocol.invocation import Cancelled, Failed
 from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.invoking.attendance import MAX_LINGER, Attendance, Attended
-from roundtable.edge.invoking.callers import Callers, give, prepare, told
+from roundtable.edge.invoking.callers import Callers, broadcast_of, give, prepare
 from roundtable.edge.limits import address, body
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import After, ById, LastEventId, Page
 from roundtable.edge.problems import Ended
+from roundtable.edge.wires.sse import EVENTS, come_back, serve
 from roundtable.edge.wires.sse import asked as asked_after
-from roundtable.edge.wires.sse import come_back, serve
-from roundtable.fanout.framing import INVOCATION, ChunkedEventStream, EventStream
+from roundtable.fanout.framing import INVOCATION, Framing
 from roundtable.fanout.outlet import Outlet
 from roundtable.invocations.invocations import Ask, Begun, stream
 from roundtable.invocations.listing import Listing, listing
@@ -32,10 +32,10 @@ from roundtable.tools.toolbox import TOOL
 class Invoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /invoke`. `tool` is a tool's name, or any address (`panelist/openai:gpt-5`). `detach`: it goes
     on without its caller. `record` false: it is in no log, and gone when its caller is. `linger`: so many seconds the
-    caller may be away, and come back as `owner`."""
+    caller may be away, and come back as `owner`. `args` that are null are none."""
 
     tool: str
-    args: Mapping[str, Any] = {}
+    args: Mapping[str, Any] | None = None
     stream: bool = True
     detach: bool = False
     record: bool = True
@@ -57,9 +57,8 @@ class Started(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(Invoke)
-_EVENTS = {"text/event-stream": invocation.KNOWN | invocation.Step | notices.ANY}
+_TOLD = {"text/event-stream": invocation.KNOWN | invocation.Step | notices.ANY}
 _LAST = invocation.Converge | invocation.Failed | invocation.Cancelled
-_CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 
 
 class Invoking:
@@ -72,7 +71,7 @@ class Invoking:
         tag="invocations",
         body=Invoke,
         answers={
-            200: Answer({"application/json": _LAST, **_EVENTS}, headers={"Location": "Of a stream."}),
+            200: Answer({"application/json": _LAST, **_TOLD}, headers={"Location": "Of a stream."}),
             202: Started,
         },
         errors=(404, 409, 502),
@@ -103,15 +102,17 @@ class Invoking:
         path=ById,
         query=Follow,
         headers=LastEventId,
-        answers={200: Answer(_EVENTS), 204: Answer(about="It has ended, and you have all of it.")},
+        answers={200: Answer(_TOLD), 204: Answer(about="It has ended, and you have all of it.")},
     )
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """`GET /invoke/{id}`: the same stream for anyone, from any cursor; 204 at its end."""
         id = request.match_info["id"]
         attended = self._attendance.find(id) if queried(request, Follow).owner else None
         if attended is None:
-            return await serve(request, stream(id), INVOCATION, broadcast=told(request, id))
-        async with told(request, id).channel(stream(id), INVOCATION, _framing(request)) as channel:
+            return await serve(request, stream(id), INVOCATION, broadcast=broadcast_of(request, id))
+        async with broadcast_of(request, id).channel(
+            stream(id), INVOCATION, EVENTS.framing(request)
+        ) as channel:
             after, first = await channel.resume(asked_after(request))
             if channel.ended(after) and not first:
                 self._attendance.over(attended)
@@ -161,13 +162,13 @@ class Invoking:
         whole: Callable[[], None] = lambda: None,
     ) -> web.StreamResponse:
         """What follows `after`, behind the frames `first`. `gone`: the caller is; `whole`: he has all."""
-        framing = _framing(request)
-        async with told(request, id).reading(stream(id), after) as reading:
+        framing = EVENTS.framing(request)
+        async with broadcast_of(request, id).reading(stream(id), after) as reading:
             response, outlet = await prepare(request, {hdrs.LOCATION: _own(id)})
             try:
                 if outlet is not None:
                     with self._callers.watch(outlet.transport, gone):
-                        await outlet.send(framing.wrap(sse.comment() + first))
+                        await outlet.send(framing.wrap(EVENTS.hello + first))
                         await give(outlet, reading, INVOCATION, framing, throttle)
                         whole()
             except ConnectionError:
@@ -177,11 +178,9 @@ class Invoking:
         return response
 
     async def _last(self, request: web.Request, begun: Begun, throttle: Throttle | None) -> web.Response:
-        if request.transport is None:
-            raise ConnectionResetError("the caller has left")
         last = b""
         with self._callers.watch(request.transport, self._gone(request, begun, throttle)):
-            async with told(request, begun.id).reading(begun.stream, ZERO) as reading:
+            async with broadcast_of(request, begun.id).reading(begun.stream, ZERO) as reading:
                 async for record in reading:
                     last = record.body
                     if throttle:
@@ -202,11 +201,7 @@ def asking(asked: Invoke, caller: str, throttle: Throttle | None) -> Ask:
     if asked.detach and not asked.record:
         raise Invalid("What is detached is to be found again, so it must be recorded.", field="record")
     where = asked.tool if "/" in asked.tool else f"{TOOL}/{asked.tool}"
-    return Ask(where, asked.args, caller, asked.detach, asked.record, throttle)
-
-
-def _framing(request: web.Request) -> EventStream:
-    return _CHUNKED if request.version >= HttpVersion11 else _PLAIN
+    return Ask(where, asked.args or {}, caller, asked.detach, asked.record, throttle)
 
 
 def _own(id: str) -> str:
@@ -219,8 +214,8 @@ def _started(begun: Begun) -> web.Response:
     return json(told, status=202, headers={hdrs.LOCATION: own})
 
 
-async def _break_off(outlet: Outlet | None, framing: EventStream, error: LogError) -> None:
+async def _break_off(outlet: Outlet | None, framing: Framing, error: LogError) -> None:
     """The store cannot be read on, or this node stops: an event source comes back, and goes on at `GET`."""
     if outlet is not None:
         with contextlib.suppress(ConnectionError):
-            await outlet.send(framing.wrap(sse.encode(retry=int(come_back() * 1000))))
+            await outlet.send(framing.wrap(EVENTS.retry(come_back())))

@@ -12,7 +12,7 @@ from aiohttp import web
 from protocol import codec
 from roundtable.edge.invoking import wishes
 from roundtable.edge.invoking.callers import PATIENCE, Callers
-from roundtable.edge.invoking.desk import Desk
+from roundtable.edge.invoking.desk import MAX_STREAMS, Desk
 from roundtable.edge.limits import Buckets, Limits
 from roundtable.edge.operations import Answer, operation
 from roundtable.edge.problems import Refused, describe
@@ -23,8 +23,8 @@ from roundtable.edge.wires.websocket import handshake
 from roundtable.fanout.framing import MessageStream
 from roundtable.fanout.outlet import Outlet
 
-# Messages under way at once: a program begins a hundred invocations in one breath.
-AT_ONCE = 256
+# Messages under way at once: a program begins all its streams in one breath, and cancels them.
+AT_ONCE = 2 * MAX_STREAMS
 # Messages of one socket a second, and at once: credit comes with every few that are sent. What begins something counts
 # as a POST besides.
 MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 2_000, 4_000
@@ -56,7 +56,13 @@ class Multiplex:
         desk = Desk(request, outlet, partial(self._limits.command, request), self._callers)
         messages = Buckets(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
         conversation = Conversation(
-            socket, outlet, desk.answer, partial(_admit, messages), silence=self._silence, at_once=AT_ONCE
+            socket,
+            outlet,
+            desk.answer,
+            partial(_admit, messages),
+            silence=self._silence,
+            at_once=AT_ONCE,
+            heed=desk.heed,
         )
         with contextlib.ExitStack() as finally_:
             finally_.callback(conversation.drop)

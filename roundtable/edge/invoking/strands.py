@@ -10,14 +10,13 @@ from collections.abc import Sequence
 
 from protocol import codec, invocation, websocket
 from protocol.cursor import Cursor
+from roundtable.edge.wires.sse import HEARTBEAT
 from roundtable.fanout.framing import MessageStream
 from roundtable.fanout.outlet import Outlet
 from roundtable.log.base import Record
 
 # What one strand may send before it is another's turn: some hundred steps. Bytes; a single message may be more.
 SHARE = 16 * 1024
-# Between signs of life while nothing is told. Seconds.
-HEARTBEAT = 10.0
 
 _MESSAGES = MessageStream()
 

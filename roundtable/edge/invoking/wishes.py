@@ -21,7 +21,7 @@ class Begin(_Message, frozen=True, tag="invoke"):
     """Begin an invocation as stream `stream`. Without `credit` it is sent as fast as the socket takes it."""
 
     tool: str
-    args: Mapping[str, Any] = {}
+    args: Mapping[str, Any] | None = None
     detach: bool = False
     record: bool = True
     credit: _Credit | None = None

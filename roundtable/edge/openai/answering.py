@@ -9,7 +9,7 @@ from aiohttp import web
 from protocol.views.discussion import Discussion
 from protocol.views.openai import Writer
 from roundtable.edge.invoking.callers import Callers
-from roundtable.edge.limits import Limits
+from roundtable.edge.limits import Limits, address
 from roundtable.edge.openai import panels as convening
 from roundtable.edge.openai import request as asking
 from roundtable.edge.openai import seat, table
@@ -45,7 +45,7 @@ class Answering:
     async def _panel(self, request: web.Request, asked: ChatRequest, form: Form) -> web.StreamResponse:
         panel = self._panels.find(asked.model)
         convene = convening.convene(panel, asked)
-        self._limits.table(request)
+        self._limits.table(address(request))
         detach = asked.roundtable.detach
         async with table.held(request, self._callers, convene, detach=detach) as (id, reading):
             writer = form(id, {"table": id, "url": f"/t/{id}"})

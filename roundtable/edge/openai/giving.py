@@ -7,15 +7,15 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from protocol import sse
 from protocol.errors import LogError, NotFound
 from protocol.invocation import Failed
 from protocol.views.openai import Writer
-from roundtable.edge.invoking.callers import HEARTBEAT, prepare
+from roundtable.edge.invoking.callers import prepare
 from roundtable.edge.openai import errors
-from roundtable.fanout.framing import ChunkedEventStream, EventStream
+from roundtable.edge.wires.sse import EVENTS, HEARTBEAT
 from roundtable.fanout.outlet import Outlet
 from roundtable.fanout.reading import Reading
 from roundtable.log.base import Record
@@ -25,7 +25,6 @@ from roundtable.log.base import Record
 OPENING = 10.0
 
 Taken = Callable[[int], None]
-_CHUNKED, _PLAIN = ChunkedEventStream(), EventStream()
 # OpenAI's own streams have no event for it; a comment is seen by no client.
 _BEAT = sse.comment("hb")
 
@@ -49,7 +48,7 @@ async def give(
     _stay(request)
     if telling.failed and not first:
         raise errors.raised(telling.failed)
-    wrap = (_CHUNKED if request.version >= HttpVersion11 else _PLAIN).wrap
+    wrap = EVENTS.framing(request).wrap
     response, outlet = await prepare(request)
     if outlet is not None:
         with contextlib.suppress(ConnectionError):  # the caller has gone

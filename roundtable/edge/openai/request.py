@@ -61,7 +61,18 @@ class Ours(Strict, frozen=True):
     detach: bool = False
 
 
-class ChatRequest(Strict, frozen=True):
+class Labels(Strict, frozen=True, kw_only=True):
+    """Hints and labels: no answer depends on them."""
+
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+
+
+class ChatRequest(Labels, frozen=True):
     """The body of `POST /v1/chat/completions`."""
 
     model: Annotated[str, Meta(min_length=1)]
@@ -88,13 +99,7 @@ class ChatRequest(Strict, frozen=True):
     reasoning_effort: str | None = None
     verbosity: str | None = None
     service_tier: str | None = None
-    # Hints and labels: no answer depends on them.
-    user: str | None = None
-    metadata: dict[str, str] | None = None
-    safety_identifier: str | None = None
-    prompt_cache_key: str | None = None
-    prompt_cache_retention: str | None = None
-    prompt_cache_options: dict[str, Any] | None = None
+    # A hint, too.
     prediction: dict[str, Any] | None = None
     # Only as far as they ask for what is done anyway.
     n: int | None = None

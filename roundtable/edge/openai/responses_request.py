@@ -13,7 +13,15 @@ from protocol.errors import Invalid
 from roundtable.edge.openai import request as asking
 from roundtable.edge.openai.items import Item, messages
 from roundtable.edge.openai.messages import ChatMessage, Strict, SystemMessage, UserMessage
-from roundtable.edge.openai.request import ChatRequest, Chosen, FunctionSpec, FunctionTool, Named, Ours
+from roundtable.edge.openai.request import (
+    ChatRequest,
+    Chosen,
+    FunctionSpec,
+    FunctionTool,
+    Labels,
+    Named,
+    Ours,
+)
 
 _LOGPROBS = "message.output_text.logprobs"
 
@@ -62,7 +70,7 @@ class StreamOptions(Strict, frozen=True):
     include_obfuscation: bool | None = None
 
 
-class ResponsesRequest(Strict, frozen=True):
+class ResponsesRequest(Labels, frozen=True):
     """The body of `POST /v1/responses`."""
 
     model: Annotated[str, Meta(min_length=1)]
@@ -83,12 +91,6 @@ class ResponsesRequest(Strict, frozen=True):
     roundtable: Ours = Ours()
     # Encrypted reasoning is not given: there is none to give.
     include: list[Literal["message.output_text.logprobs", "reasoning.encrypted_content"]] | None = None
-    user: str | None = None
-    metadata: dict[str, str] | None = None
-    safety_identifier: str | None = None
-    prompt_cache_key: str | None = None
-    prompt_cache_retention: str | None = None
-    prompt_cache_options: dict[str, Any] | None = None
     store: bool | None = None
     background: bool | None = None
     truncation: Literal["disabled"] | None = None

@@ -38,23 +38,13 @@ async def asked(
     )
     try:
         async with request.app[keys.FLEETING].reading(begun.stream, begun.cursor) as reading:
-            with watched(request, callers, lambda: invocations.drop(begun.id)):
+            with callers.watch(request.transport, lambda: invocations.drop(begun.id)):
                 yield Asked(begun.id, reading, throttle.taken)
     finally:
         throttle.release()
         with contextlib.suppress(NotFound):  # it has ended by itself
             await invocations.cancel(begun.id, "caller_left")
         await invocations.forget(begun.id)
-
-
-def watched(
-    request: web.Request, callers: Callers, gone: Callable[[], None]
-) -> contextlib.AbstractContextManager[None]:
-    """`gone` is called when the caller is, even before anything was sent."""
-    if request.transport is None:
-        gone()
-        return contextlib.nullcontext()
-    return callers.watch(request.transport, gone)
 
 
 def _check(request: web.Request, model: str, options: dict[str, Any]) -> None:

@@ -16,7 +16,6 @@ from protocol.views.discussion import Discussion, Piece
 from protocol.views.openai import Writer
 from roundtable.edge import keys
 from roundtable.edge.invoking.callers import Callers
-from roundtable.edge.openai.seat import watched
 from roundtable.fanout.reading import Reading
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import stream
@@ -71,7 +70,7 @@ async def held(
     assert task is not None
     try:
         async with request.app[keys.BROADCAST].reading(stream(table), ZERO) as reading:
-            with watched(request, callers, lambda: _cancel(task)):
+            with callers.watch(request.transport, lambda: _cancel(task)):
                 yield table, reading
     finally:
         if not detach:

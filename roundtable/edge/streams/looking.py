@@ -4,6 +4,8 @@ Who asks for the same sees the same view, however he wrote it down, so a thousan
 """
 
 import re
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlencode
 
@@ -27,7 +29,7 @@ MAX_PATTERNS, MAX_PATTERN = 32, 80
 # Entries of a document.
 MAX_LIMIT = 1_000
 _EXTRAS: tuple[Extra, ...] = ("cost", "elapsed", "names")
-_TYPE = re.compile(r"[a-z0-9_.*-]+", re.ASCII)
+_TYPE = re.compile(r"[A-Za-z0-9_.:/*-]+", re.ASCII)  # as an application may post them
 
 
 def _only(pattern: str) -> msgspec.Meta:
@@ -135,10 +137,17 @@ def _check_names(request: web.Request, kind: type[Look]) -> None:
     fields = msgspec.structs.fields(kind)
     for name in request.query:
         known = any(name == field.encode_name for field in fields)
-        _check(name[:40], known, f"There is no parameter {name[:40]!r} here.")
+        _check(name[:40], known, _unknown(name[:40], fields))
     for field in fields:
         there = not field.required or field.encode_name in request.query
         _check(field.encode_name, there, f"{field.encode_name} is missing.")
+
+
+def _unknown(name: str, fields: Sequence[msgspec.structs.FieldInfo]) -> str:
+    known = [field.encode_name for field in fields]
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}."
+    return f"There is no parameter {name!r} here; {hint}"
 
 
 def _check(field: str, is_right: bool, detail: str) -> None:

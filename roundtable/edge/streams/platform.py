@@ -1,6 +1,5 @@
 """Streams of other applications over HTTP: posted to, listed, deleted. They are followed like any stream."""
 
-import secrets
 from typing import Annotated
 
 import msgspec
@@ -11,21 +10,14 @@ from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation, queried
-from roundtable.edge.parameters import MayBeKeyed, Page, idempotency_key
-from roundtable.hosting.platform import NAME, PlatformLine, Post
+from roundtable.edge.parameters import MayBeKeyed, Page, key_of
+from roundtable.hosting.platform import NAME, PlatformPage, Post
 
 
 class ByName(msgspec.Struct, frozen=True):
     """One stream, by the name its application gave it."""
 
     id: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{NAME.pattern}$"})]
-
-
-class PlatformPage(msgspec.Struct, frozen=True):
-    """By name, descending; `next` is null on the last page."""
-
-    streams: list[PlatformLine]
-    next: str | None
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -49,8 +41,7 @@ _decoder = msgspec.json.Decoder(Post)
 )
 async def post(request: web.Request) -> web.Response:
     """`POST /v1/stream/platform/{id}`: an event of an application to its stream, which is begun by the first."""
-    given = request.headers.getall("Idempotency-Key", [])
-    key = idempotency_key(given, "Idempotency-Key") if given else secrets.token_hex(16)
+    key = key_of(request, made_up=True)
     post: Post = codec.decode_json(await body(request), _decoder)
     cursor = await request.app[keys.PLATFORM].post(request.match_info["id"], key, post)
     return json(Posted(str(cursor)), status=201)
@@ -60,11 +51,7 @@ async def post(request: web.Request) -> web.Response:
 async def listed(request: web.Request) -> web.Response:
     """`GET /v1/stream/platform?limit=&before=`: the streams there are."""
     page = queried(request, Page)
-    # One more than asked for tells whether there is a next page.
-    lines = await request.app[keys.PLATFORM].lines(page.before, page.limit + 1)
-    more = len(lines) > page.limit
-    shown = lines[: page.limit]
-    return json(PlatformPage(shown, shown[-1].name if more else None))
+    return json(await request.app[keys.PLATFORM].page(page.before, page.limit))
 
 
 @operation(tag="platform", path=ByName, answers={204: None})

@@ -9,7 +9,7 @@ from aiohttp import web
 from protocol import codec
 from protocol.errors import IllegalMove, NotFound
 from roundtable.edge import keys
-from roundtable.edge.invoking.callers import told
+from roundtable.edge.invoking.callers import broadcast_of
 from roundtable.edge.streams import system
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
@@ -56,7 +56,7 @@ def whole(kind: str, view: View = FULL) -> Resolve:
 
 
 async def _invocation(request: web.Request, id: str) -> Resource:
-    return Resource(f"invocation/{id}", INVOCATION, told(request, id))
+    return Resource(f"invocation/{id}", INVOCATION, broadcast_of(request, id))
 
 
 async def _system(request: web.Request, id: str) -> Resource:

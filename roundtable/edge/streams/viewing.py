@@ -13,9 +13,8 @@ import msgspec
 from protocol import codec
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogError, NotFound
-from roundtable.edge.invoking.callers import HEARTBEAT
 from roundtable.edge.streams.resources import Resource
-from roundtable.edge.wires.sse import Wire, come_back
+from roundtable.edge.wires.sse import HEARTBEAT, Wire, come_back
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.combining import Combination, Cursors
 from roundtable.fanout.encoding import items

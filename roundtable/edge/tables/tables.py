@@ -3,7 +3,7 @@
 Reading a table as it happens is `sse.events`.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from aiohttp import hdrs, web
@@ -11,10 +11,10 @@ from aiohttp import hdrs, web
 from protocol import codec, commands, events
 from protocol.transcript import Transcript
 from roundtable.edge import keys
-from roundtable.edge.answers import json
-from roundtable.edge.limits import Limits, body
+from roundtable.edge.answers import json, outcome
+from roundtable.edge.limits import Limits, address, body
 from roundtable.edge.operations import Answer, operation, queried
-from roundtable.edge.parameters import ById, Keyed, Page, idempotency_key
+from roundtable.edge.parameters import ById, Keyed, Page, key_of
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import Receipt, stream
 from roundtable.hosting.summary import Summary
@@ -89,7 +89,7 @@ class Tables:
     async def convene(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables`: 201 with the id, and where to go on from there."""
         ask = codec.decode_json(await body(request), _convene_decoder)
-        self._limits.table(request)
+        self._limits.table(address(request))
         table, cursor = await request.app[keys.HOST].convene(ask)
         own = f"/v1/roundtables/{table}"
         links = {"self": own, "page": f"/t/{table}"}
@@ -141,15 +141,7 @@ class Tables:
     )
     async def command(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables/{id}/commands`: 200 and its effect, or 202 when that is still to come."""
-        key = idempotency_key(request.headers.getall("Idempotency-Key", []), "Idempotency-Key")
+        key = key_of(request)
         command = codec.decode_command(await body(request))
         receipt: Receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)
         return json(outcome(receipt), status=202 if receipt.entry is None else 200)
-
-
-def outcome(receipt: Receipt) -> dict[str, Any]:
-    """What a command came to: `done` with its effect, or `accepted` with its place in the inbox."""
-    if receipt.entry is None:
-        return {"outcome": "accepted", "position": receipt.position}
-    cursor, event = receipt.entry.cursor, codec.encode_body(receipt.entry.event, receipt.entry.at)
-    return {"outcome": "done", "cursor": str(cursor), "event": msgspec.Raw(event)}

@@ -4,23 +4,20 @@ A thread is a table that speaks when spoken to, so what is asked of an answer (`
 entries, replay and export have the addresses that a table's have.
 """
 
-import secrets
-
 import msgspec
 from aiohttp import hdrs, web
 
 from protocol import codec, commands, notices
 from protocol.errors import Invalid
-from protocol.events import MessagePosted
 from protocol.views import thread_events
-from protocol.views.thread import Thread, thread
+from protocol.views.thread import Thread, posted, thread
 from protocol.views.thread_events import ThreadMessage
 from roundtable.edge import keys
 from roundtable.edge.answers import json
-from roundtable.edge.limits import Limits, body
+from roundtable.edge.limits import Limits, address, body
 from roundtable.edge.operations import Answer, operation, queried
-from roundtable.edge.parameters import Attending, ByThread, LastEventId, MayBeKeyed, Page, idempotency_key
-from roundtable.edge.tables.presence import present
+from roundtable.edge.parameters import Attending, ByThread, LastEventId, MayBeKeyed, Page, key_of
+from roundtable.edge.wires.presence import present
 from roundtable.edge.wires.sse import serve, table
 from roundtable.fanout.framing import THREAD
 from roundtable.hosting.threads import Begin, ThreadLine
@@ -82,7 +79,7 @@ class Threads:
     async def begin(self, request: web.Request) -> web.Response:
         """`POST /v1/threads`: a new thread, with its first message if there is one."""
         ask = codec.decode_json(await body(request), _begin_decoder)
-        self._limits.table(request)
+        self._limits.table(address(request))
         id, cursor = await request.app[keys.HOST].begin_thread(ask)
         own = f"/v1/threads/{id}"
         links = {"self": own} | {
@@ -136,18 +133,13 @@ class Threads:
     )
     async def say(self, request: web.Request) -> web.Response:
         """`POST /v1/threads/{id}/messages`: 201 with the message as posted; the answers come in the stream."""
-        given = request.headers.getall("Idempotency-Key", [])
-        key = idempotency_key(given, "Idempotency-Key") if given else secrets.token_hex(16)
+        key = key_of(request, made_up=True)
         ask: Say = codec.decode_json(await body(request), _say_decoder)
         command = commands.Say(ask.text, ask.to, ask.author)
         receipt = await request.app[keys.HOST].submit(request.match_info["id"], key, command)
         if receipt.entry is None:
             return json(Waiting(receipt.position), status=202)
-        event = receipt.entry.event
-        if not isinstance(event, MessagePosted):
+        message = posted(receipt.entry)
+        if message is None:
             raise Invalid("This key was used for something else than a message.", field="Idempotency-Key")
-        message = ThreadMessage(
-            id=event.message, role="user", author=event.author, text=event.text, state="complete",
-            at=receipt.entry.at, to=event.to,
-        )  # fmt: skip
         return json(Said(message, str(receipt.entry.cursor)), status=201)

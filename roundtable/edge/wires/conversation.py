@@ -90,7 +90,8 @@ _keyed_decoder = msgspec.json.Decoder(_Keyed)
 
 class Conversation:
     """One client's. `admit` raises `Refused` when a message comes too soon; `silence` is in seconds; `at_once` messages
-    may be under way. They are begun in the order in which they came."""
+    may be under way. They are begun in the order in which they came. `heed` acts on what is done at once and answered
+    by nothing, and says whether that was all; so it is never one too many."""
 
     def __init__(
         self,
@@ -101,8 +102,10 @@ class Conversation:
         *,
         silence: float = SILENCE,
         at_once: int = MAX_UNDER_WAY,
+        heed: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
-        self._at_once = at_once
+        self._at_once, self._heed = at_once, heed
+        self._unbegun = False  # whether a message's task is yet to take its first step
         self._socket, self._outlet, self._answer, self._admit = socket, outlet, answer, admit
         self._silence = silence
         self._controls = Buckets(CONTROLS_PER_SECOND, CONTROLS_AT_ONCE)
@@ -170,6 +173,11 @@ class Conversation:
             self._admit()
             if message.type is not WSMsgType.TEXT:
                 raise Invalid("A message is text, in JSON.", code="not_text")
+            if self._unbegun:
+                await asyncio.sleep(0)  # what came before begins before
+                self._unbegun = False
+            if self._heed(data):
+                return True
             if len(self._under_way) >= self._at_once:
                 raise Refused(
                     f"{self._at_once} of your commands are under way; wait for the outcome of one.",
@@ -180,6 +188,7 @@ class Conversation:
             await self._outlet.tell(websocket.text(_trouble(error, data)))
             return isinstance(error, Invalid) or not self._grace.take("")
         task = asyncio.get_running_loop().create_task(self._act(data))
+        self._unbegun = True
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return True
@@ -193,9 +202,8 @@ class Conversation:
         except Exception as error:  # noqa: BLE001 - one command's failure is its own
             told = _trouble(error, data)
         del data  # a megabyte perhaps, and the client may be slow to take the answer
-        if told:
-            with contextlib.suppress(ConnectionError):
-                await self._outlet.tell(websocket.text(told))
+        with contextlib.suppress(ConnectionError):
+            await self._outlet.tell(websocket.text(told))
 
     def _broken(self, error: BaseException) -> Close | None:
         self._deaf = True

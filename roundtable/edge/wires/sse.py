@@ -5,7 +5,7 @@ nothing may be left in aiohttp's hands.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from aiohttp import HttpVersion11, web
@@ -16,12 +16,12 @@ from protocol.cursor import ZERO, Cursor
 from roundtable.edge.keys import BROADCAST
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import After, Attending, ById, LastEventId
-from roundtable.edge.tables.presence import present
+from roundtable.edge.wires.presence import present
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.channel import Channel, LeadIn
 from roundtable.fanout.framing import FULL, ChunkedEventStream, EventStream, Framing, View
 from roundtable.fanout.lines import ChunkedLines, Lines
-from roundtable.fanout.outlet import Outlet
+from roundtable.fanout.outlet import PATIENCE, Outlet
 
 HEADERS = {
     "Content-Type": "text/event-stream",
@@ -30,6 +30,8 @@ HEADERS = {
 }
 # Long enough for a server to start again, and nobody waits longer than for a page. Seconds.
 EARLIEST, LATEST = 1.0, 5.0
+# Between signs of life on a stream that no channel brings on, while nothing is told. Seconds.
+HEARTBEAT = 10.0
 
 TOLD = {
     200: Answer({"text/event-stream": e.KNOWN | notices.ANY}),
@@ -110,9 +112,14 @@ async def serve(
         return response
 
 
-async def prepare(request: web.Request, wire: Wire) -> tuple[web.StreamResponse, Outlet | None]:
-    """A response whose head is sent; no outlet when the reader was gone before we began."""
-    response = web.StreamResponse(headers={**HEADERS, "Content-Type": wire.media})
+async def prepare(
+    request: web.Request,
+    wire: Wire,
+    headers: Mapping[str, str] | None = None,
+    patience: float = PATIENCE,
+) -> tuple[web.StreamResponse, Outlet | None]:
+    """A response whose head is sent, with `headers` of its own; no outlet when the reader was gone before we began."""
+    response = web.StreamResponse(headers={**HEADERS, "Content-Type": wire.media, **(headers or {})})
     response.force_close()  # after a stream there is nothing more to say on a connection
     try:
         writer = await response.prepare(request)
@@ -120,7 +127,7 @@ async def prepare(request: web.Request, wire: Wire) -> tuple[web.StreamResponse,
         return response, None
     if request.transport is None or writer is None:
         return response, None
-    return response, Outlet(request.transport, writer.drain)
+    return response, Outlet(request.transport, writer.drain, patience)
 
 
 def asked(request: web.Request) -> Cursor | None:

@@ -16,14 +16,14 @@ from protocol import codec, commands, events
 from protocol.cursor import Cursor
 from protocol.errors import Invalid
 from roundtable.edge import keys
+from roundtable.edge.answers import outcome
 from roundtable.edge.limits import Limits
 from roundtable.edge.operations import Answer as Said
 from roundtable.edge.operations import operation
 from roundtable.edge.parameters import Attending, ById, LastEventId, idempotency_key
 from roundtable.edge.problems import Refused, describe
-from roundtable.edge.tables.presence import present
-from roundtable.edge.tables.tables import outcome
 from roundtable.edge.wires.conversation import SILENCE, Answer, Close, Conversation, Socket, race
+from roundtable.edge.wires.presence import present
 from roundtable.edge.wires.said import SOCKET
 from roundtable.edge.wires.sse import asked, come_back
 from roundtable.fanout.broadcast import Broadcast

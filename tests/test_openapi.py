@@ -180,6 +180,15 @@ async def test_a_method_that_an_address_does_not_answer_is_405_to_everyone(
     assert (response.status, response.headers["Allow"]) == (405, "GET,HEAD")
 
 
+async def test_an_address_names_the_methods_that_are_documented(client: Client) -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        response = await client.request(
+            "TRACE", path.replace("{id}", "thread-x" if "threads" in path else "x")
+        )
+        allowed = {*response.headers["Allow"].lower().split(",")} - {"head"}
+        assert allowed == set(methods), path
+
+
 async def test_what_a_table_tells_is_as_described(client: Client) -> None:
     table = await convene(client, panel=[QUICK], limits={"max_rounds": 1})
     said = DOCUMENT["paths"][f"{TABLES}/{{id}}/events"]["get"]["responses"]["200"]

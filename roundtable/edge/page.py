@@ -11,7 +11,6 @@ import msgspec
 from aiohttp import hdrs, web
 
 from roundtable.edge.operations import Answer, operation
-from roundtable.edge.parameters import ById
 
 WEB = Path(__file__).parent / "web"
 # One name, no slash, no leading dot: nothing outside the folder can be named.
@@ -57,11 +56,17 @@ class OneAsset(msgspec.Struct, frozen=True):
     name: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_NAME}$"})]
 
 
+class Page(msgspec.Struct, frozen=True):
+    """The page is the same at all its addresses."""
+
+    id: Annotated[str, msgspec.Meta(description="Of a table or thread, for which the page asks itself.")]
+
+
 _MEDIA = [kind.partition(";")[0] for kind in _TYPES.values()] + [_OTHER]
 _HTML = Answer({"text/html": None})
 
 
-@operation(tag="page", path=ById, answers={200: _HTML, 304: None, 503: _HTML})
+@operation(tag="page", path=Page, answers={200: _HTML, 304: None, 503: _HTML})
 async def index(_: web.Request) -> web.StreamResponse:
     """The one page, under every address that people see."""
     page = WEB / "index.html"

@@ -70,9 +70,7 @@ class Chain:
         self._size = 0
         self._ended = self._lost = False
         self._append_now = append_now
-        self._turn: asyncio.Handle | None = (
-            None  # the end of this turn of the loop, if anything was told in it
-        )
+        self._turn: asyncio.Handle | None = None  # this turn of the loop's end, if anything was told in it
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
 

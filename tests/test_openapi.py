@@ -130,7 +130,7 @@ async def test_every_example_is_taken(client: Client) -> None:
         for example in content.get("examples", {}).values():
             if path != "/generate/stream" and "{id}" not in path.replace("platform/{id}", ""):
                 answer = await client.request(method, path.replace("{id}", "ci"), json=example["value"])
-                assert answer.status in (200, 201), (path, await answer.text())
+                assert answer.status in (200, 201, 202), (path, await answer.text())
                 answer.close()
 
 
@@ -182,11 +182,10 @@ async def test_a_method_that_an_address_does_not_answer_is_405_to_everyone(
 
 async def test_an_address_names_the_methods_that_are_documented(client: Client) -> None:
     for path, methods in DOCUMENT["paths"].items():
-        response = await client.request(
-            "TRACE", path.replace("{id}", "thread-x" if "threads" in path else "x")
-        )
-        allowed = {*response.headers["Allow"].lower().split(",")} - {"head"}
-        assert allowed == set(methods), path
+        real = re.sub(r"\{\w+\}", "thread-x" if "threads" in path else "x", path)
+        response = await client.request("TRACE", real)
+        assert response.status == 405, path
+        assert {*response.headers["Allow"].lower().split(",")} - {"head"} == set(methods), path
 
 
 async def test_what_a_table_tells_is_as_described(client: Client) -> None:

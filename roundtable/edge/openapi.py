@@ -200,7 +200,7 @@ def _answers(all_: Sequence[Route], route: Route, said: Operation, schema: Schem
         if answer.heard or answer.said:
             messages = {"said": answer.said, "heard": answer.heard}
             written["x-messages"] = {side: _any_of(kind, schema) for side, kind in messages.items() if kind}
-        if links := dict(_links(all_, route, said.leads)) if JSON in answer.content else {}:
+        if answer.content.keys() == {JSON} and (links := dict(_links(all_, route, said.leads))):
             written["links"] = links
     return answers
 

@@ -76,7 +76,15 @@ class Invoking:
         },
         errors=(404, 409, 502),
         leads=dict.fromkeys(("/invoke/{id}", "/v1/stream/invocation/{id}"), "$response.body#/id"),
-        examples={"one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}}},
+        examples={
+            "one model": {"tool": "complete", "args": {"model": "scripted:ada", "prompt": "Why?"}},
+            "without its caller": {
+                "tool": "vector_markov",
+                "args": {"seed": 1, "steps": 9, "dim": 2},
+                "stream": False,
+                "detach": True,
+            },
+        },
     )
     async def invoke(self, request: web.Request) -> web.StreamResponse:
         """`POST /invoke`: everything it tells, as an event stream; or, without `stream`, its last entry. Detached and

@@ -11,7 +11,6 @@ import msgspec
 from aiohttp import hdrs, web
 
 from roundtable.edge.operations import Answer, operation
-from roundtable.edge.parameters import ById
 
 WEB = Path(__file__).parent / "web"
 # One name, no slash, no leading dot: nothing outside the folder can be named.
@@ -51,6 +50,12 @@ _MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Roundt
 """
 
 
+class OneTable(msgspec.Struct, frozen=True):
+    """Any id: whether there is such a table, the page finds out."""
+
+    id: Annotated[str, msgspec.Meta(description="Of a table or a thread.")]
+
+
 class OneAsset(msgspec.Struct, frozen=True):
     """A file of the bundle."""
 
@@ -61,7 +66,7 @@ _MEDIA = [kind.partition(";")[0] for kind in _TYPES.values()] + [_OTHER]
 _HTML = Answer({"text/html": None})
 
 
-@operation(tag="page", path=ById, answers={200: _HTML, 304: None, 503: _HTML})
+@operation(tag="page", path=OneTable, answers={200: _HTML, 304: None, 503: _HTML})
 async def index(_: web.Request) -> web.StreamResponse:
     """The one page, under every address that people see."""
     page = WEB / "index.html"

@@ -6,15 +6,16 @@ One tail per node feeds all channels. A channel lives as long as somebody reads 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from typing import NamedTuple
 
 from protocol.cursor import Cursor
 from protocol.errors import Invalid, LogError, LogUnavailable
 from roundtable.fanout.audience import Audience
 from roundtable.fanout.blocks import MAX_BYTES, Blocks, Dialect
-from roundtable.fanout.channel import Channel, Left, Pace
+from roundtable.fanout.channel import Channel, Pace
 from roundtable.fanout.encoding import bound
+from roundtable.fanout.followed import Followed
 from roundtable.fanout.framing import Framing, View
 from roundtable.fanout.kinds import missing, reason_of_end, renewed
 from roundtable.fanout.ledger import Ledger
@@ -42,78 +43,6 @@ class Finish(NamedTuple):
     reason: str
 
 
-class _Stream:
-    """A stream this node follows: where its tail stands, why it ended if it has, and who reads it."""
-
-    def __init__(self, tip: Cursor, reason: str | None) -> None:
-        self.tip = tip
-        self.reason = reason
-        self.deleted = False
-        self.elsewhere = 0  # readers on other nodes
-        self.channels: dict[tuple[str, str], Channel] = {}
-        self.readings: set[Reading] = set()
-        self.coming = 0  # readers for whom something is still read
-        self.ledger: Ledger | None = None  # once somebody asks for what takes one
-        self.counting = asyncio.Lock()
-
-    @property
-    def unread(self) -> bool:
-        return not (self.channels or self.readings or self.coming)
-
-    def readers(self) -> int:
-        return sum(channel.readers for channel in self.channels.values()) + len(self.readings)
-
-    def spectators(self) -> int:
-        return self.readers() + self.elsewhere
-
-    def count(self, channel: Channel, step: int) -> None:
-        channel.readers += step
-        if not channel.readers:
-            del self.channels[channel.view.name, channel.framing.name]
-        self.nudge()
-
-    def nudge(self) -> None:
-        for channel in self.channels.values():
-            channel.nudge()
-
-    def add(self, reading: Reading) -> None:
-        self.readings.add(reading)
-        if self.reason is not None:
-            reading.close(self.reason)
-        self.nudge()
-
-    def remove(self, reading: Reading) -> None:
-        self.readings.discard(reading)
-        self.nudge()
-
-    def offer(self, name: str, records: Sequence[Record]) -> None:
-        self.tip = records[-1].cursor
-        self.reason = self.reason or reason_of_end(name, records)
-        if self.ledger:
-            for record in records:
-                self.ledger.extend(*record)
-        for channel in self.channels.values():
-            channel.offer(records)
-            if self.reason is not None:
-                channel.close(self.reason)
-        for reading in self.readings:
-            reading.offer(records)
-            if self.reason is not None:
-                reading.close(self.reason)
-
-    def delete(self) -> None:
-        self.deleted = True
-        for channel in self.channels.values():
-            channel.close("deleted")
-        self.dismiss("deleted")
-
-    def dismiss(self, left: Left) -> None:
-        for channel in self.channels.values():
-            channel.dismiss(left)
-        for reading in self.readings:
-            reading.dismiss(left)
-
-
 class Broadcast:
     """The fan-out of one node. `max_delay` bounds what batching adds to an entry's way (see `channel.pause`),
     `heartbeat` is the time between heartbeats (both seconds), `cache_bytes` what the past may occupy."""
@@ -125,9 +54,11 @@ class Broadcast:
         self._blocks = Blocks(log, cache_bytes)
         self._pace = Pace(max_delay=max_delay, heartbeat=heartbeat)
         self._audience = Audience(log, self._readers, self._heard)
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Followed] = {}
         self._ledgers: dict[str, Ledger] = {}  # of streams that nobody reads just now, the last left last
-        self._opening: dict[str, _Stream] = {}  # being added to the tail, which may deliver before it says so
+        self._opening: dict[
+            str, Followed
+        ] = {}  # being added to the tail, which may deliver before it says so
         self._changing = asyncio.Lock()  # held while streams are added to the tail, which takes time
         self._left = asyncio.Event()
         self._stop = asyncio.Event()
@@ -229,7 +160,7 @@ class Broadcast:
             view = bound(view, await self._ledger(name, stream))
         return view, await self._finish(name, stream, view)
 
-    def _leave(self, name: str, stream: _Stream) -> None:
+    def _leave(self, name: str, stream: Followed) -> None:
         if stream.unread and self._streams.get(name) is stream:
             self._drop(name)
         self._left.set()
@@ -243,7 +174,7 @@ class Broadcast:
             stream.elsewhere = elsewhere
             stream.nudge()
 
-    async def _open(self, name: str) -> _Stream:
+    async def _open(self, name: str) -> Followed:
         async with self._changing:
             if stream := self._streams.get(name):
                 return stream
@@ -254,7 +185,7 @@ class Broadcast:
             if not recent:
                 raise missing(name)
             tip = recent[-1].cursor
-            stream = self._opening[name] = _Stream(tip, reason_of_end(name, recent))
+            stream = self._opening[name] = Followed(tip, reason_of_end(name, recent))
             try:
                 await self._tail.add(name, tip)
             except Invalid:
@@ -269,7 +200,7 @@ class Broadcast:
             self._streams[name] = stream
             return stream
 
-    async def _make(self, stream: _Stream, dialect: Dialect) -> Channel:
+    async def _make(self, stream: Followed, dialect: Dialect) -> Channel:
         """The channel, with what its view needs to know of the past. Raises as `channel` does."""
         name, view, framing = dialect
         if not (view.ends or (view.stages and view.stages.extras)):
@@ -283,7 +214,7 @@ class Broadcast:
             stream, Dialect(name, view, framing), finish
         )
 
-    async def _finish(self, name: str, stream: _Stream, view: View) -> Finish | None:
+    async def _finish(self, name: str, stream: Followed, view: View) -> Finish | None:
         """Where the view has ended already."""
         seq = view.since
         while view.ends and seq < stream.tip.seq:
@@ -296,7 +227,7 @@ class Broadcast:
             seq = records[-1].cursor.seq
         return None
 
-    async def _ledger(self, name: str, stream: _Stream) -> Ledger:
+    async def _ledger(self, name: str, stream: Followed) -> Ledger:
         """The stream's, up to its tip. Raises `LogError`, and `NotFound` when it is gone."""
         async with stream.counting:
             ledger = stream.ledger or self._ledgers.pop(name, Ledger())
@@ -311,7 +242,7 @@ class Broadcast:
             stream.ledger = ledger
         return ledger
 
-    def _add(self, stream: _Stream, dialect: Dialect, finish: Finish | None = None) -> Channel:
+    def _add(self, stream: Followed, dialect: Dialect, finish: Finish | None = None) -> Channel:
         roomy = len(stream.channels) < ROOMY_VIEWS
         channel = Channel(
             dialect,
@@ -330,7 +261,7 @@ class Broadcast:
         stream.channels[dialect.view.name, dialect.framing.name] = channel
         return channel
 
-    def _drop(self, name: str) -> _Stream:
+    def _drop(self, name: str) -> Followed:
         self._tail.remove(name)
         stream = self._streams.pop(name)
         if stream.ledger:

@@ -24,7 +24,7 @@ def installed() -> Path:
     cache = Path(
         os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "roundtable-bench", f"litellm-{VERSION}"
     )
-    folder = Path(os.environ.get("ROUNDTABLE_BENCH_LITELLM", cache))
+    folder = Path(os.environ.get("ROUNDTABLE_BENCH_LITELLM") or cache)
     program = folder / "bin" / "litellm"
     if not program.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)

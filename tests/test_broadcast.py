@@ -833,3 +833,20 @@ def test_the_more_a_pass_takes_the_longer_the_next_one_waits() -> None:
     assert pause(0.004, max_delay=0.02) == 0.008
     assert pause(0.1, max_delay=0.02) == 0.02
     assert pause(0.1, max_delay=0) == 0
+
+
+def test_a_stream_that_is_deleted_between_two_looks_is_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(log: MemoryLog, broadcast: Broadcast) -> None:
+        log.say(3)
+        async with broadcast.channel(TABLE, FULL, FRAMING) as channel:
+
+            async def gone(*_: object, **__: object) -> list[Record]:
+                return []
+
+            monkeypatch.setattr(log, "read", gone)
+            within = Cursor(TERM, 2, 1)
+            cursor, first = await channel.resume(within)
+            assert cursor == channel.head
+            assert first.startswith(b"event: reset\n")
+
+    perform(scene)

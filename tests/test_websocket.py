@@ -188,6 +188,22 @@ async def test_so_many_commands_are_under_way_and_no_more(
         assert done == {f"k{number}" for number in range(conversation.MAX_UNDER_WAY)}
 
 
+async def test_so_many_bytes_are_under_way_and_no_more(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def submit(*_: object) -> Receipt:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    monkeypatch.setattr(client.server.app[keys.HOST], "submit", submit)  # type: ignore[attr-defined]
+    monkeypatch.setattr(conversation, "MAX_HELD", 1000)
+    async with client.ws_connect(f"{TABLES}/{await convene(client)}/ws") as socket:
+        for key, size in (("large", 2000), ("small", 1)):
+            await socket.send_json({"type": "say", "text": "x" * size, "key": key})
+        error = await told(socket, "error")
+        assert (error["key"], error["code"]) == ("small", "too_many_requests")
+
+
 @asynccontextmanager
 async def production(data: Path) -> AsyncIterator[tuple[Host, RawSocket, str]]:
     """The whole server as it runs - aiohttp's own for tests ends a handler when its client leaves - with a table and a

@@ -171,8 +171,8 @@ class Channel:
         if await self._log.has(self.stream, whole):
             if not (asked.part and asked.seq):
                 return whole, b""
-            (record,) = await self._log.read(self.stream, asked.seq - 1, limit=1)
-            held = items(self.view, record, self.view.parts)
+            records = await self._log.read(self.stream, asked.seq - 1, limit=1)
+            held = items(self.view, records[0], self.view.parts) if records else ()  # deleted since we looked
             if asked.part < len(held):
                 return whole, wire(self.framing, finished(self.view, held[asked.part :]))
         told = {"type": "reset", "reason": "unknown_cursor", "cursor": str(self.head)}

@@ -25,6 +25,8 @@ Answer = Callable[[bytes], Awaitable[bytes]]
 
 # Commands of one client that may be under way at once: a person has one, a program a handful.
 MAX_UNDER_WAY = 8
+# And together so much, however many may be: eight of the largest. Bytes; a single one is always taken.
+MAX_HELD = 8 * MAX_BODY
 # Seconds for one command: two for its outcome, the rest for a store that is slow.
 ANSWER_WITHIN = 10.0
 # Seconds without a word from a client that is pinged every ten: it has missed two.
@@ -110,7 +112,7 @@ class Conversation:
         self._silence = silence
         self._controls = Buckets(CONTROLS_PER_SECOND, CONTROLS_AT_ONCE)
         self._grace = Buckets(FORGIVEN_PER_SECOND, REFUSALS_AT_ONCE)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], int] = {}  # with the bytes of its message
         self._deaf = False  # aiohttp reads no more once the protocol was broken
 
     async def listen(self) -> Close | None:
@@ -178,20 +180,24 @@ class Conversation:
                 self._unbegun = False
             if self._heed(data):
                 return True
-            if len(self._under_way) >= self._at_once:
-                raise Refused(
-                    f"{self._at_once} of your commands are under way; wait for the outcome of one.",
-                    code="too_many_requests",
-                    retry_after=1.0,
-                )
+            self._check_room(len(data))
         except (Refused, Invalid) as error:
             await self._outlet.tell(websocket.text(_trouble(error, data)))
             return isinstance(error, Invalid) or not self._grace.take("")
         task = asyncio.get_running_loop().create_task(self._act(data))
         self._unbegun = True
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._under_way[task] = len(data)
+        task.add_done_callback(self._under_way.pop)
         return True
+
+    def _check_room(self, size: int) -> None:
+        held = sum(self._under_way.values())
+        if len(self._under_way) >= self._at_once or (held and held + size > MAX_HELD):
+            raise Refused(
+                f"{len(self._under_way)} of your commands are under way; wait for the outcome of one.",
+                code="too_many_requests",
+                retry_after=1.0,
+            )
 
     async def _act(self, data: bytes) -> None:
         try:

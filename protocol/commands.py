@@ -2,6 +2,8 @@
 
 import msgspec
 
+from protocol.messages import Limits, Panelist
+
 HOST = "Host"
 """Under whose name something is said that names no author."""
 
@@ -42,5 +44,82 @@ class Retry(Command, frozen=True, tag="retry"):
     turn: str
 
 
-ANY = Say | Pause | Resume | Close | Cancel | Retry
+class BargeIn(Command, frozen=True, tag="barge_in"):
+    """Take the floor: who speaks yields at the next sentence's end, or after 2 s or 200 tokens. `text` is said at
+    once."""
+
+    text: str = ""
+    to: str = ""
+    author: str = ""
+
+
+class RaiseHand(Command, frozen=True, tag="raise_hand"):
+    """Ask for the floor: once who speaks has ended no other begins until something is said, or the hand is lowered."""
+
+    author: str = ""
+
+
+class LowerHand(Command, frozen=True, tag="lower_hand"):
+    """Let the table go on after all."""
+
+    author: str = ""
+
+
+class Skip(Command, frozen=True, tag="skip"):
+    """Pass over one panelist's turn under way or next in the queue; without a name, whoever has the floor."""
+
+    panelist: str = ""
+
+
+class Mute(Command, frozen=True, tag="mute"):
+    """Give a panelist no turns; what she is saying is cut."""
+
+    panelist: str
+
+
+class Unmute(Command, frozen=True, tag="unmute"):
+    """Give her turns again."""
+
+    panelist: str
+
+
+class Add(Command, frozen=True, tag="add"):
+    """Seat another panelist."""
+
+    seat: Panelist
+
+
+class Remove(Command, frozen=True, tag="remove"):
+    """Let a panelist leave for good; what she said stays."""
+
+    panelist: str
+
+
+class Swap(Command, frozen=True, tag="swap"):
+    """Put `seat` in a panelist's place. Under the same name it is another model that speaks from now on."""
+
+    panelist: str
+    seat: Panelist
+
+
+class Extend(Command, frozen=True, tag="extend"):
+    """Set limits anew; those that are absent stay as they are."""
+
+    limits: Limits
+
+
+class Conclude(Command, frozen=True, tag="verdict"):
+    """End the discussion and come to a verdict now; the table rests after it."""
+
+
+class Title(Command, frozen=True, tag="title"):
+    """Call the table by another name than its topic; an empty one takes that back."""
+
+    title: str
+
+
+ANY = (
+    Say | Pause | Resume | Close | Cancel | Retry | BargeIn | RaiseHand | LowerHand | Skip | Mute | Unmute
+    | Add | Remove | Swap | Extend | Conclude | Title
+)  # fmt: skip
 """The tagged union that the codec decodes."""

@@ -8,15 +8,13 @@ from typing import Literal
 
 import msgspec
 
+from protocol import event, findings
 from protocol.commands import ANY
 from protocol.cursor import Cursor
-from protocol.messages import Cost, Failure, Limits, Panelist, StopReason, Usage
+from protocol.messages import Cost, Failure, Limits, Origin, Panelist, StopReason, Until, Usage
 
 Then = Literal["close", "rest"]
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all events. `type` is the struct's tag."""
+Event = event.Event
 
 
 class Effect(Event, frozen=True, kw_only=True):
@@ -34,7 +32,8 @@ class TermBegan(Event, frozen=True, tag="term.began"):
 
 
 class TableOpened(Event, frozen=True, tag="table.opened"):
-    """The table exists: who sits at it, about what, and until when. `record` false: it is on no disk."""
+    """The table exists: who sits at it, about what, and until when. `record` false: it is on no disk; `verdict`: it
+    comes to one before it ends; `origin`: of what table it is a fork."""
 
     table: str
     topic: str
@@ -44,6 +43,10 @@ class TableOpened(Event, frozen=True, tag="table.opened"):
     then: Then = "close"
     seed: int = 0
     record: bool = True
+    title: str = ""
+    verdict: bool = False
+    until: Until = Until()
+    origin: Origin | None = None
 
 
 class TablePaused(Effect, frozen=True, tag="table.paused"):
@@ -55,6 +58,51 @@ class TablePaused(Effect, frozen=True, tag="table.paused"):
 class TableResumed(Effect, frozen=True, tag="table.resumed"):
     """Turns begin again. From rest, the limits on turns, rounds, tokens, seconds and dollars count anew."""
 
+    reason: str = "command"
+
+
+class TableConcluding(Effect, frozen=True, tag="table.concluding"):
+    """The discussion is over, for that reason; what follows is the verdict."""
+
+    reason: str
+    detail: str = ""
+
+
+class TableTitled(Effect, frozen=True, tag="table.titled"):
+    """The table has another name than its topic; empty: no longer."""
+
+    title: str
+
+
+class LimitsChanged(Effect, frozen=True, tag="limits.changed"):
+    """These limits hold from here on."""
+
+    limits: Limits
+
+
+Change = Literal["added", "removed", "swapped", "muted", "unmuted"]
+
+
+class PanelChanged(Effect, frozen=True, tag="panel.changed"):
+    """Who sits at the table, or may speak, has changed. `seat` is the new one where there is one: in the place of
+    `panelist` when it has her name, else beside her, who has then left."""
+
+    change: Change
+    panelist: str
+    seat: Panelist | None = None
+
+
+class HandRaised(Effect, frozen=True, tag="hand.raised"):
+    """A person asks for the floor; who speaks may end, then the table waits, at most `within` seconds."""
+
+    author: str
+    within: float = 0.0
+
+
+class HandLowered(Effect, frozen=True, tag="hand.lowered"):
+    """The table waits for that person no more: `said`, `command` or `timeout`."""
+
+    author: str
     reason: str = "command"
 
 
@@ -85,12 +133,13 @@ class TurnEvent(Event, frozen=True, kw_only=True):
 
 
 class TurnQueued(TurnEvent, frozen=True, tag="turn.queued"):
-    """Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round;
-    `command` and `inbox` are those of who asked for it."""
+    """Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round,
+    `question` put to her; `command` and `inbox` are those of who asked for it."""
 
     kind: str = "speech"
     round: int = 0
     reason: str = ""
+    question: str = ""
     command: str | msgspec.UnsetType = msgspec.UNSET
     inbox: int | msgspec.UnsetType = msgspec.UNSET
 
@@ -110,11 +159,22 @@ class TurnStarted(TurnEvent, frozen=True, tag="turn.started"):
 
 
 class TurnRetried(TurnEvent, frozen=True, tag="turn.retried"):
-    """Asking failed before a first word; attempt `attempt` follows after `wait` seconds."""
+    """Asking failed before a first word; attempt `attempt` follows after `wait` seconds; another
+    `model` is asked then, if one is named."""
 
     attempt: int
     error: Failure
     wait: float = 0.0
+    model: str = ""
+
+
+class TurnYielding(TurnEvent, frozen=True, tag="turn.yielding"):
+    """She is asked to stop: at her next sentence's end, or after `within` seconds or `tokens` more."""
+
+    within: float
+    tokens: int
+    command: str | msgspec.UnsetType = msgspec.UNSET
+    inbox: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class TurnDelta(TurnEvent, frozen=True, tag="turn.delta"):
@@ -141,6 +201,18 @@ class TurnTool(TurnEvent, frozen=True, tag="turn.tool"):
     call: str
     name: str = ""
     arguments: str = ""
+
+
+class TurnToolResult(TurnEvent, frozen=True, tag="turn.tool_result"):
+    """What tool `name` gave for call `call`, after `seconds`; `truncated` when it was more than is taken."""
+
+    attempt: int
+    call: str
+    name: str
+    text: str
+    error: bool = False
+    truncated: bool = False
+    seconds: float = 0.0
 
 
 class TurnCompleted(TurnEvent, frozen=True, tag="turn.completed"):
@@ -205,10 +277,14 @@ class Unknown(Event, frozen=True):
     body: bytes
 
 
+Asked = Effect | TurnQueued | TurnYielding | TurnCancelled
+"""Events that carry the command they are the effect of, if there was one."""
+
 KNOWN = (
-    TermBegan | TableOpened | TablePaused | TableResumed | TableRested | TableClosed | RoundStarted
-    | TurnQueued | TurnStarted | TurnRetried | TurnDelta | TurnThinking | TurnTool
-    | TurnCompleted | TurnFailed | TurnCancelled | MessagePosted | CommandRefused | CommandSubmitted
+    TermBegan | TableOpened | TablePaused | TableResumed | TableConcluding | TableTitled | TableRested | TableClosed
+    | PanelChanged | LimitsChanged | HandRaised | HandLowered | RoundStarted
+    | TurnQueued | TurnStarted | TurnRetried | TurnYielding | TurnDelta | TurnThinking | TurnTool | TurnToolResult
+    | TurnCompleted | TurnFailed | TurnCancelled | MessagePosted | CommandRefused | CommandSubmitted | findings.ANY
 )  # fmt: skip
 """The tagged union that the codec decodes."""
 

@@ -5,6 +5,8 @@ from typing import Any, Literal
 import msgspec
 
 Role = Literal["user", "assistant", "tool"]
+Office = Literal["", "moderator", "chair"]
+"""What a seat does; empty is a panelist like the others."""
 StopReason = Literal["end", "length", "stop_sequence", "refusal", "content_filter", "tool_calls"]
 """Why a model stopped, in one vocabulary: `end` is its own decision, `length` the token limit."""
 
@@ -12,13 +14,18 @@ StopReason = Literal["end", "length", "stop_sequence", "refusal", "content_filte
 class Panelist(msgspec.Struct, frozen=True):
     """A seat: a unique name, a model as `provider:model`, and what the model is told to be.
 
-    `options` goes to the provider (temperature, max_tokens, a script); it never holds a key.
+    `options` goes to the provider (temperature, max_tokens, a script); it never holds a key. `role` is `moderator` or
+    `chair` for a seat that does only that, and empty for who takes part. `fallback` are models that speak for her when
+    hers cannot, in order; `tools` are those she may use, as `server.tool` or `server.*`.
     """
 
     name: str
     model: str
     persona: str = ""
     options: dict[str, Any] = {}
+    role: Office = ""
+    fallback: list[str] = []
+    tools: list[str] = []
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -96,6 +103,26 @@ class Limits(msgspec.Struct, frozen=True):
     max_tokens: int | None = None
     max_seconds: float | None = None
     max_dollars: float | None = None
+
+
+class Until(msgspec.Struct, frozen=True):
+    """What ends a discussion before its limits do, whichever comes first.
+
+    `convergence` is a threshold from 0 to 1 on the dispersion of a round (`entropy`); `consensus` is that nobody
+    opposes any claim; `loop` that the panel repeats itself or only thanks; `passes` that everyone had nothing to add.
+    """
+
+    convergence: float | None = None
+    consensus: bool = False
+    loop: bool = False
+    passes: bool = False
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a forked table comes from: another table, up to a cursor."""
+
+    table: str
+    cursor: str
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from protocol import commands, events, transcript
+from protocol import commands, events, findings, transcript
 
 FILE = Path(__file__).with_name("schema.json")
 
@@ -30,7 +30,8 @@ def schema() -> dict[str, Any]:
         if struct.__struct_config__.tag:
             required.insert(0, "type")
             definition["properties"]["at"] = {"type": "number"}
-            required.insert(1, "at")
+            if not issubclass(struct, findings.Finding):  # which the transcript keeps without theirs
+                required.insert(1, "at")
         definition["required"] = required
     for definition in definitions.values():
         definition["description"] = " ".join(definition.get("description", "").split())

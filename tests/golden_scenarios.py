@@ -7,10 +7,12 @@ NAME.transcript.json what they fold to; illegal.json moves that must be refused,
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from protocol import events as e
+from protocol import findings as f
 from protocol.codec import encode, encode_body
 from protocol.cursor import Cursor
 from protocol.messages import Cost, Failure, Limits, Panelist, Usage
@@ -25,6 +27,7 @@ BEN = Panelist(
     "Ben", "openai:gpt-5.1", "An engineer. Wants the failure rate, then the tail.", {"temperature": 0.4}
 )
 CLEO = Panelist("Cleo", "ollama:llama3.1:8b")
+DAG = Panelist("Dag", "ollama:llama3.1:8b", role="chair", fallback=["ollama:small"], tools=["files.*"])
 
 BUSY = Failure("rate_limited", "The server asked to slow down.", retryable=True)
 GONE = Failure("auth", "The server refused the key.")
@@ -181,12 +184,12 @@ def unknown() -> Table:
     table.add_unknown("person.joined", person="Rosa", nested={"deep": [1, None, "x"]})
     table.add(e.RoundStarted(round=1))
     turn = table.start(ADA, 1)
-    table.add_unknown("stance.taken", turn=turn, panelist="Ada", command="not-ours", stance=0.7)
+    table.add_unknown("mood.sensed", turn=turn, panelist="Ada", command="not-ours", stance=0.7)
     table.add(e.TurnDelta(turn=turn, panelist="Ada", attempt=1, text="Hm."))
     table.add_unknown("turn.applauded", turn="t99", panelist="Nobody")
     table.add(e.TurnCompleted(turn=turn, panelist="Ada", text="Hm."))
     table.add(e.TableClosed(reason="max_turns"))
-    table.add_unknown("verdict.given", text="None.")
+    table.add_unknown("audience.polled", text="None.")
     return table
 
 
@@ -354,8 +357,72 @@ def thread() -> Table:
     return table
 
 
+def steered() -> Table:
+    """Everything that a person may change while a table is held, and everything that is found out about it."""
+    table = Table(ADA, BEN, max_rounds=2)
+    table.add(e.TableTitled(title="Letters", command="key-1", inbox=1))
+    table.add(e.RoundStarted(round=1))
+    table.add(f.RoundForecast(round=1, tokens_in=300, tokens_out=120, dollars=0.01))
+    turn = table.start(ADA, 1)
+    table.add(e.TurnRetried(turn=turn, panelist="Ada", attempt=2, error=BUSY, model="ollama:other"))
+    table.add(e.TurnTool(turn=turn, panelist="Ada", attempt=2, call="c1", name="files.read", arguments="{}"))
+    result = e.TurnToolResult(
+        turn=turn, panelist="Ada", attempt=2, call="c1", name="files.read", text="Three.", seconds=0.2
+    )
+    table.add(result)
+    table.add(e.HandRaised(author="Rosa", within=60.0, command="key-2", inbox=2))
+    table.words(turn, ADA, "Three letters. And")
+    table.add(e.TurnYielding(turn=turn, panelist="Ada", within=2.0, tokens=200, command="key-3", inbox=3))
+    table.add(
+        e.TurnCancelled(turn=turn, panelist="Ada", attempt=2, text="Three letters. And", reason="barge_in")
+    )
+    table.add(e.MessagePosted(message="m1", author="Rosa", text="Which?", command="key-4", inbox=4))
+    table.add(e.HandLowered(author="Rosa", reason="said"))
+    table.add(e.PanelChanged(change="muted", panelist="Ada", command="key-5", inbox=5))
+    table.add(e.PanelChanged(change="unmuted", panelist="Ada", command="key-6", inbox=6))
+    table.add(e.PanelChanged(change="added", panelist="Cleo", seat=CLEO, command="key-7", inbox=7))
+    table.add(e.PanelChanged(change="swapped", panelist="Ben", seat=DAG, command="key-8", inbox=8))
+    other = msgspec.structs.replace(ADA, model="ollama:other")
+    table.add(e.PanelChanged(change="swapped", panelist="Ada", seat=other, command="key-9", inbox=9))
+    table.add(e.PanelChanged(change="removed", panelist="Dag", command="key-10", inbox=10))
+    table.add(e.LimitsChanged(limits=Limits(max_rounds=4), command="key-11", inbox=11))
+    table.say(CLEO, 1, "The old ones.")
+    _find(table)
+    table.add(e.TableClosed(reason="command"))
+    return table
+
+
+def _find(table: Table) -> None:
+    who: dict[str, Any] = {"turn": "t2", "panelist": "Cleo", "round": 1}
+    table.add(f.TurnUnread(**who, kind="bid", detail="No number."))
+    table.add(f.SpeakerChosen(**who, speaker="Ada", question="Why?", reason="She has not said."))
+    table.add(f.BidMade(**who, urgency=7, about="The tail."))
+    table.add(f.VoteCast(**who, choice="for", reason="It helps.", stage="before"))
+    table.add(f.BallotCast(**who, ranking=["Ada", "Cleo"], shown=["Cleo", "Ada"]))
+    tally = f.TallyCounted(
+        round=1, kind="ballot", scores={"Ada": 1.0, "Cleo": 0.0}, winner="Ada", condorcet="Ada",
+        pairs=[f.Pair("Ada", "Cleo", 1, 1)], ballots=1,
+    )  # fmt: skip
+    table.add(tally)
+    table.add(f.ClaimMade(round=1, claim="c1", text="Old letters suffice.", by="Cleo", turn="t2"))
+    table.add(f.StanceTaken(**who, claim="c1", stance="support", reason="She said so."))
+    table.add(f.Entropy(round=1, value=0.25, method="lexical", voices=2))
+    table.add(f.Converge(round=1, value=0.25, threshold=0.3, method="lexical"))
+    table.add(f.SummaryMade(**who, through=20, text="Cleo: the old ones."))
+    table.add(f.BudgetWarned(name="max_rounds", used=3.2, limit=4.0))
+    table.add(f.BudgetDegraded(measure="fewer_rounds", detail="One round less."))
+    table.add(e.TableConcluding(reason="command", command="key-12", inbox=12))
+    claim = f.Claim("Old letters suffice.", supports=["Cleo"])
+    verdict = f.VerdictGiven(
+        header="1 of 2 answered.", answer="The old ones.", claims=[claim], dissent=[f.Dissent("Ada", "No.")],
+        confidence="low", chair="Cleo", turn="t2", source="stances", answered=["Cleo"], silent={"Ada": "cut"},
+        tally=tally,
+    )  # fmt: skip
+    table.add(verdict)
+
+
 SCENARIOS: tuple[Callable[[], Table], ...] = (
-    plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread,
+    plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread, steered,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).
@@ -374,6 +441,10 @@ ILLEGAL: dict[str, tuple[Callable[[], Table], int, e.Event]] = {
     "rested over an open turn": (plain, 6, e.TableRested(reason="max_rounds")),
     "anything after the end": (plain, 27, e.MessagePosted(message="m9", author="", text="Late.")),
     "resumed while open": (plain, 9, e.TableResumed()),
+    "someone seated twice": (steered, 3, e.PanelChanged(change="added", panelist="Ada", seat=ADA)),
+    "a stranger muted": (steered, 3, e.PanelChanged(change="muted", panelist="Cleo")),
+    "a swap without a seat": (steered, 3, e.PanelChanged(change="swapped", panelist="Ada")),
+    "a turn for who left": (steered, 23, e.TurnQueued(turn="t2", panelist="Ben")),
     "a new turn while paused": (people, 14, e.TurnQueued(turn="t3", panelist="Ada")),
 }
 

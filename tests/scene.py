@@ -9,7 +9,7 @@ from protocol import codec, commands
 from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict
-from protocol.messages import Limits, Panelist, Usage
+from protocol.messages import Limits, Office, Panelist, Until, Usage
 from protocol.transcript import Transcript, fold
 from providers.base import Chunk, Provider, Request, Stop, Text
 from roundtable import policies
@@ -114,7 +114,7 @@ class Voices:
 
 
 class Scene:
-    """One table of `voices` under `policy`."""
+    """One table of `voices` under `policy`, which comes to a verdict if that is the policy's way, or as told."""
 
     def __init__(
         self,
@@ -123,14 +123,24 @@ class Scene:
         *,
         log: MemoryLog | None = None,
         then: e.Then = "close",
+        verdict: bool | None = None,
+        until: Until | None = None,
+        roles: Mapping[str, Office] = {},
         **limits: Any,
     ) -> None:
         self.log: Any = log or MemoryLog()
         self.voices = Voices(voices, self.log)
         self.policy = policy
-        panel = [Panelist(name, f"voice:{name}") for name in voices]
+        panel = [Panelist(name, f"voice:{name}", role=roles.get(name, "")) for name in voices]
         self.opening = e.TableOpened(
-            table="scene", topic="Why?", panel=panel, policy=policy, limits=Limits(**limits), then=then
+            table="scene",
+            topic="Why?",
+            panel=panel,
+            policy=policy,
+            limits=Limits(**limits),
+            then=then,
+            verdict=policies.concludes(policy) if verdict is None else verdict,
+            until=policies.until(policy) if until is None else until,
         )
         self.owner = self.new_owner()
         self.position = 0

@@ -45,11 +45,11 @@ def test_a_delta_looks_as_the_contract_says() -> None:
 
 
 def test_an_unknown_event_keeps_its_bytes() -> None:
-    body = b'{"type":"stance.taken","at":5,"claim":"c1","later":[1]}'
+    body = b'{"type":"mood.sensed","at":5,"claim":"c1","later":[1]}'
     entry = codec.decode_body(Cursor(1, 1), body)
-    assert entry.event == e.Unknown(type="stance.taken", body=body)
+    assert entry.event == e.Unknown(type="mood.sensed", body=body)
     assert codec.encode_body(entry.event, 99.0) == body
-    assert codec.event_type(entry.event) == "stance.taken"
+    assert codec.event_type(entry.event) == "mood.sensed"
 
 
 def test_a_known_event_may_have_gained_members() -> None:

@@ -132,7 +132,7 @@ def test_a_command_is_remembered_by_its_first_effect() -> None:
 
 def test_an_unknown_event_only_moves_the_cursor() -> None:
     table = started()
-    attempt(table, e.Unknown(type="stance.taken", body=b'{"type":"stance.taken","at":1}'))
+    attempt(table, e.Unknown(type="mood.sensed", body=b'{"type":"mood.sensed","at":1}'))
     assert table.cursor == f"{TERM}-5"
 
 

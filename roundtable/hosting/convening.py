@@ -12,10 +12,11 @@ from protocol import commands
 from protocol.commands import HOST
 from protocol.errors import Invalid
 from protocol.events import TableOpened, Then
-from protocol.messages import Limits, Panelist
+from protocol.messages import Limits, Panelist, Until
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from providers.demo import language_of
+from roundtable import policies
 from roundtable.log.split import OFF_RECORD
 from roundtable.table import budget
 
@@ -29,6 +30,8 @@ MAX_NAME = 40
 """Characters: what fits beside a speech, in a label and in a list."""
 MAX_DEPTH = 32
 """Levels of JSON in options: what a tool's schema may need, and far from any decoder's limit."""
+MAX_TITLE = 200
+"""Characters: a line in a list."""
 MAX_SEATS = 12
 """As many hues as eyes can tell apart, and as many voices as a reader can follow."""
 MAX_LIMIT = 1e12
@@ -71,8 +74,15 @@ class AskedLimits(Limits, frozen=True, forbid_unknown_fields=True):
     max_dollars: Annotated[float, _LIMIT] | None = None
 
 
+class AskedUntil(Until, frozen=True, forbid_unknown_fields=True):
+    """What ends a discussion, strict likewise."""
+
+    convergence: Annotated[float, _bound(minimum=0, maximum=1)] | None = None
+
+
 class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/roundtables`. A panel left out is the default panel; an empty one is a mistake."""
+    """The body of `POST /v1/roundtables`. A panel left out is the default panel; an empty one is a mistake. Whether it
+    comes to a `verdict`, and `until` when, is the policy's unless said."""
 
     topic: Annotated[str, _bound(minLength=1, maxLength=MAX_TOPIC, pattern=r"\S")]
     panel: Annotated[list[AskedSeat], _bound(minItems=1, maxItems=MAX_SEATS)] | msgspec.UnsetType = (
@@ -83,6 +93,9 @@ class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     then: Then = "close"
     seed: int | None = None
     record: bool = True
+    title: Annotated[str, _bound(maxLength=MAX_TITLE)] = ""
+    verdict: bool | msgspec.UnsetType = msgspec.UNSET
+    until: AskedUntil | msgspec.UnsetType = msgspec.UNSET
 
 
 def new_id(now: float, *, record: bool = True) -> str:
@@ -109,8 +122,12 @@ async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
     if ask.panel is msgspec.UNSET:
         panel = catalog.default_panel(await catalog.survey(), language_of(topic))
     else:
-        panel = [Panelist(seat.name, seat.model, seat.persona, seat.options) for seat in ask.panel]
+        panel = [Panelist(**msgspec.structs.asdict(seat)) for seat in ask.panel]
     check_panel(panel, catalog)
+    _check_company(panel, ask.policy)
+    title = " ".join(ask.title.split())
+    if len(title) > MAX_TITLE:
+        raise Invalid(f"A title has at most {MAX_TITLE} characters.", field="title")
     return TableOpened(
         table=table,
         topic=topic,
@@ -120,7 +137,29 @@ async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
         then=ask.then,
         seed=secrets.randbits(32) if ask.seed is None else ask.seed,
         record=ask.record,
+        title=title,
+        verdict=policies.concludes(ask.policy) if ask.verdict is msgspec.UNSET else ask.verdict,
+        until=_until(ask),
     )
+
+
+def _until(ask: Convene) -> Until:
+    if ask.until is msgspec.UNSET:
+        return policies.until(ask.policy)
+    threshold = ask.until.convergence
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise Invalid("A dispersion is between 0 and 1.", field="until.convergence")
+    return Until(**msgspec.structs.asdict(ask.until))
+
+
+def _check_company(panel: list[Panelist], policy: str) -> None:
+    """Raise `Invalid` when the method cannot be held with so few, or an office is held twice."""
+    for office in ("moderator", "chair"):
+        if sum(panelist.role == office for panelist in panel) > 1:
+            raise Invalid(f"A table has one {office}.", field="panel")
+    voices, least = sum(not panelist.role for panelist in panel), policies.least(policy)
+    if voices < least:
+        raise Invalid(f"{policy} takes {least} panelists or more; {voices} take part here.", field="panel")
 
 
 def check_command(command: commands.ANY, transcript: Transcript) -> None:

@@ -93,7 +93,7 @@ async def _panel(ask: Begin, catalog: Catalog) -> list[Panelist]:
     for name in ("model", "system", "options"):
         if getattr(ask, name):
             raise Invalid(f"With a panel, {name} is said of each seat of it.", field=name)
-    panel = [Panelist(seat.name, seat.model, seat.persona, seat.options) for seat in ask.panel]
+    panel = [Panelist(**msgspec.structs.asdict(seat)) for seat in ask.panel]
     convening.check_panel(panel, catalog)
     return panel
 

@@ -9,13 +9,20 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from protocol.errors import Invalid
+from protocol.messages import Until
+from protocol.transcript import Transcript, Turn
+from roundtable.deliberation.brief import Brief, same_round
+from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies.base import Plan, Seat, TurnPolicy
 from roundtable.policies.floor_time import FloorTime
+from roundtable.policies.order import ASKED
 from roundtable.policies.parallel import Parallel
 from roundtable.policies.reply import Reply
 from roundtable.policies.round_robin import RoundRobin
 
-__all__ = ["GROUP", "OURS", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "blind", "concludes", "find"]
+__all__ = [
+    "GROUP", "OURS", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "brief", "concludes", "find", "least", "until",
+]  # fmt: skip
 
 log = logging.getLogger("roundtable.policies")
 
@@ -48,13 +55,36 @@ def find(name: str) -> TurnPolicy:
     return policies[name]
 
 
-def blind(name: str) -> bool:
-    """Whether that policy is `blind`; not, when it is not installed here."""
-    policy = available().get(name)
-    return policy is not None and policy.blind
-
-
 def concludes(name: str) -> bool:
-    """Whether tables under that policy end with a turn of the kind `verdict`: it says so by an attribute `verdict`,
-    which a policy need not have."""
+    """Whether tables under that policy come to a verdict unless asked otherwise."""
     return bool(getattr(available().get(name), "verdict", False))
+
+
+def until(name: str) -> Until:
+    """What ends discussions under that policy unless asked otherwise."""
+    found: Until = getattr(available().get(name), "until", Until())
+    return found
+
+
+def least(name: str) -> int:
+    """How many panelists that policy needs."""
+    return int(getattr(available().get(name), "least", 1))
+
+
+def _nothing_special(_transcript: Transcript, _turn: Turn) -> None:
+    return None
+
+
+def brief(transcript: Transcript, turn: str) -> Brief:
+    """What that turn is asked for, and what its prompt shows: by who asked for it, its kind, and the policy."""
+    state = transcript.turn(turn)
+    if state.reason == ASKED:
+        return Brief()  # whoever a person asks by name hears everything
+    if state.kind in BRIEFS:
+        return BRIEFS[state.kind](transcript, state)
+    policy = available().get(transcript.policy)
+    own: Brief | None = getattr(policy, "brief", _nothing_special)(transcript, state)
+    if own is not None:
+        return own
+    blind = policy is not None and policy.blind
+    return Brief(unheard=same_round(transcript, state)) if blind else Brief()

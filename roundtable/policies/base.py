@@ -4,25 +4,29 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from protocol.findings import Finding
+from protocol.kinds import SPEECH
 from protocol.transcript import Transcript
 
 
 class Seat(NamedTuple):
-    """A turn to be queued. `reason` is shown when it is not simply her place in the round."""
+    """A turn to be queued. `reason` is shown when it is not simply her place in the round, `question` put to her."""
 
     panelist: str
-    kind: str = "speech"
+    kind: str = SPEECH
     reason: str = ""
+    question: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True):
     """What should happen now; nothing at all means: wait for what is under way.
 
-    In order: `drop` cancels queued turns, `round` begins a round, `queue` adds turns, `run` gives queued turns
-    the floor, and `end` says why the table has nothing more to say (then the others are empty).
+    In order: `note` writes findings, `drop` cancels queued turns, `round` begins a round, `queue` adds turns, `run`
+    gives queued turns the floor, and `end` says why the table has nothing more to say (then the others are empty).
     The plan is asked again after every step, so a policy need not do more than one thing at a time.
     """
 
+    note: tuple[Finding, ...] = ()
     drop: tuple[str, ...] = ()
     round: int | None = None
     queue: tuple[Seat, ...] = ()
@@ -30,12 +34,17 @@ class Plan(msgspec.Struct, frozen=True):
     end: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.drop or self.round is not None or self.queue or self.run or self.end)
+        return bool(self.note or self.drop or self.round is not None or self.queue or self.run or self.end)
 
 
 class TurnPolicy(Protocol):
     """`title` and `summary` are for people: a few words, one sentence. Under a policy that is `blind` nobody is sent
-    what others said in the same round."""
+    what others said in the same round.
+
+    A policy may have more: `verdict`, true where its tables come to one unless asked otherwise; `until`, what ends its
+    discussions unless asked otherwise (`Until`); `least`, how many panelists it takes; and `brief(transcript, turn)`, a
+    `Brief` of what one of its turns is asked for, or None where nothing is special about it.
+    """
 
     name: str
     title: str

@@ -19,11 +19,22 @@ class Allowance(NamedTuple):
     dollars: float | None = None
 
 
+# A table that comes to a verdict keeps its last turn for it, and this share of its seconds.
+KEPT_SECONDS = 0.2
+
+
 def turns_left(transcript: Transcript) -> int | None:
-    """Turns that may still start, queued ones not deducted; None is without limit."""
-    if transcript.limits.max_turns is None:
+    """Turns that may still start, queued ones not deducted; None is without limit. One of several is kept for the
+    verdict."""
+    limit = transcript.limits.max_turns
+    if limit is None:
         return None
-    return max(0, transcript.limits.max_turns - (transcript.spent.turns - transcript.base.turns))
+    kept = 1 if _keeps(transcript) and limit > 1 else 0
+    return max(0, limit - kept - (transcript.spent.turns - transcript.base.turns))
+
+
+def _keeps(transcript: Transcript) -> bool:
+    return transcript.verdict and not transcript.concluding
 
 
 def tokens_left(transcript: Transcript) -> int | None:
@@ -56,17 +67,33 @@ def share(transcript: Transcript, promised: Iterable[Allowance], among: int) -> 
 
 
 def seconds_left(transcript: Transcript, now: float) -> float | None:
-    """Seconds until `max_seconds`, at Unix time `now`; None is without limit, or while the clock stands."""
+    """Seconds until no further turn begins, or once that is past until `max_seconds`, at Unix time `now`; None is
+    without limit, or while the clock stands."""
+    left = _seconds(transcript, now)
+    if left is None or transcript.limits.max_seconds is None or not _keeps(transcript):
+        return left
+    soft = left - KEPT_SECONDS * transcript.limits.max_seconds
+    return soft if soft > 0 else left
+
+
+def _seconds(transcript: Transcript, now: float) -> float | None:
     if transcript.limits.max_seconds is None or not transcript.running_since:
         return None
     used = transcript.spent.seconds - transcript.base.seconds + max(0.0, now - transcript.running_since)
     return transcript.limits.max_seconds - used
 
 
+def is_over(transcript: Transcript, now: float) -> bool:
+    """Whether the time is up for whoever speaks, too."""
+    seconds = _seconds(transcript, now)
+    return seconds is not None and seconds <= 0
+
+
 def reached(transcript: Transcript, now: float) -> Limit | None:
-    """The limit that lets no further turn start, if any: time first, as it also cuts whoever speaks."""
-    seconds = seconds_left(transcript, now)
-    if seconds is not None and seconds <= 0:
+    """The limit that lets no further turn start, if any: time first."""
+    seconds = _seconds(transcript, now)
+    kept = KEPT_SECONDS * (transcript.limits.max_seconds or 0) if _keeps(transcript) else 0.0
+    if seconds is not None and seconds <= kept:
         return "max_seconds"
     if turns_left(transcript) == 0:
         return "max_turns"

@@ -15,7 +15,7 @@ from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import EventLog
 from roundtable.policies import REPLY, Plan, TurnPolicy
-from roundtable.table import budget, commanding
+from roundtable.table import agenda, budget, commanding
 from roundtable.table.floor import Floor
 from roundtable.table.writer import Writer
 
@@ -150,15 +150,17 @@ class StreamOrchestrator:
             if self._transcript.status != "open":
                 return
             before = self._writer.last
-            if limit := budget.reached(self._transcript, self._clock()):
-                self._end_by(limit, cut=limit == "max_seconds")
-            else:
-                self._carry_out(self._policy.plan(self._transcript))
+            limit = budget.reached(self._transcript, self._clock())
+            if budget.is_over(self._transcript, self._clock()):
+                self._floor.clear("max_seconds")
+            self._carry_out(agenda.plan(self._policy, self._transcript, limit))
             if self._writer.last == before:
                 return
         raise RuntimeError(f"Policy {self._policy.name} plans without end.")
 
     def _carry_out(self, plan: Plan) -> None:
+        for finding in plan.note:
+            self._writer.note(finding)
         for turn in plan.drop:
             panelist = self._transcript.turn(turn).panelist
             self._floor.stop(turn, e.TurnCancelled(turn=turn, panelist=panelist, reason="absent"))
@@ -172,21 +174,30 @@ class StreamOrchestrator:
         for seat in seats:
             self._writer.note(e.TurnQueued(
                 turn=f"t{len(self._transcript.turns) + 1}", panelist=seat.panelist, kind=seat.kind,
-                round=self._transcript.round, reason=seat.reason,
+                round=self._transcript.round, reason=seat.reason, question=seat.question,
             ))  # fmt: skip
         limit = self._floor.give(plan.run[: budget.turns_left(self._transcript)])
         if plan.end or limit:
             self._end_by(plan.end or limit or "")
 
-    def _end_by(self, reason: str, *, cut: bool = False) -> None:
-        """End the table once nobody speaks any more; with `cut`, whoever speaks is stopped now."""
-        self._floor.clear(reason, speaking=cut)
-        if not self._transcript.of("started"):
-            rests = self._transcript.then == "rest"
-            self._writer.note(e.TableRested(reason=reason) if rests else e.TableClosed(reason=reason))
-            if rests and self._policy.name == REPLY and self._policy.plan(self._transcript).queue:
-                # It was spoken to while the last answer within the limits was given: as if it had come now.
-                self._writer.note(e.TableResumed(reason="message"))
+    def _end_by(self, reason: str) -> None:
+        """End the table once nobody speaks any more, after its verdict if it comes to one."""
+        self._floor.clear(reason, speaking=False)
+        table = self._transcript
+        if table.of("started"):
+            return
+        if agenda.concludes(table):
+            if not table.concluding:
+                self._writer.note(e.TableConcluding(reason=reason))
+            return
+        asked = table.concluding == "command"  # who wants the verdict now may want to ask on
+        if table.then == "rest" or asked:
+            self._writer.note(e.TableRested(reason=reason))
+        else:
+            self._writer.note(e.TableClosed(reason=reason))
+        if table.status == "resting" and self._policy.name == REPLY and self._policy.plan(table).queue:
+            # It was spoken to while the last answer within the limits was given: as if it had come now.
+            self._writer.note(e.TableResumed(reason="message"))
 
     # -- writing -----------------------------------------------------------------------------------------------
 

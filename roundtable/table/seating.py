@@ -11,7 +11,6 @@ from providers import prices
 from providers.base import Request
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.policies.order import ASKED
 from roundtable.table import budget
 from roundtable.table.asking import CHARACTERS_PER_TOKEN, deadlines_of
 from roundtable.table.budget import Allowance, Limit
@@ -42,10 +41,11 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
     """
     panelist = _panelist(transcript, transcript.turn(turn).panelist)
     provider, model = catalog.resolve(panelist.model)
-    projection = projected(transcript, turn)
+    brief = policies.brief(transcript, turn)
+    projection = project(transcript, panelist, brief)
     price = partial(prices.cost, panelist.model)
     prompt = -(-projection.characters() // CHARACTERS_PER_TOKEN)
-    wanted: int | None = panelist.options.get("max_tokens")
+    wanted = _least_of(panelist.options.get("max_tokens"), brief.most)
     within = _within(allowance, prompt, price) if allowance else _anyhow(transcript)
     for limit, tokens in within.items():
         if allowance and tokens < min(LEAST, wanted or LEAST):
@@ -72,15 +72,9 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
 
 
 def projected(transcript: Transcript, turn: str) -> Projection:
-    """The prompt of a queued turn, from the log before it starts: whoever checks a digest computes it here.
-
-    Under a policy that is `blind` she is not sent what others said in her own round, however late she starts; whoever a
-    person asks by name hears everything.
-    """
-    queued = transcript.turn(turn)
-    blind = policies.blind(transcript.policy) and queued.reason != ASKED
-    panelist = _panelist(transcript, queued.panelist)
-    return project(transcript, panelist, unheard=queued.round if blind else None)
+    """The prompt of a queued turn, from the log before it starts: whoever checks a digest computes it here."""
+    panelist = _panelist(transcript, transcript.turn(turn).panelist)
+    return project(transcript, panelist, policies.brief(transcript, turn))
 
 
 def model_of(transcript: Transcript, name: str) -> str:
@@ -90,6 +84,10 @@ def model_of(transcript: Transcript, name: str) -> str:
 
 def _panelist(transcript: Transcript, name: str) -> Panelist:
     return next(panelist for panelist in transcript.panel if panelist.name == name)
+
+
+def _least_of(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 _Price = Callable[[Usage], Cost | None]

@@ -1,33 +1,170 @@
 // Generated from protocol/schema.json by `npm run types`. Do not edit.
 
-export type Command = Say | Pause | Resume | Close | Cancel | Retry;
+export type Command =
+  | Say
+  | Pause
+  | Resume
+  | Close
+  | Cancel
+  | Retry
+  | BargeIn
+  | RaiseHand
+  | LowerHand
+  | Skip
+  | Mute
+  | Unmute
+  | Add
+  | Remove
+  | Swap
+  | Extend
+  | Conclude
+  | Title;
 export type Event =
   | TermBegan
   | TableOpened
   | TablePaused
   | TableResumed
+  | TableConcluding
+  | TableTitled
   | TableRested
   | TableClosed
+  | PanelChanged
+  | LimitsChanged
+  | HandRaised
+  | HandLowered
   | RoundStarted
   | TurnQueued
   | TurnStarted
   | TurnRetried
+  | TurnYielding
   | TurnDelta
   | TurnThinking
   | TurnTool
+  | TurnToolResult
   | TurnCompleted
   | TurnFailed
   | TurnCancelled
   | MessagePosted
   | CommandRefused
-  | CommandSubmitted;
+  | CommandSubmitted
+  | TurnUnread
+  | SpeakerChosen
+  | BidMade
+  | VoteCast
+  | BallotCast
+  | TallyCounted
+  | ClaimMade
+  | StanceTaken
+  | Entropy
+  | Converge
+  | SummaryMade
+  | VerdictGiven
+  | BudgetWarned
+  | BudgetDegraded
+  | RoundForecast;
 
+/**
+ * Seat another panelist.
+ */
+export interface Add {
+  seat: Panelist;
+  type: "add";
+}
+/**
+ * A seat: a unique name, a model as `provider:model`, and what the model is told to be. `options` goes to the provider (temperature, max_tokens, a script); it never holds a key. `role` is `moderator` or `chair` for a seat that does only that, and empty for who takes part. `fallback` are models that speak for her when hers cannot, in order; `tools` are those she may use, as `server.tool` or `server.*`.
+ */
+export interface Panelist {
+  fallback: string[];
+  model: string;
+  name: string;
+  options: {
+    [k: string]: unknown;
+  };
+  persona: string;
+  role: "" | "chair" | "moderator";
+  tools: string[];
+}
+/**
+ * Panelists by how good she finds their answers, best first. `shown` is the order in which she was shown them.
+ */
+export interface BallotCast {
+  at?: number;
+  panelist: string;
+  ranking: string[];
+  round: number;
+  shown: string[];
+  turn: string;
+  type: "ballot.cast";
+}
+/**
+ * Take the floor: who speaks yields at the next sentence's end, or after 2 s or 200 tokens. `text` is said at once.
+ */
+export interface BargeIn {
+  author?: string;
+  text?: string;
+  to?: string;
+  type: "barge_in";
+}
+/**
+ * How much she wants the floor, 0 (not at all) to 10, and what for.
+ */
+export interface BidMade {
+  about: string;
+  at?: number;
+  panelist: string;
+  round: number;
+  turn: string;
+  type: "bid.made";
+  urgency: number;
+}
+/**
+ * What the table does without from here on so that it can end well: `fewer_rounds`, `cheaper_chair`, `no_ballots`, `no_stances`, `no_synthesis`.
+ */
+export interface BudgetDegraded {
+  at?: number;
+  detail: string;
+  measure: string;
+  round: number;
+  type: "budget.degraded";
+}
+/**
+ * Four fifths of a limit are used. `used` and `limit` are in the limit's unit.
+ */
+export interface BudgetWarned {
+  at?: number;
+  limit: number;
+  name: string;
+  round: number;
+  type: "budget.warned";
+  used: number;
+}
 /**
  * End one turn, running or queued, by its id; the table goes on.
  */
 export interface Cancel {
   turn: string;
   type: "cancel";
+}
+/**
+ * A claim of a verdict and who stands where; who is named in none of the lists took no stance.
+ */
+export interface Claim {
+  opposes: string[];
+  supports: string[];
+  text: string;
+  unsure: string[];
+}
+/**
+ * Something that can be agreed to or not, as the panel discusses it. `claim` is `c1`, `c2`, ...
+ */
+export interface ClaimMade {
+  at?: number;
+  by: string;
+  claim: string;
+  round: number;
+  text: string;
+  turn: string;
+  type: "claim.made";
 }
 /**
  * End the table for good; what is being said is cut and kept.
@@ -64,6 +201,86 @@ export interface Retry {
   type: "retry";
 }
 /**
+ * Ask for the floor: once who speaks has ended no other begins until something is said, or the hand is lowered.
+ */
+export interface RaiseHand {
+  author?: string;
+  type: "raise_hand";
+}
+/**
+ * Let the table go on after all.
+ */
+export interface LowerHand {
+  author?: string;
+  type: "lower_hand";
+}
+/**
+ * Pass over one panelist's turn under way or next in the queue; without a name, whoever has the floor.
+ */
+export interface Skip {
+  panelist?: string;
+  type: "skip";
+}
+/**
+ * Give a panelist no turns; what she is saying is cut.
+ */
+export interface Mute {
+  panelist: string;
+  type: "mute";
+}
+/**
+ * Give her turns again.
+ */
+export interface Unmute {
+  panelist: string;
+  type: "unmute";
+}
+/**
+ * Let a panelist leave for good; what she said stays.
+ */
+export interface Remove {
+  panelist: string;
+  type: "remove";
+}
+/**
+ * Put `seat` in a panelist's place. Under the same name it is another model that speaks from now on.
+ */
+export interface Swap {
+  panelist: string;
+  seat: Panelist;
+  type: "swap";
+}
+/**
+ * Set limits anew; those that are absent stay as they are.
+ */
+export interface Extend {
+  limits: Limits;
+  type: "extend";
+}
+/**
+ * When a table ends at the latest; absent means unlimited. Seconds are of open (not paused) wall time.
+ */
+export interface Limits {
+  max_dollars: number | null;
+  max_rounds: number | null;
+  max_seconds: number | null;
+  max_tokens: number | null;
+  max_turns: number | null;
+}
+/**
+ * End the discussion and come to a verdict now; the table rests after it.
+ */
+export interface Conclude {
+  type: "verdict";
+}
+/**
+ * Call the table by another name than its topic; an empty one takes that back.
+ */
+export interface Title {
+  title: string;
+  type: "title";
+}
+/**
  * A command was understood and not done; `code` and `detail` say why.
  */
 export interface CommandRefused {
@@ -79,15 +296,63 @@ export interface CommandRefused {
  */
 export interface CommandSubmitted {
   at: number;
-  command: Say | Pause | Resume | Close | Cancel | Retry;
+  command:
+    | Say
+    | Pause
+    | Resume
+    | Close
+    | Cancel
+    | Retry
+    | BargeIn
+    | RaiseHand
+    | LowerHand
+    | Skip
+    | Mute
+    | Unmute
+    | Add
+    | Remove
+    | Swap
+    | Extend
+    | Conclude
+    | Title;
   key: string;
   type: "command.submitted";
+}
+/**
+ * The dispersion fell below the table's threshold.
+ */
+export interface Converge {
+  at?: number;
+  method: "embedding" | "lexical";
+  round: number;
+  threshold: number;
+  type: "converge";
+  value: number;
 }
 /**
  * What a turn cost in US dollars, by list price. No Cost at all means the price is unknown, not nothing.
  */
 export interface Cost {
   dollars: number;
+}
+/**
+ * What one panelist holds against the answer, in her own or the chair's words.
+ */
+export interface Dissent {
+  panelist: string;
+  text: string;
+}
+/**
+ * How far apart the round's positions are, from 0 (the same words, or the same place) to 1. `method` says by what it was measured, `model` by whose embeddings; it is dispersion, and no measure of agreement.
+ */
+export interface Entropy {
+  at?: number;
+  method: "embedding" | "lexical";
+  model: string;
+  round: number;
+  type: "entropy";
+  value: number;
+  voices: number;
 }
 /**
  * A new owner took the stream; every entry from here on carries its term.
@@ -99,40 +364,39 @@ export interface TermBegan {
   type: "term.began";
 }
 /**
- * The table exists: who sits at it, about what, and until when. `record` false: it is on no disk.
+ * The table exists: who sits at it, about what, and until when. `record` false: it is on no disk; `verdict`: it comes to one before it ends; `origin`: of what table it is a fork.
  */
 export interface TableOpened {
   at: number;
   limits: Limits;
+  origin: Origin | null;
   panel: Panelist[];
   policy: string;
   record: boolean;
   seed: number;
   table: string;
   then: "close" | "rest";
+  title: string;
   topic: string;
   type: "table.opened";
+  until: Until;
+  verdict: boolean;
 }
 /**
- * When a table ends at the latest; absent means unlimited. Seconds are of open (not paused) wall time.
+ * Where a forked table comes from: another table, up to a cursor.
  */
-export interface Limits {
-  max_dollars: number | null;
-  max_rounds: number | null;
-  max_seconds: number | null;
-  max_tokens: number | null;
-  max_turns: number | null;
+export interface Origin {
+  cursor: string;
+  table: string;
 }
 /**
- * A seat: a unique name, a model as `provider:model`, and what the model is told to be. `options` goes to the provider (temperature, max_tokens, a script); it never holds a key.
+ * What ends a discussion before its limits do, whichever comes first. `convergence` is a threshold from 0 to 1 on the dispersion of a round (`entropy`); `consensus` is that nobody opposes any claim; `loop` that the panel repeats itself or only thanks; `passes` that everyone had nothing to add.
  */
-export interface Panelist {
-  model: string;
-  name: string;
-  options: {
-    [k: string]: unknown;
-  };
-  persona: string;
+export interface Until {
+  consensus: boolean;
+  convergence: number | null;
+  loop: boolean;
+  passes: boolean;
 }
 /**
  * No new turn begins until resumed; the turn under way is finished.
@@ -155,6 +419,27 @@ export interface TableResumed {
   type: "table.resumed";
 }
 /**
+ * The discussion is over, for that reason; what follows is the verdict.
+ */
+export interface TableConcluding {
+  at: number;
+  command?: string;
+  detail: string;
+  inbox?: number;
+  reason: string;
+  type: "table.concluding";
+}
+/**
+ * The table has another name than its topic; empty: no longer.
+ */
+export interface TableTitled {
+  at: number;
+  command?: string;
+  inbox?: number;
+  title: string;
+  type: "table.titled";
+}
+/**
  * The policy has nothing more to say; a message wakes the table.
  */
 export interface TableRested {
@@ -174,6 +459,50 @@ export interface TableClosed {
   type: "table.closed";
 }
 /**
+ * Who sits at the table, or may speak, has changed. `seat` is the new one where there is one: in the place of `panelist` when it has her name, else beside her, who has then left.
+ */
+export interface PanelChanged {
+  at: number;
+  change: "added" | "muted" | "removed" | "swapped" | "unmuted";
+  command?: string;
+  inbox?: number;
+  panelist: string;
+  seat: Panelist | null;
+  type: "panel.changed";
+}
+/**
+ * These limits hold from here on.
+ */
+export interface LimitsChanged {
+  at: number;
+  command?: string;
+  inbox?: number;
+  limits: Limits;
+  type: "limits.changed";
+}
+/**
+ * A person asks for the floor; who speaks may end, then the table waits, at most `within` seconds.
+ */
+export interface HandRaised {
+  at: number;
+  author: string;
+  command?: string;
+  inbox?: number;
+  type: "hand.raised";
+  within: number;
+}
+/**
+ * The table waits for that person no more: `said`, `command` or `timeout`.
+ */
+export interface HandLowered {
+  at: number;
+  author: string;
+  command?: string;
+  inbox?: number;
+  reason: string;
+  type: "hand.lowered";
+}
+/**
  * Round `round` begins; the first is 1.
  */
 export interface RoundStarted {
@@ -182,7 +511,7 @@ export interface RoundStarted {
   type: "round.started";
 }
 /**
- * Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round; `command` and `inbox` are those of who asked for it.
+ * Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round, `question` put to her; `command` and `inbox` are those of who asked for it.
  */
 export interface TurnQueued {
   at: number;
@@ -190,6 +519,7 @@ export interface TurnQueued {
   inbox?: number;
   kind: string;
   panelist: string;
+  question: string;
   reason: string;
   round: number;
   turn: string;
@@ -211,12 +541,13 @@ export interface TurnStarted {
   type: "turn.started";
 }
 /**
- * Asking failed before a first word; attempt `attempt` follows after `wait` seconds.
+ * Asking failed before a first word; attempt `attempt` follows after `wait` seconds; another `model` is asked then, if one is named.
  */
 export interface TurnRetried {
   at: number;
   attempt: number;
   error: Failure;
+  model: string;
   panelist: string;
   turn: string;
   type: "turn.retried";
@@ -229,6 +560,19 @@ export interface Failure {
   code: string;
   detail: string;
   retryable: boolean;
+}
+/**
+ * She is asked to stop: at her next sentence's end, or after `within` seconds or `tokens` more.
+ */
+export interface TurnYielding {
+  at: number;
+  command?: string;
+  inbox?: number;
+  panelist: string;
+  tokens: number;
+  turn: string;
+  type: "turn.yielding";
+  within: number;
 }
 /**
  * Words, in order. `chunks` holds `[length in code points, milliseconds after the first]` of each part when several deltas were written as one, so a replay can be as uneven as the original was.
@@ -266,6 +610,22 @@ export interface TurnTool {
   panelist: string;
   turn: string;
   type: "turn.tool";
+}
+/**
+ * What tool `name` gave for call `call`, after `seconds`; `truncated` when it was more than is taken.
+ */
+export interface TurnToolResult {
+  at: number;
+  attempt: number;
+  call: string;
+  error: boolean;
+  name: string;
+  panelist: string;
+  seconds: number;
+  text: string;
+  truncated: boolean;
+  turn: string;
+  type: "turn.tool_result";
 }
 /**
  * The turn's end, with everything it said. `cost` absent means the price is unknown.
@@ -336,6 +696,157 @@ export interface MessagePosted {
   type: "message.posted";
 }
 /**
+ * What she said is not what was asked for; `detail` says what is missing, for her and for people.
+ */
+export interface TurnUnread {
+  at?: number;
+  detail: string;
+  kind: string;
+  panelist: string;
+  round: number;
+  turn: string;
+  type: "turn.unread";
+}
+/**
+ * A moderator gave `speaker` the floor, with a question and for a reason.
+ */
+export interface SpeakerChosen {
+  at?: number;
+  panelist: string;
+  question: string;
+  reason: string;
+  round: number;
+  speaker: string;
+  turn: string;
+  type: "speaker.chosen";
+}
+/**
+ * For which side or option she is. `stage` is `before` or `after` a debate, or empty.
+ */
+export interface VoteCast {
+  at?: number;
+  choice: string;
+  panelist: string;
+  reason: string;
+  round: number;
+  stage: string;
+  turn: string;
+  type: "vote.cast";
+}
+/**
+ * All ballots or votes of a round together. `scores` are Borda points (ballots) or votes by choice; `winner` has most of them, and `condorcet` beats every other in pairs; each is empty when there is none. `swing` is what a debate moved: votes after less votes before, by choice.
+ */
+export interface TallyCounted {
+  at?: number;
+  ballots: number;
+  condorcet: string;
+  kind: string;
+  pairs: Pair[];
+  round: number;
+  scores: {
+    [k: string]: number;
+  };
+  swing: {
+    [k: string]: number;
+  };
+  type: "tally.counted";
+  winner: string;
+}
+/**
+ * How many ballots have `winner` before `loser`, of those that rank both; ours are the ones where it is more.
+ */
+export interface Pair {
+  ballots: number;
+  loser: string;
+  of: number;
+  winner: string;
+}
+/**
+ * Where `panelist` stands on a claim in that round, as turn `turn` reads it. If that moved since an earlier round, `moved_by` is whose argument moved her, and `new_argument` is false when there was none that she had not heard.
+ */
+export interface StanceTaken {
+  at?: number;
+  claim: string;
+  moved: boolean;
+  moved_by: string;
+  new_argument: boolean;
+  panelist: string;
+  reason: string;
+  round: number;
+  stance: "oppose" | "support" | "unsure";
+  turn: string;
+  type: "stance.taken";
+}
+/**
+ * What was said up to entry `through` (its `seq`), for prompts that have no room for all of it.
+ */
+export interface SummaryMade {
+  at?: number;
+  panelist: string;
+  round: number;
+  text: string;
+  through: number;
+  turn: string;
+  type: "summary.made";
+}
+/**
+ * What the panel came to. `header` says in one line who answered and who did not, and is derived from the log. `answer` is the chair's synthesis in turn `turn`, and empty where there is none: then `missing` says why, and nothing stands in for it. `source` says where claims come from: `stances` were read each round, `chair` is the chair's word, and with neither there are none. `silent` are those who did not answer, and why.
+ */
+export interface VerdictGiven {
+  answer: string;
+  answered: string[];
+  at?: number;
+  chair: string;
+  claims: Claim[];
+  confidence: "" | "high" | "low" | "medium";
+  dissent: Dissent[];
+  header: string;
+  missing: string;
+  round: number;
+  silent: {
+    [k: string]: string;
+  };
+  source: "" | "chair" | "stances";
+  tally: TallyCounted | null;
+  turn: string;
+  type: "verdict.given";
+  why: string;
+}
+/**
+ * What the round that begins is likely to use: tokens read and written, US dollars if all prices are known.
+ */
+export interface RoundForecast {
+  at?: number;
+  dollars: number | null;
+  round: number;
+  tokens_in: number;
+  tokens_out: number;
+  type: "round.forecast";
+}
+/**
+ * A finding at its place in the log.
+ */
+export interface Found {
+  at: number;
+  finding:
+    | TurnUnread
+    | SpeakerChosen
+    | BidMade
+    | VoteCast
+    | BallotCast
+    | TallyCounted
+    | ClaimMade
+    | StanceTaken
+    | Entropy
+    | Converge
+    | SummaryMade
+    | VerdictGiven
+    | BudgetWarned
+    | BudgetDegraded
+    | RoundForecast;
+  seq: number;
+}
+/**
  * What a person said.
  */
 export interface Posted {
@@ -358,7 +869,7 @@ export interface Spent {
   unpriced: number;
 }
 /**
- * A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to count (at opening, or when it woke from rest), `base_round` the round likewise.
+ * A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise. `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given.
  */
 export interface Transcript {
   absent: {
@@ -367,22 +878,30 @@ export interface Transcript {
   at: number;
   base: Spent;
   base_round: number;
+  base_seq: number;
   commands: {
     [k: string]: string;
   };
+  concluding: string;
+  concluding_detail: string;
   cursor: string;
   ended_detail: string;
   ended_reason: string;
   failures: {
     [k: string]: number;
   };
+  findings: Found[];
+  hands: string[];
   inbox: number;
   limits: Limits;
   messages: Posted[];
+  muted: string[];
   opened_at: number;
+  origin: Origin | null;
   panel: Panelist[];
   policy: string;
   record: boolean;
+  removed: string[];
   round: number;
   running_since: number;
   seed: number;
@@ -390,8 +909,11 @@ export interface Transcript {
   status: "closed" | "new" | "open" | "paused" | "resting";
   table: string;
   then: "close" | "rest";
+  title: string;
   topic: string;
   turns: Turn[];
+  until: Until;
+  verdict: boolean;
 }
 /**
  * One panelist's turn. `seq` is the entry that queued it, so turns and messages order together. Times are Unix seconds, 0 while not reached; `first_at` is the first word or thought.
@@ -408,6 +930,7 @@ export interface Turn {
   kind: string;
   model: string;
   panelist: string;
+  question: string;
   queued_at: number;
   reason: string;
   round: number;
@@ -422,4 +945,5 @@ export interface Turn {
   total_within: number;
   turn: string;
   usage: Usage | null;
+  yielding: boolean;
 }

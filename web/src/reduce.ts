@@ -1,14 +1,14 @@
 /**
  * The Transcript is the fold of a table's entries, exactly as in `protocol/transcript.py`; both run `tests/golden/`.
  *
- * `apply` changes the Transcript and its two lists in place, and replaces everything below them: a Turn object never
+ * `apply` changes the Transcript and its three lists in place, and replaces everything below them: a Turn object never
  * changes, so a view renders only turns it has not seen, and `copy` costs no text.
  */
 import { seqOf, ZERO } from "./cursor";
-import type { Cost, Event, Failure, Limits, Spent, Transcript, Turn, Usage } from "./protocol.gen";
+import type { Cost, Event, Failure, Limits, Panelist, Spent, Transcript, Turn, Until, Usage } from "./protocol.gen";
 
 /** One event at its place, as the server sends it. */
-export type Entry<E extends Event = Event> = E & { id: string };
+export type Entry<E extends Event = Event> = E & { id: string; at: number };
 type Type = Event["type"];
 type Of<T extends Type> = Extract<Event, { type: T }>;
 
@@ -21,19 +21,23 @@ export const FAILURES_BEFORE_ABSENT = 3;
 export const INTERRUPTED = "interrupted";
 
 const NO_LIMITS: Limits = { max_turns: null, max_rounds: null, max_tokens: null, max_seconds: null, max_dollars: null };
+const NO_ENDS: Until = { convergence: null, consensus: false, loop: false, passes: false };
 const NOTHING_SPENT: Spent = { turns: 0, tokens_in: 0, tokens_out: 0, dollars: 0, unpriced: 0, seconds: 0 };
 
 export function newTranscript(): Transcript {
   return {
     cursor: ZERO, at: 0, status: "new", table: "", topic: "", panel: [], policy: "", limits: NO_LIMITS, then: "close",
     seed: 0, record: true, opened_at: 0, running_since: 0, ended_reason: "", ended_detail: "", round: 0, turns: [], messages: [],
-    absent: {}, failures: {}, spent: NOTHING_SPENT, base: NOTHING_SPENT, base_round: 0, commands: {}, inbox: 0,
+    findings: [], title: "", verdict: false, until: NO_ENDS, origin: null, concluding: "", concluding_detail: "", muted: [],
+    removed: [], hands: [], absent: {}, failures: {}, spent: NOTHING_SPENT, base: NOTHING_SPENT, base_round: 0, base_seq: 0,
+    commands: {}, inbox: 0,
   };
 }
 
 /** A Transcript that later entries do not change. */
 export function copy(transcript: Transcript): Transcript {
-  return { ...transcript, turns: [...transcript.turns], messages: [...transcript.messages] };
+  const { turns, messages, findings } = transcript;
+  return { ...transcript, turns: [...turns], messages: [...messages], findings: [...findings] };
 }
 
 /** The Transcript after these entries, starting from nothing or from a transcript (which is changed). */
@@ -47,26 +51,42 @@ type TurnStatus = Turn["status"];
 const LIVE: TableStatus[] = ["open", "paused"];
 const OPENED: TableStatus[] = ["open", "paused", "resting"];
 
+/** What is found out about a table while it is held: kept as it is told, and read by whoever shows it. */
+export type Finding = Transcript["findings"][number]["finding"];
+const FINDINGS: Finding["type"][] = [
+  "turn.unread", "speaker.chosen", "bid.made", "vote.cast", "ballot.cast", "tally.counted", "claim.made", "stance.taken",
+  "entropy", "converge", "summary.made", "verdict.given", "budget.warned", "budget.degraded", "round.forecast",
+];
+
 /** What may happen, and in which state: for the table's status and, for turn events, the turn's. */
 const MOVES: { [T in Type]?: [TableStatus[], TurnStatus[]] } = {
   "term.began": [["new", ...OPENED], []],
   "table.opened": [["new"], []],
   "table.paused": [["open"], []],
   "table.resumed": [["paused", "resting"], []],
+  "table.concluding": [LIVE, []],
+  "table.titled": [OPENED, []],
+  "limits.changed": [OPENED, []],
+  "panel.changed": [OPENED, []],
+  "hand.raised": [LIVE, []],
+  "hand.lowered": [OPENED, []],
   "table.rested": [["open"], []],
   "table.closed": [OPENED, []],
   "round.started": [["open"], []],
   "turn.queued": [["open"], []],
   "turn.started": [["open"], ["queued"]],
   "turn.retried": [LIVE, ["started"]],
+  "turn.yielding": [LIVE, ["started"]],
   "turn.delta": [LIVE, ["started"]],
   "turn.thinking": [LIVE, ["started"]],
   "turn.tool": [LIVE, ["started"]],
+  "turn.tool_result": [LIVE, ["started"]],
   "turn.completed": [LIVE, ["started"]],
   "turn.failed": [LIVE, ["started"]],
   "turn.cancelled": [LIVE, ["queued", "started"]],
   "message.posted": [OPENED, []],
   "command.refused": [OPENED, []],
+  ...Object.fromEntries(FINDINGS.map((type) => [type, [LIVE, []]])),
 };
 
 /** Apply one entry. Throws `IllegalMove`, and changes nothing, when it does not follow. */
@@ -94,15 +114,29 @@ function check(transcript: Transcript, entry: Entry): void {
     checkQueued(transcript, entry);
   } else if (turns.length > 0) {
     checkTurn(transcript, entry as Entry<Of<"turn.started">>, turns);
+  } else if (entry.type === "panel.changed") {
+    checkChange(transcript, entry);
   } else if (entry.type === "table.closed" || entry.type === "table.rested") {
     if (transcript.turns.some(isOpen)) throw new IllegalMove(`${entry.type} cannot happen while turns are open.`);
   }
 }
 
+function checkChange(transcript: Transcript, { change, panelist, seat }: Entry<Of<"panel.changed">>): void {
+  const sits = isSeated(transcript, panelist);
+  if (sits === (change === "added")) throw new IllegalMove(`${panelist} ${sits ? "sits" : "does not sit"} at this table.`);
+  if ((seat !== null) !== (change === "added" || change === "swapped")) {
+    throw new IllegalMove(`panel.changed by ${change} has ${seat ? "a" : "no"} seat.`);
+  }
+}
+
+function isSeated({ panel, removed }: Transcript, name: string): boolean {
+  return panel.some((panelist) => panelist.name === name) && !removed.includes(name);
+}
+
 function checkQueued(transcript: Transcript, entry: Entry<Of<"turn.queued">>): void {
   const next = `t${transcript.turns.length + 1}`;
   if (entry.turn !== next) throw new IllegalMove(`The next turn is ${next}, not ${entry.turn}.`);
-  if (!transcript.panel.some((panelist) => panelist.name === entry.panelist)) {
+  if (!isSeated(transcript, entry.panelist)) {
     throw new IllegalMove(`Nobody named ${entry.panelist} sits at this table.`);
   }
 }
@@ -139,19 +173,40 @@ function acknowledge(transcript: Transcript, { id, command, inbox }: { id: strin
 type Step<T extends Type> = (transcript: Transcript, entry: Entry<Of<T>>) => void;
 
 const STEPS: { [T in Type]?: Step<T> } = {
-  "table.opened": (t, { table, topic, policy, panel, limits, then, seed, record = true, at }) => {
+  "table.opened": (t, { id, table, topic, policy, panel, limits, then, seed, record = true, at, ...rest }) => {
+    const { title = "", verdict = false, until = NO_ENDS, origin = null } = rest;
     Object.assign(t, { status: "open", table, topic, policy, panel, limits, then, seed, record, opened_at: at });
-    t.running_since = at;
+    Object.assign(t, { title, verdict, until, origin, base_seq: seqOf(id), running_since: at });
   },
   "table.paused": (t, { at }) => stopClock(t, "paused", at),
-  "table.resumed": (t, { at }) => {
+  "table.resumed": (t, { id, at }) => {
     if (t.status === "resting") {
-      t.base = t.spent;
-      t.base_round = t.round;
-      t.ended_reason = "";
+      Object.assign(t, { base: t.spent, base_round: t.round, base_seq: seqOf(id) });
+      t.ended_reason = t.concluding = t.concluding_detail = "";
     }
     t.status = "open";
     t.running_since = at;
+  },
+  "table.concluding": (t, { reason, detail }) => {
+    t.concluding = reason;
+    t.concluding_detail = detail;
+  },
+  "table.titled": (t, { title }) => {
+    t.title = title;
+  },
+  "limits.changed": (t, { limits }) => {
+    t.limits = limits;
+  },
+  "panel.changed": (t, { change, panelist, seat }) => {
+    t.muted = change === "muted" ? [...leaving(t.muted, panelist), panelist] : leaving(t.muted, panelist);
+    if (change === "removed" || (seat && seat.name !== panelist)) t.removed = [...t.removed, panelist];
+    if (seat) takeSeat(t, seat);
+  },
+  "hand.raised": (t, { author }) => {
+    t.hands = [...leaving(t.hands, author), author];
+  },
+  "hand.lowered": (t, { author }) => {
+    t.hands = leaving(t.hands, author);
   },
   "table.rested": (t, { reason, at }) => {
     t.ended_reason = reason;
@@ -165,8 +220,8 @@ const STEPS: { [T in Type]?: Step<T> } = {
   "round.started": (t, { round }) => {
     t.round = round;
   },
-  "turn.queued": (t, { turn, panelist, id, kind, round, reason, at }) => {
-    t.turns.push({ ...NEW_TURN, turn, panelist, seq: seqOf(id), kind, round, reason, queued_at: at });
+  "turn.queued": (t, { turn, panelist, id, kind, round, reason, question = "", at }) => {
+    t.turns.push({ ...NEW_TURN, turn, panelist, seq: seqOf(id), kind, round, reason, question, queued_at: at });
   },
   "turn.started": (t, { turn, id, at, attempt, model, digest, first_within, idle_within, total_within }) => {
     const deadlines = { first_within, idle_within, total_within };
@@ -175,7 +230,8 @@ const STEPS: { [T in Type]?: Step<T> } = {
     }));
     t.spent = { ...t.spent, turns: t.spent.turns + 1 };
   },
-  "turn.retried": (t, { turn, attempt }) => change(t, turn, () => ({ attempt })),
+  "turn.retried": (t, { turn, attempt, model }) => change(t, turn, (was) => ({ attempt, model: model || was.model })),
+  "turn.yielding": (t, { turn }) => change(t, turn, () => ({ yielding: true })),
   "turn.delta": (t, { turn, text, at }) =>
     change(t, turn, (was) => ({ text: was.text + text, first_at: was.first_at || at })),
   "turn.thinking": (t, { turn, text, at }) =>
@@ -200,12 +256,30 @@ const STEPS: { [T in Type]?: Step<T> } = {
   "message.posted": (t, { message, author, text, id, at, to }) => {
     t.messages.push({ message, author, text, seq: seqOf(id), at, to });
   },
+  ...Object.fromEntries(FINDINGS.map((type) => [type, keep])),
 };
 
+function keep(t: Transcript, { id, at, ...finding }: Entry<Finding>): void {
+  t.findings.push({ seq: seqOf(id), at, finding });
+}
+
+/** Whoever sits anew, or speaks through another model, begins without failures. */
+function takeSeat(t: Transcript, seat: Panelist): void {
+  const known = t.panel.some(({ name }) => name === seat.name);
+  t.panel = known ? t.panel.map((panelist) => (panelist.name === seat.name ? seat : panelist)) : [...t.panel, seat];
+  t.removed = leaving(t.removed, seat.name);
+  t.absent = without(t.absent, seat.name);
+  t.failures = without(t.failures, seat.name);
+}
+
+function leaving(names: string[], name: string): string[] {
+  return names.filter((each) => each !== name);
+}
+
 const NEW_TURN: Turn = {
-  turn: "", panelist: "", seq: 0, status: "queued", kind: "speech", round: 0, reason: "", attempt: 1, model: "",
+  turn: "", panelist: "", seq: 0, status: "queued", kind: "speech", round: 0, reason: "", question: "", attempt: 1, model: "",
   digest: "", queued_at: 0, started_seq: 0, started_at: 0, first_at: 0, ended_at: 0, first_within: 0, idle_within: 0,
-  total_within: 0, text: "", thinking: "", tools: "", stop_reason: null, usage: null, cost: null, error: null,
+  total_within: 0, text: "", thinking: "", tools: "", yielding: false, stop_reason: null, usage: null, cost: null, error: null,
 };
 
 function change(t: Transcript, turn: string, how: (was: Turn) => Partial<Turn>): void {

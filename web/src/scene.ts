@@ -8,10 +8,15 @@ export interface Seat extends Panelist {
   mark: string;
 }
 
+/** A seat as it is asked for when nothing more is said of it. */
+export function seatOf(name: string, model: string): Panelist {
+  return { name, model, persona: "", options: {}, role: "", fallback: [], tools: [] };
+}
+
 export function seatsOf(panel: readonly { name: string; model: string }[]): Seat[] {
   const marks = marksOf(panel.map(({ name }) => name));
   return panel.map((panelist, place) => ({
-    persona: "", options: {}, ...panelist, place, hue: hueOf(place), mark: marks[place]!,
+    ...seatOf(panelist.name, panelist.model), ...panelist, place, hue: hueOf(place), mark: marks[place]!,
   }));
 }
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { House } from "../src/api";
 import { type Draft, freshDraft, hand, openingOf, recall, remember } from "../src/draft";
 
-const seat = (name: string) => ({ name, model: "scripted:x", persona: "", options: {} });
+const seat = (name: string) => ({ name, model: "scripted:x", persona: "", options: {}, role: "" as const, fallback: [], tools: [] });
 const policy = (name: string) => ({ name, title: name, summary: "" });
 const HOUSE: House = {
   providers: [], default_panel: [seat("Ada"), seat("Ben")], demo: true, limits: { max_rounds: 3 },

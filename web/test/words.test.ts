@@ -20,7 +20,7 @@ const HOUSE: House = {
   default_panel: [], demo: false, policies: [], limits: {},
 };
 
-const seat = (model: string) => ({ name: "x", model, persona: "", options: {} });
+const seat = (model: string) => ({ name: "x", model, persona: "", options: {}, role: "" as const, fallback: [], tools: [] });
 
 describe("who will see the text", () => {
   it.each([

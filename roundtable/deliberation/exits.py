@@ -1,0 +1,12 @@
+"""What ends a discussion before its limits do (`Until`): the reasons, each a pure question to the transcript."""
+
+from protocol.findings import Converge
+from protocol.transcript import Transcript
+
+
+def reached(transcript: Transcript) -> str:
+    """The reason by which the discussion is over now; empty while it is not."""
+    until = transcript.until
+    if until.convergence is not None and transcript.found(Converge):
+        return "convergence"
+    return ""

@@ -1,0 +1,25 @@
+"""Who moderates, chairs and keeps the record: a seat for it, or else one of the panel, and always the same."""
+
+from protocol.messages import Office, Panelist
+from protocol.transcript import Transcript
+
+
+def officer(transcript: Transcript, *offices: Office) -> Panelist | None:
+    """Who holds the first of these offices that is held by somebody who is here; else the first who takes part; None
+    when nobody is here."""
+    here = transcript.here()
+    for office in offices:
+        for panelist in here:
+            if panelist.role == office:
+                return panelist
+    return next((panelist for panelist in here if not panelist.role), None)
+
+
+def chair(transcript: Transcript) -> Panelist | None:
+    """Who sums up, and reads what others said for the record."""
+    return officer(transcript, "chair", "moderator")
+
+
+def moderator(transcript: Transcript) -> Panelist | None:
+    """Who gives the floor."""
+    return officer(transcript, "moderator", "chair")

@@ -72,9 +72,16 @@ class EventPosted(Event, frozen=True, tag="event.posted"):
     key: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class ForkMade(Event, frozen=True, tag="fork.made"):
+    """Another table has the same beginning, up to entry `cursor`."""
+
+    table: str
+    cursor: str
+
+
 KNOWN = (
     NodeStarted | NodeStopping | CountsChanged | TableChanged | MaintenanceAnnounced
-    | PersonJoined | PersonLeft | EventPosted
+    | PersonJoined | PersonLeft | EventPosted | ForkMade
 )  # fmt: skip
 
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(KNOWN)

@@ -25,6 +25,7 @@ from roundtable.edge.problems import Handler
 from roundtable.edge.streams import platform, system
 from roundtable.edge.streams.streams import Streams
 from roundtable.edge.tables import analytics, export
+from roundtable.edge.tables.forks import Forking
 from roundtable.edge.tables.replay import Replays
 from roundtable.edge.tables.tables import Tables
 from roundtable.edge.tables.threads import Threads
@@ -92,6 +93,9 @@ class Addresses:
         yield web.delete(_TABLE, tables.delete)
         yield self._live(f"{_TABLE}/replay", Replays(self._sockets).replay)
         yield web.get(f"{_TABLE}/analytics", analytics.analytics)
+        forking = Forking(self._bounds)
+        yield web.post(f"{_TABLE}/forks", forking.fork)
+        yield web.get(f"{_TABLE}/forks", forking.list)
         yield from self._of_either(_TABLE, tables)
 
     def _threads(self) -> Routes:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from protocol import commands
+from protocol import codec, commands
 from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.errors import IllegalMove, Invalid, LogDamaged, NotFound, WrongState
@@ -23,11 +23,14 @@ from protocol.transcript import Transcript
 from protocol.views import thread
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.hosting import convening, inbox, off_record, people, threads
+from roundtable.hosting import convening, forking, inbox, off_record, people, threads
 from roundtable.hosting.convening import Convene
+from roundtable.hosting.forking import Fork
 from roundtable.hosting.inbox import Inbox
+from roundtable.hosting.lineage import ForkLine, Lineage
 from roundtable.hosting.outcomes import Outcomes
 from roundtable.hosting.owners import Owners, stream, table_of
+from roundtable.hosting.past import Happened
 from roundtable.hosting.snapshots import Snapshots
 from roundtable.hosting.summary import Summary, summarise
 from roundtable.hosting.threads import ThreadLine
@@ -95,6 +98,7 @@ class Host:
         self._outcomes = Outcomes(log, self._snapshots)
         self._tell = tell
         self._owners = Owners(log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed)
+        self._lineage = Lineage(log, clock)
         self._inboxes: OrderedDict[str, Inbox] = OrderedDict()
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -122,7 +126,7 @@ class Host:
         await off_record.admit(self._log, record=ask.record)
         table = convening.new_id(self._clock(), record=ask.record)
         opening = await convening.opening(table, ask, self._catalog)
-        cursor = await self._owners.begin(opening, policy)
+        cursor = await self._owners.begin(table, policy, self._now(opening))
         log.info("table %s opened: %s, %d seats", table, policy.name, len(opening.panel))
         return Opened(table, cursor)
 
@@ -131,7 +135,39 @@ class Host:
         await off_record.admit(self._log, record=ask.record)
         id = thread.PREFIX + convening.new_id(self._clock(), record=ask.record)
         opened, said = await threads.opening(id, ask, self._catalog)
-        return Opened(id, await self._owners.begin(opened, policies.find(policies.REPLY), *said))
+        policy = policies.find(policies.REPLY)
+        return Opened(id, await self._owners.begin(id, policy, self._now(opened, *said)))
+
+    async def fork(self, table: str, ask: Fork) -> Opened:
+        """Open another future of a table from one of its entries on. Raises `NotFound`, `Invalid`, and then nothing was
+        created."""
+        was = await self.transcript(table)
+        record, after = was.record, forking.place(ask.after, Cursor.parse(was.cursor))
+        await off_record.admit(self._log, record=record)
+        entries = await self._entries(table, after)
+        id = convening.new_id(self._clock(), record=record)
+        opening, happened = await forking.forked(id, entries, ask, self._catalog, self._clock())
+        await self._lineage.add(table, id, after)
+        cursor = await self._owners.begin(id, policies.find(opening.policy), happened)
+        log.info("table %s opened: a fork of %s at %s", id, table, after)
+        return Opened(id, cursor)
+
+    async def forks(self, table: str) -> list[ForkLine]:
+        """The forks of a table that are still there, oldest first. Raises `NotFound`."""
+        await self.transcript(table)
+        return [fork for fork in await self._lineage.of(table) if await self._log.last(stream(fork.table))]
+
+    async def _entries(self, table: str, after: Cursor) -> list[e.Entry]:
+        """From the first up to that one. Raises `Invalid` when it is none of them."""
+        if not after.seq or not await self._log.has(stream(table), after):
+            raise Invalid(f"This table has no entry {after}; fork it after one of its own.", field="after")
+        entries = list[e.Entry]()
+        while len(entries) < after.seq and (records := await self._log.read(stream(table), len(entries))):
+            entries += [codec.decode_body(*record) for record in records]
+        return entries[: after.seq]
+
+    def _now(self, *events: e.Event) -> list[Happened]:
+        return [Happened(self._clock(), event) for event in events]
 
     async def submit(
         self, table: str, key: str, command: commands.ANY, wait: float = OUTCOME_WAIT
@@ -162,6 +198,7 @@ class Host:
         await self._log.delete(inbox.stream(table))
         await self._log.delete(stream(table))
         await self._log.delete(people.stream(table))
+        await self._lineage.forget(table)
         self._snapshots.forget(stream(table))
         self._inboxes.pop(table, None)
         self._changed(table, "deleted")

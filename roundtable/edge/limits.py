@@ -72,11 +72,11 @@ class Limits:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse what would change something and comes too soon; a POST also when it is not JSON or too large."""
+        """Refuse what would change something and comes too soon; a body also when it is not JSON, or too large."""
         found = request.match_info.http_exception is None
         if found and request.method == "DELETE":
             _check(self._deletes.take(address(request)), "requests")
-        if found and request.method == "POST":
+        if found and request.method in ("POST", "PUT"):
             _check(self._posts.take(address(request)), "requests")
             # A form of another site can be posted without asking us first, JSON cannot: this stops forgery too.
             if request.content_type != "application/json":

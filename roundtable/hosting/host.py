@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from protocol import codec, commands
@@ -23,6 +23,7 @@ from protocol.transcript import Transcript
 from protocol.views import thread
 from providers.catalog import Catalog
 from roundtable import policies
+from roundtable.config import Panel
 from roundtable.hosting import convening, forking, inbox, off_record, people, threads
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.forking import Fork
@@ -30,6 +31,7 @@ from roundtable.hosting.inbox import Inbox
 from roundtable.hosting.lineage import ForkLine, Lineage
 from roundtable.hosting.outcomes import Outcomes
 from roundtable.hosting.owners import Owners, stream, table_of
+from roundtable.hosting.panels import KeptPanels
 from roundtable.hosting.past import Happened
 from roundtable.hosting.snapshots import Snapshots
 from roundtable.hosting.summary import Summary, summarise
@@ -80,7 +82,7 @@ class Listing(NamedTuple, Generic[T]):
 
 class Host:
     """`start` it, use it, `close` it. All methods may raise `LogUnavailable`. `node` is this node's name, and `tell` is
-    told what concerns everyone."""
+    told what concerns everyone; `panels` are the configuration's."""
 
     def __init__(
         self,
@@ -90,6 +92,7 @@ class Host:
         clock: Callable[[], float] = time.time,
         node: str = "",
         tell: Callable[[e.Event], None] = lambda _: None,
+        panels: Mapping[str, Panel] = {},
     ) -> None:
         self._log = log
         self._catalog = catalog
@@ -98,6 +101,7 @@ class Host:
         self._outcomes = Outcomes(log, self._snapshots)
         self._tell = tell
         self._owners = Owners(log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed)
+        self.panels = KeptPanels(log, catalog, clock, panels)
         self._lineage = Lineage(log, clock)
         self._inboxes: OrderedDict[str, Inbox] = OrderedDict()
 
@@ -120,9 +124,8 @@ class Host:
 
     async def convene(self, ask: Convene) -> Opened:
         """Open a table and let it begin. Raises `Invalid`, and then nothing was created."""
-        if ask.policy == policies.REPLY:
-            raise Invalid("A table that speaks when spoken to is a thread: POST /v1/threads.", field="policy")
-        policy = policies.find(ask.policy)
+        ask = await self.panels.filled(ask)
+        policy = policies.find(convening.policy_of(ask))
         await off_record.admit(self._log, record=ask.record)
         table = convening.new_id(self._clock(), record=ask.record)
         opening = await convening.opening(table, ask, self._catalog)

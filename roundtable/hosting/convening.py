@@ -18,6 +18,7 @@ from providers.catalog import Catalog
 from providers.demo import language_of
 from roundtable import policies
 from roundtable.log.split import OFF_RECORD
+from roundtable.material.intake import MAX_FILES, Upload
 from roundtable.table import budget
 
 MAX_TOPIC = 20_000
@@ -101,6 +102,7 @@ class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdict: bool | msgspec.UnsetType = msgspec.UNSET
     until: AskedUntil | msgspec.UnsetType = msgspec.UNSET
     saved: str = ""
+    material: Annotated[list[Upload], _bound(maxItems=MAX_FILES)] = []
 
 
 def new_id(now: float, *, record: bool = True) -> str:
@@ -175,7 +177,7 @@ def _check_company(panel: list[Panelist], policy: str) -> None:
         raise Invalid(f"{policy} takes {least} panelists or more; {voices} take part here.", field="panel")
 
 
-def check_command(command: commands.ANY, transcript: Transcript) -> None:
+def check_command(command: commands.INBOX, transcript: Transcript) -> None:
     """Raise `Invalid` for what no table could do, whatever its state."""
     if isinstance(command, commands.Say):
         _check_text(command.text, "text", MAX_TEXT)

@@ -11,15 +11,17 @@ import secrets
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
 
 from protocol import codec, commands
 from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.errors import IllegalMove, Invalid, LogDamaged, NotFound, WrongState
 from protocol.system import TableChanged
-from protocol.transcript import Transcript
+from protocol.transcript import Material, Transcript
 from protocol.views import thread
 from providers.catalog import Catalog
 from roundtable import policies
@@ -38,6 +40,9 @@ from roundtable.hosting.summary import Summary, summarise
 from roundtable.hosting.threads import ThreadLine
 from roundtable.log.base import EventLog
 from roundtable.log.split import is_off_record
+from roundtable.material.intake import Taken, Upload, check_room, take
+from roundtable.material.reading import Readers
+from roundtable.material.store import MaterialStore
 
 __all__ = ["Host", "Opened", "Receipt", "stream"]
 
@@ -103,6 +108,7 @@ class Host:
         self._owners = Owners(log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed)
         self.panels = KeptPanels(log, catalog, clock, panels)
         self._lineage = Lineage(log, clock)
+        self._store, self._readers = MaterialStore(log, clock), Readers()
         self._inboxes: OrderedDict[str, Inbox] = OrderedDict()
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -129,7 +135,8 @@ class Host:
         await off_record.admit(self._log, record=ask.record)
         table = convening.new_id(self._clock(), record=ask.record)
         opening = await convening.opening(table, ask, self._catalog)
-        cursor = await self._owners.begin(table, policy, self._now(opening))
+        said = await self._laid(table, ask.material)
+        cursor = await self._owners.begin(table, policy, self._now(opening, *said))
         log.info("table %s opened: %s, %d seats", table, policy.name, len(opening.panel))
         return Opened(table, cursor)
 
@@ -151,6 +158,7 @@ class Host:
         id = convening.new_id(self._clock(), record=record)
         opening, happened = await forking.forked(id, entries, ask, self._catalog, self._clock())
         await self._lineage.add(table, id, after)
+        await self._store.copy(table, id)
         cursor = await self._owners.begin(id, policies.find(opening.policy), happened)
         log.info("table %s opened: a fork of %s at %s", id, table, after)
         return Opened(id, cursor)
@@ -173,7 +181,7 @@ class Host:
         return [Happened(self._clock(), event) for event in events]
 
     async def submit(
-        self, table: str, key: str, command: commands.ANY, wait: float = OUTCOME_WAIT
+        self, table: str, key: str, command: commands.INBOX, wait: float = OUTCOME_WAIT
     ) -> Receipt:
         """Hand a command to the table's owner and wait up to `wait` seconds for its effect.
 
@@ -191,6 +199,40 @@ class Host:
             await self._owners.ensure(table)
         return Receipt(position, await self._outcome(table, key, wait))
 
+    async def put(self, table: str, key: str, upload: Upload) -> Receipt:
+        """Lay a file on the table. Raises as `submit`, and `Busy`."""
+        transcript = await self.transcript(table)
+        taken = await take(upload, self._readers)
+        if key not in transcript.commands:
+            check_room(transcript.materials, [taken.put])
+        await self._store.keep(table, taken.put.sha256, taken.data)
+        return await self.submit(table, key, taken.put)
+
+    async def material(self, table: str, material: str) -> tuple[Material, str]:
+        """A file on the table, and its bytes in base64. Raises `NotFound`."""
+        found = [each for each in (await self.transcript(table)).materials if each.material == material]
+        if not found:
+            raise NotFound(f"There is no {material[:20]!r} on this table.")
+        return found[0], await self._store.open(table, found[0].sha256)
+
+    async def _laid(self, table: str, uploads: Sequence[Upload]) -> list[e.MaterialAdded]:
+        """What lies on a table that is to be convened."""
+        taken = list[Taken]()
+        for place, upload in enumerate(uploads):
+            try:
+                taken.append(await take(upload, self._readers))
+            except Invalid as error:
+                raise Invalid(
+                    error.detail, field=f"material[{place}].{error.field}", code=error.code
+                ) from error
+        check_room([], [each.put for each in taken])
+        for each in taken:
+            await self._store.keep(table, each.put.sha256, each.data)
+        return [
+            e.MaterialAdded(material=f"d{number}", **msgspec.structs.asdict(each.put))
+            for number, each in enumerate(taken, 1)
+        ]
+
     async def delete(self, table: str) -> None:
         """Remove the table and everything said at it, for good and on every node. Raises `NotFound`."""
         if await self._log.last(stream(table)) is None:
@@ -202,6 +244,7 @@ class Host:
         await self._log.delete(stream(table))
         await self._log.delete(people.stream(table))
         await self._lineage.forget(table)
+        await self._store.forget(table)
         self._snapshots.forget(stream(table))
         self._inboxes.pop(table, None)
         self._changed(table, "deleted")

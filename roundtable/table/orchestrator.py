@@ -14,6 +14,7 @@ from protocol.messages import Failure
 from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import EventLog
+from roundtable.material.store import MaterialStore
 from roundtable.policies import REPLY, Plan, TurnPolicy
 from roundtable.table import agenda, budget, commanding
 from roundtable.table.floor import Floor
@@ -49,7 +50,13 @@ class StreamOrchestrator:
 
     def _hold(self, transcript: Transcript) -> None:
         self._writer = Writer(self._stream, self._log, self._clock, transcript)
-        self._floor = Floor(self._writer, self._catalog, clock=self._clock, wake=self._wake)
+        self._floor = Floor(
+            self._writer, self._catalog, clock=self._clock, wake=self._wake, open=self._picture
+        )
+
+    async def _picture(self, sha256: str) -> str:
+        store = MaterialStore(self._log, self._clock)
+        return await store.open(self._stream.partition("/")[2], sha256)
 
     # -- taking the table --------------------------------------------------------------------------------------
 

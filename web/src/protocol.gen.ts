@@ -713,7 +713,7 @@ export interface MessagePosted {
   type: "message.posted";
 }
 /**
- * Something to read or to look at lies on the table. `text` is what is in it, `cut` if that was more than is taken, of `pages` where it has some. `size` is in bytes; the bytes themselves are kept beside the log, by their `sha256`.
+ * Something to read or to look at lies on the table. `text` is what is in it, `cut` if that was more than is taken, of `pages` where it has some. `size` is in bytes; they themselves are kept beside the log, by their `sha256`.
  */
 export interface MaterialAdded {
   at: number;

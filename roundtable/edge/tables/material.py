@@ -1,6 +1,7 @@
 """Files on a table over HTTP: laid there, and given back."""
 
 import base64
+from typing import Annotated
 
 import msgspec
 from aiohttp import hdrs, web
@@ -26,9 +27,16 @@ class OfTable(msgspec.Struct, frozen=True):
 
 
 class OneFile(OfTable, frozen=True):
-    """One file on it, by its `material`: `d1`, `d2`, ..."""
+    """One file on it."""
 
-    material: str
+    material: Annotated[
+        str,
+        msgspec.Meta(
+            description="`d1`, `d2`, ... in the order in which they were laid there.",
+            examples=["d1"],
+            extra_json_schema={"pattern": "^d[1-9][0-9]{0,3}$"},
+        ),
+    ]
 
 
 @operation(

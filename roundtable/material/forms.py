@@ -9,7 +9,7 @@ from protocol.errors import Invalid
 MAX_FILE = 5 * 1024 * 1024
 """Bytes of one file: the largest image that every vendor takes (Anthropic's bound), and one record of the log."""
 MAX_TEXT = 100_000
-"""Characters that are read of one file: some 25,000 tokens, more than most can attend to. The rest is left, and said."""
+"""Characters that are read of one file: some 25,000 tokens, more than most attend to. The rest is left, and said."""
 MAX_NAME = 100
 """Characters of a file's name."""
 

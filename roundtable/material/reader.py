@@ -1,7 +1,7 @@
 """The program that reads a document: bytes on its standard input, JSON on its standard output, and nothing else.
 
-`python -m roundtable.material.reader pdf|docx MOST`. Documents are the work of strangers and their parsers large, so they
-are parsed in a process that can be ended, with bounds that the system keeps (`reading.py` starts it).
+`python -m roundtable.material.reader pdf|docx MOST`. Documents are the work of strangers and their parsers large, so
+they are parsed in a process that can be ended, with bounds that the system keeps (`reading.py` starts it).
 """
 
 import io
@@ -58,6 +58,7 @@ def _taken(parts: Iterator[str], between: str, most: int, pages: int) -> Read:
 
 
 def main() -> None:
+    """Read one document, in bounds."""
     form, most = sys.argv[1], int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_CPU, (_COMPUTE, _COMPUTE))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))

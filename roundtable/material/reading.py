@@ -1,4 +1,4 @@
-"""What a file says, as text: at once where it is text, through `reader` in a process of its own where it is a document."""
+"""What a file says, as text: at once where it is text; a document through `reader`, in a process of its own."""
 
 import asyncio
 import logging

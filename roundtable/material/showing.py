@@ -1,4 +1,4 @@
-"""Shows pictures to a model that sees: puts the bytes into a request just before it is sent, so no prompt carries them."""
+"""Shows pictures to a model that sees: their bytes are put into a request just before it is sent."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -21,8 +21,8 @@ def sees(provider: Provider) -> bool:
 class Showing:
     """Implements `Provider` by another that sees."""
 
-    def __init__(self, provider: Provider, open: Open) -> None:
-        self._provider, self._open = provider, open
+    def __init__(self, provider: Provider, opened: Open) -> None:
+        self._provider, self._open = provider, opened
         self.name, self.local, self.destination = provider.name, provider.local, provider.destination
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk]:

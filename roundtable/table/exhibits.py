@@ -1,4 +1,4 @@
-"""What lies on the table, as it stands in a prompt: text fenced as data, pictures named beside the message that has them."""
+"""What lies on the table, as it stands in a prompt: what is to be read, and the names of pictures."""
 
 from protocol.messages import Image
 from protocol.transcript import Material, Transcript
@@ -29,4 +29,5 @@ def _text(material: Material, share: int) -> str:
     left_out = max(0, len(material.text) - share)
     if not (left_out or material.cut):
         return material.text
-    return f"{material.text[:share]}\n({f'{left_out:,} characters' if left_out else 'the rest'} of it are left out here.)"
+    how_much = f"{left_out:,} characters" if left_out else "More"
+    return f"{material.text[:share]}\n({how_much} of it are left out here.)"

@@ -37,12 +37,18 @@ class Floor:
     """`give` turns the floor, `open` it to them once the log says so, then `hear` whenever `wake` is set."""
 
     def __init__(
-        self, writer: Writer, catalog: Catalog, *, clock: Callable[[], float], wake: asyncio.Event, open: Open
+        self,
+        writer: Writer,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], float],
+        wake: asyncio.Event,
+        pictures: Open,
     ) -> None:
         self._writer = writer
         self._catalog = catalog
         self._clock = clock
-        self._pictures = open
+        self._pictures = pictures
         self._merge = Merge(wake)
         self._speaking: dict[str, _Speaking] = {}
         self._given: list[tuple[str, TurnRun]] = []

@@ -51,7 +51,7 @@ class StreamOrchestrator:
     def _hold(self, transcript: Transcript) -> None:
         self._writer = Writer(self._stream, self._log, self._clock, transcript)
         self._floor = Floor(
-            self._writer, self._catalog, clock=self._clock, wake=self._wake, open=self._picture
+            self._writer, self._catalog, clock=self._clock, wake=self._wake, pictures=self._picture
         )
 
     async def _picture(self, sha256: str) -> str:

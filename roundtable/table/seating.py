@@ -34,7 +34,7 @@ class Seated(msgspec.Struct, frozen=True):
 
 
 def seat(
-    transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None, open: Open
+    transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None, pictures: Open
 ) -> Seated | Limit:
     """The speaker of a queued turn, as the table stands now; or the limit whose `allowance` is too small for her prompt
     and `LEAST` tokens of answer.
@@ -63,7 +63,7 @@ def seat(
         speaker=panelist.name,
     )
     if exhibits.images(transcript):
-        provider, request = _shown(provider, request, open)
+        provider, request = _shown(provider, request, pictures)
     speaker = Speaker(
         turn=turn,
         panelist=panelist.name,
@@ -76,10 +76,10 @@ def seat(
     return Seated(speaker, projection, _promised(prompt, most, price))
 
 
-def _shown(provider: Provider, request: Request, open: Open) -> tuple[Provider, Request]:
+def _shown(provider: Provider, request: Request, pictures: Open) -> tuple[Provider, Request]:
     """A provider that sees is shown the pictures on the table; to another they are named only."""
     if sees(provider):
-        return Showing(provider, open), request
+        return Showing(provider, pictures), request
     blind = tuple(msgspec.structs.replace(message, images=()) for message in request.messages)
     return provider, msgspec.structs.replace(request, messages=blind)
 

@@ -30,19 +30,19 @@ _LONGEST = 30
 
 # Thai and Lao, Burmese, Khmer, kana, ideographs: scripts without spaces between words.
 _UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
-    "\uf900-\ufaff\U00020000-\U0003ffff"
-)
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _UNIT = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _SENTENCE = re.compile(r"[.!?…。！？\n]+")
-_COURTESY = re.compile(
-    r"thank|grateful|appreciat|well said|well put|(?:great|good|excellent|wonderful|brilliant|fantastic|insightful)"
-    r" (?:point|insight|summary|contribution|discussion|observation|perspective)|couldn.t agree more|my pleasure|welcome|"
-    r"honou?r|dank|gern geschehen|schätze|freut mich|freue mich|wunderbar|großartig|hervorragend|gut gesagt|treffend|"
-    r"merci|bravo|excellente? (?:remarque|idée|analyse)|bien dit|gracias|excelente|muy bien dicho|obrigad[oa]|grazie|"
-    r"ありがと|感謝|素晴らし|お見事|谢谢|感谢|多谢|说得好|精彩|太好了|감사|고맙|훌륭|спасибо|благодар|прекрасн"
+_COURTESY = re.compile(  # in folded case: no capitals, and ss
+    r"\b(?:thank|grateful|appreciat|well said|well put|couldn.t agree more|my pleasure|you.re welcome|honou?red\b|"
+    r"(?:great|good|excellent|wonderful|brilliant|fantastic|insightful) "
+    r"(?:point|insight|summary|contribution|discussion|observation|perspective)|"
+    r"(?:be)?dank|gern geschehen|schätze|freut mich|freue mich|wunderbar|grossartig|hervorragend|gut gesagt|"
+    r"merci|bravo|excellente? (?:remarque|idée|analyse)|bien dit|gracias|muy bien dicho|obrigad[oa]|grazie|"
+    r"спасибо|благодар|прекрасн)|"
+    r"ありがと|感謝|素晴らし|お見事|谢谢|感谢|多谢|说得好|精彩|太好了|감사|고맙|훌륭"
 )
 
 

@@ -52,9 +52,7 @@ def asked(*texts: str, message: str, to: str = "", then: tuple[str, ...] = ()) -
 # -- passes ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text", ["PASS", "pass", "Pass.", "[pass]", "**PASS**", "`PASS`!", " \n", "…", "PASS\n"]
-)
+@pytest.mark.parametrize("text", ["PASS", "pass", "Pass.", "[pass]", "**PASS**", "`PASS`!", "PASS\n"])
 def test_a_pass_is_known_in_any_dress(text: str) -> None:
     assert passes.is_pass(text)
 
@@ -68,6 +66,7 @@ def test_what_says_something_is_no_pass(text: str) -> None:
 
 def test_the_discussion_is_over_when_everyone_passed_in_the_last_turn() -> None:
     assert exits.reached(table("Yes.", "No.", "Hm.", "PASS", "pass", "[Pass]")) == "passes"
+    assert exits.reached(table("PASS", "…", " \n")) == "passes"
     assert exits.reached(table("PASS", "PASS")) == ""
     assert exits.reached(table("PASS", "PASS", "PASS", "Wait, there is more.")) == ""
     assert exits.reached(table("PASS", "PASS", "PASS", until=Until())) == ""
@@ -144,7 +143,9 @@ def test_passes_do_not_hide_a_circle() -> None:
 
 
 def test_the_same_said_at_the_same_time_is_no_repetition() -> None:
-    who = [{"turn": f"t{number}", "panelist": each.name} for number, each in enumerate((ADA, BEN, CLEO), 1)]
+    who: list[dict[str, Any]] = [
+        {"turn": f"t{number}", "panelist": each.name} for number, each in enumerate((ADA, BEN, CLEO), 1)
+    ]
     events: list[e.Event] = [e.TurnQueued(**each) for each in who]
     events += [e.TurnStarted(**each) for each in who]
     events += [e.TurnCompleted(**each, text="It is forty-two, for all I know.") for each in who]

@@ -77,7 +77,7 @@ def _speaker(transcript: Transcript, words: str) -> str:
     choices = f"Choose one of {', '.join(names)}."
     if known := named(words, [panelist.name for panelist in transcript.panel]):
         raise Unread(f"{known} {_why_not(transcript, known)}. {choices}")
-    if words.strip().casefold() not in _NOBODY:
+    if named(words, _NOBODY) is None:
         raise Unread(f"Nobody is called {one_line(words, 40)!r}. {choices}")
     if not any(each.status == "completed" for each in ledger.speeches(transcript)):
         raise Unread(f"Nobody has spoken yet. {choices}")

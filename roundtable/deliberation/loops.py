@@ -2,15 +2,16 @@
 
 Both are told by words alone. A paraphrase is not found here, and nobody is said to agree.
 
-*Repetition.* A turn is cut into shingles: runs of three words, or of five letters where a script puts no space between
-words. It is stale when at least `STALE` of them are in what was said before it began (Broder, "On the resemblance and
-containment of documents", 1997: containment). *Thanks.* A turn is thanks when each of its sentences is short and holds a
-word of thanks or praise in one of the languages of `_COURTESY`; in others a circle of thanks is found once it repeats.
+*Repetition.* A turn is cut into shingles: runs of three words, or of five letters where a script puts no space
+between words. It is stale when at least `STALE` of them are in what was said before it began (Broder, "On the
+resemblance and containment of documents", 1997: containment). *Thanks.* A turn is thanks when each of its sentences
+is short and holds a word of thanks or praise in one of the languages of `_COURTESY`; in others a circle of thanks is
+found once it repeats.
 
 The panel goes in a circle when the last turns, as many as there are panelists present but from two to four, were all
 stale or thanks. Passes count neither way, and what a person says begins anew: they may want to hear something again.
-`STALE` was chosen on the examples in `tests/circles.toml` (English, German, Japanese): in real discussions no turn has
-more than 0.11, in circles none less than 0.63.
+`STALE` was chosen on the examples in `tests/circles.toml` (English, German, Japanese): in real discussions no turn
+has more than 0.11, in circles none less than 0.63.
 """
 
 import re
@@ -18,7 +19,7 @@ import unicodedata
 
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import ledger
-from roundtable.deliberation.passes import is_pass
+from roundtable.deliberation.passes import passed
 
 STALE = 0.5
 _FEWEST, _MOST = 2, 4
@@ -49,9 +50,7 @@ _COURTESY = re.compile(  # in folded case: no capitals, and ss
 def goes_round(transcript: Transcript) -> bool:
     """Whether the panel of this sitting goes in a circle now."""
     since = max((message.seq for message in transcript.messages), default=0)
-    said = [
-        turn for turn in ledger.speeches(transcript) if turn.status == "completed" and not is_pass(turn.text)
-    ]
+    said = [turn for turn in ledger.speeches(transcript) if turn.status == "completed" and not passed(turn)]
     window = min(max(_FEWEST, len(transcript.present())), _MOST)
     last = said[-window:]
     if len(last) < window or last[0].started_seq < since:

@@ -9,15 +9,19 @@ MANNERS = f"If you have nothing new to add, answer with the one word {PASS}."
 
 
 def is_pass(text: str) -> bool:
-    """Whether the words are a pass: that one, in any case and between any marks, or no letter at all."""
-    return "".join(filter(str.isalnum, text)).casefold() in ("", PASS.casefold())
+    """Whether the words are a pass: that one, in any case and between any marks."""
+    return _letters(text) == PASS.casefold()
 
 
 def passed(turn: Turn) -> bool:
-    """Whether she had nothing to add. A blank reply, which is a failure of its own, is one as well."""
+    """Whether she had nothing to add. No letter at all is nothing, and so is a blank reply, which is a failure."""
     if turn.status == "failed" and turn.error is not None:
         return turn.error.code == "empty"
-    return turn.status == "completed" and is_pass(turn.text)
+    return turn.status == "completed" and _letters(turn.text) in ("", PASS.casefold())
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def everyone(transcript: Transcript) -> bool:

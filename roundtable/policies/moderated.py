@@ -1,11 +1,11 @@
 """One at a time, and a moderator says who, and on what question.
 
-Before each speech she is asked (`moderation`) for a name, a question and a reason; the choice is an event, the question
-is put to whom she named, and the reason stands beside the turn. She may also end the discussion. What cannot be
-followed is asked for once more, with what was wrong; then the floor goes to whoever spoke least, and the reason says
-so. Who holds the office moderates, else the chair, else the first of the panel; when one fails, the next of them is asked.
-Nobody speaks twice in a row while another is present, unless asked by a person. A round is as many speeches as there
-are panelists present, and costs as many calls again to the moderator.
+Before each speech she is asked (`moderation`) for a name, a question and a reason; the choice is an event, the
+question is put to whom she named, and the reason stands beside the turn. She may also end the discussion. What cannot
+be followed is asked for once more, with what was wrong; then the floor goes to whoever spoke least, and the reason
+says so. Who holds the office moderates, else the chair, else the first of the panel; when one fails, the next of them
+is asked. Nobody speaks twice in a row while another is present, unless asked by a person. A round is as many speeches
+as there are panelists present, and costs as many calls again to the moderator.
 """
 
 from protocol.findings import SpeakerChosen, TurnUnread

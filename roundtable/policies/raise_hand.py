@@ -1,13 +1,14 @@
 """One at a time, and whoever wants the floor most.
 
 Before each speech all who may have the floor are asked at the same time for a bid (`bid`): how much they want it, and
-what for. The greatest claim wins (`deliberation/bids.py`: the bid, how long she waited, how much she spoke), never the
-same panelist's twice in a row, and the reason beside the turn says what decided. Bids are read by this method alone.
-One that fails or cannot be read counts 0 and is not asked for again; where everyone bids 0 twice in a row, nobody has
-more to say. The first speech of a sitting goes without, to whoever spoke least: there is nothing yet to bid on, and who
-asks should not wait for a dozen answers before the first word. A round is as many speeches as panelists present. What
-it costs: for each speech of n panelists n - 1 calls more, each as long as a prompt and some 30 tokens of answer, and the
-time of the slowest of them. Where the limit on turns has no room for bids and a speech, the speech goes without.
+what for. The greatest claim wins (`deliberation/bids.py`: the bid, how long she waited, how much she spoke), never
+the same panelist's twice in a row, and the reason beside the turn says what decided. Bids are read by this method
+alone. One that fails or cannot be read counts 0 and is not asked for again; where everyone bids 0 twice in a row,
+nobody has more to say. The first speech of a sitting goes without, to whoever spoke least: there is nothing yet to
+bid on, and who asks should not wait for a dozen answers before the first word. A round is as many speeches as
+panelists present. What it costs: for each speech of n panelists n - 1 calls more, each as long as a prompt and some
+30 tokens of answer, and the time of the slowest of them. Where the limit on turns has no room for bids and a speech,
+the speech goes without.
 """
 
 from collections.abc import Iterator

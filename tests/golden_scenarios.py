@@ -356,8 +356,8 @@ def moderated() -> Table:
 
 
 def raise_hand() -> Table:
-    """The floor goes to the highest claim: a bid, a bid that cannot be read, one of a model that says nothing and keeps its
-    seat; when all bid nothing twice in a row it is over."""
+    """The floor goes to the greatest claim: by a bid, by one that cannot be read, by one of a model that says nothing
+    and keeps its seat; when all bid nothing twice in a row it is over."""
     table = Table(ADA, BEN, CLEO, policy="raise_hand", max_rounds=3)
 
     def speak(panelist: Panelist, round: int, text: str, reason: str = "") -> None:

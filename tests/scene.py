@@ -11,7 +11,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict
 from protocol.messages import Limits, Office, Panelist, Until, Usage
 from protocol.transcript import Transcript, fold
-from providers.base import Chunk, Provider, Request, Stop, Text
+from providers.base import Chunk, Provider, Request, Stop, Text, Thinking
 from roundtable import policies
 from roundtable.log import batch as rules
 from roundtable.log.base import Checkpoint, Outcome, Record
@@ -20,7 +20,7 @@ from tests.tables import AT
 
 STREAM = "table/scene"
 FOREVER = 1e6
-Step = str | float | Exception
+Step = str | float | Exception | Thinking
 Script = Sequence[Step] | Callable[[Request], Sequence[Step]]
 
 
@@ -98,6 +98,9 @@ class Voices:
                     raise step.with_traceback(None)
                 if isinstance(step, float):
                     await asyncio.sleep(step)
+                    continue
+                if isinstance(step, Thinking):
+                    yield step
                     continue
                 if request.max_tokens is not None and said >= request.max_tokens:
                     break

@@ -127,7 +127,7 @@ def test_a_prompt_holds_what_was_said_once_and_grows_no_faster(policy: str) -> N
 
 @every_policy
 def test_one_who_still_thinks_is_not_taken_for_dead(policy: str) -> None:
-    thinking: Script = [step for _ in range(14) for step in (50.0, Thinking("Hm. "))]
+    thinking = [step for _ in range(14) for step in (50.0, Thinking("Hm. "))]
     scene = play(policy, {"Ada": [*thinking, "At last."], "Ben": ["No."]}, max_rounds=1)
     assert [turn.text for turn in speeches(scene) if turn.panelist == "Ada"] == ["At last."]
     scene = play(policy, {"Ada": [Thinking("Hm. "), 100.0, "Too late."], "Ben": ["No."]}, max_rounds=1)

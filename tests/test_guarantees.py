@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from protocol import codec, commands
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.findings import VerdictGiven
+from protocol.findings import BidMade, SpeakerChosen, VerdictGiven
 from protocol.kinds import BID, SPEECH
 from protocol.messages import Until
-from protocol.transcript import Transcript, apply, fold
+from protocol.transcript import Transcript, Turn, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
 from tests import fake_time
@@ -221,11 +221,27 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
                 assert event.panelist != last
             speaking.add(event.panelist)
             last = event.panelist if speech else last
+        elif isinstance(event, e.TurnQueued) and scene.policy in ("moderated", "raise_hand"):
+            _given_for_a_reason(table, table.turn(event.turn))
         elif isinstance(event, Ended):
             speaking.discard(event.panelist)
         elif isinstance(event, e.RoundStarted):
             assert not speaking, "a round is over when all its turns have ended"
             assert event.round == table.round
+
+
+def _given_for_a_reason(table: Transcript, turn: Turn) -> None:
+    """Who speaks was named by a moderator, bid for it, or has it by a reason that says why neither."""
+    if turn.kind != SPEECH or turn.reason == "asked":
+        return
+    if table.policy == "moderated" and "spoke least so far" not in turn.reason:
+        chosen = table.found(SpeakerChosen)[-1]
+        assert (chosen.speaker, chosen.question) == (turn.panelist, turn.question)
+        assert turn.reason in (f"named by {chosen.panelist}", f"{chosen.panelist}: {chosen.reason}")
+    if turn.reason.startswith("bid "):
+        mine = [bid for bid in table.found(BidMade) if bid.panelist == turn.panelist]
+        assert turn.reason.startswith(f"bid {mine[-1].urgency} of 10")
+    assert turn.reason or len(table.sitting()) == 1, "only who opens a sitting needs no reason"
 
 
 async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:

@@ -128,7 +128,7 @@ async def test_raised_hands_over_the_wire(tmp_path: Path) -> None:
     assert {bid.urgency for bid in transcript.found(BidMade)} == set(wishes.values())
     bids = [asked for asked in server_of_models.asked if '"urgency"' in asked.messages[-1].content]
     assert not any(
-        "point" in message.content for asked in server_of_models.asked for message in asked.messages
+        "'s point" in message.content for asked in server_of_models.asked for message in asked.messages
     )
     assert {asked.max_tokens for asked in bids} == {512}
     assert not [entry for entry in entries if isinstance(entry.event, e.TurnFailed)]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -192,7 +193,8 @@ def test_what_a_person_says_while_she_ends_it_is_heard() -> None:
             yield 1.0
             yield choice(speaker)
 
-        scene = Scene("moderated", {**THREE, "Eve": eve}, roles={"Eve": "moderator"}, until=Until())  # type: ignore[dict-item]
+        voices: dict[str, Any] = {**THREE, "Eve": eve}
+        scene = Scene("moderated", voices, roles={"Eve": "moderator"}, until=Until())
         async with scene.playing():
             await ending.wait()
             scene.tell(commands.Say("And the cost?"))
@@ -215,6 +217,31 @@ def test_who_is_passed_over_in_her_office_decides_nothing_this_time() -> None:
 
     scene = fake_time.run(run())
     assert floor(scene) == [("Ada", "the moderator was passed over; spoke least so far")]
+
+
+def test_a_choice_that_is_asked_for_again_by_a_person_is_asked_for_as_a_choice() -> None:
+    async def run() -> Scene:
+        failed = asyncio.Event()
+
+        def ada(_: Request) -> Iterator[Step]:
+            failed.set()
+            yield 1.0
+            yield choice("Cleo")
+
+        eve = moderator(BLANK, choice("Ben"))
+        voices: dict[str, Any] = {**THREE, "Ada": ada, "Eve": eve}
+        scene = Scene("moderated", voices, roles={"Eve": "moderator"}, until=Until(), max_rounds=1)
+        async with scene.playing():
+            await failed.wait()
+            scene.tell(commands.Retry("t1"))
+        return scene
+
+    scene = fake_time.run(run())
+    assert [(turn.panelist, turn.reason) for turn in turns(scene, "moderation")][:3] == [
+        ("Eve", ""), ("Ada", ""), ("Eve", "asked"),
+    ]  # fmt: skip
+    assert [each.speaker for each in scene.table.found(SpeakerChosen)][:2] == ["Cleo", "Ben"]
+    assert floor(scene)[0] == ("Ben", "Eve: it is time"), "the latest choice counts"
 
 
 def test_her_words_are_in_nobodys_prompt() -> None:

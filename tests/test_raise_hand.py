@@ -169,7 +169,8 @@ def test_what_a_person_says_makes_it_go_on() -> None:
             yield 1.0
             yield "B."
 
-        scene = Scene("raise_hand", {"Ada": voice(bid(0)), "Ben": ben}, until=Until())  # type: ignore[dict-item]
+        voices: dict[str, Any] = {"Ada": voice(bid(0)), "Ben": ben}
+        scene = Scene("raise_hand", voices, until=Until())
         async with scene.playing():
             await speaking.wait()
             scene.tell(commands.Say("And the cost?"))

@@ -111,7 +111,7 @@ def _reasons(
         yield f"bid {bid.urgency} of {bids.HIGHEST}{': ' if bid.about else ''}{bid.about}"
     elif bids_were_asked:
         yield "no bid"
-    elif waits:
+    elif ledger.speeches(transcript):
         yield "no room for bids"
     if waits and any(other.urgency > (bid.urgency if bid else 0) for other in made.values()):
         yield f"waited {waits} speech{'' if waits == 1 else 'es'}"

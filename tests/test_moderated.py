@@ -11,13 +11,17 @@ from protocol import commands
 from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.findings import SpeakerChosen, TurnUnread
+from protocol.kinds import MODERATION
 from protocol.messages import Until
 from protocol.transcript import Turn
 from providers.base import Request
+from roundtable.policies import Plan, Seat
+from roundtable.policies.moderated import Moderated
 from tests import fake_time
 from tests.following import follow
 from tests.golden_scenarios import moderated
 from tests.scene import Scene, Script, Step
+from tests.tables import transcript
 
 REFUSED = ProviderError("The key was refused.", code="auth")
 BUSY = ProviderError("Busy.", code="unavailable", retryable=True)
@@ -271,3 +275,13 @@ def test_a_round_is_as_many_speeches_as_there_are_present() -> None:
     rounds = [entry.event.round for entry in scene.entries if isinstance(entry.event, e.RoundStarted)]
     assert rounds == [1, 2]
     assert [turn.round for turn in turns(scene, "speech")] == [1, 1, 1, 2, 2, 2]
+
+
+def test_a_new_question_begins_a_round_and_asks_the_moderator() -> None:
+    events = [entry.event for entry in moderated().entries[:-1]]
+    events += [
+        e.TableRested(reason="moderator"),
+        e.MessagePosted(message="m2", author="Rosa", text="And the cost?"),
+        e.TableResumed(reason="message"),
+    ]
+    assert Moderated().plan(transcript(*events)) == Plan(round=3, queue=(Seat("Eve", MODERATION),))

@@ -20,6 +20,7 @@ from protocol.messages import Panelist, Until, Usage
 from protocol.transcript import Turn, apply
 from providers.base import Request
 from roundtable.deliberation import bids
+from roundtable.policies import Plan, Seat
 from roundtable.policies.raise_hand import RaiseHand
 from tests import fake_time
 from tests.following import follow
@@ -270,3 +271,30 @@ def test_it_would_be_unfair_without_the_ledger(monkeypatch: pytest.MonkeyPatch) 
         spoke.append(fair.next(partial(_unfair, 0)))
         fair.takes(spoke[-1], SPEECH, 10)
     assert spoke.count("P0") == 1
+
+
+# -- a sitting ---------------------------------------------------------------------------------------------------
+
+
+def test_a_new_question_begins_a_round_without_bids_and_with_whoever_spoke_least() -> None:
+    fair = Fair(3)
+    fair.takes("P0", SPEECH, 5)
+    for name in ("P1", "P2"):
+        fair.takes(name, BID, 1)
+    fair.takes("P1", SPEECH, 9)
+    fair.happens(e.TableRested(reason="passes"))
+    fair.happens(e.MessagePosted(message="m1", author="Rosa", text="And the cost?"))
+    fair.happens(e.TableResumed(reason="message"))
+    assert RaiseHand().plan(fair.table) == Plan(round=2, queue=(Seat("P2", reason="spoke least so far"),))
+
+
+def test_who_is_skipped_has_had_her_turn_but_was_not_heard() -> None:
+    fair = Fair(3)
+    fair.takes("P0", SPEECH, 5)
+    assert fair.next(lambda _: 5) == "P1"
+    who: dict[str, Any] = {"turn": f"t{len(fair.table.turns) + 1}", "panelist": "P1"}
+    fair.happens(e.TurnQueued(**who))
+    fair.happens(e.TurnCancelled(**who))
+    (first, second) = RaiseHand().plan(fair.table).queue
+    assert (first.panelist, second.panelist, first.kind) == ("P1", "P2", BID), "P0 was heard last"
+    assert fair.next(lambda _: 5) == "P2"

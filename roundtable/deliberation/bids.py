@@ -24,11 +24,11 @@ WAITING = 2.0
 """Points for each speech that she waited."""
 BALANCE = 5.0
 """Points between having spoken all there was and nothing."""
-# Tokens of an answer. It takes some 30; the rest is for a model that thinks first, whose thoughts count as well, and is
-# paid for only where it is used.
-MOST = 512
 # Characters of what a bid is for: it is shown beside a name.
 ABOUT = 120
+# Tokens of an answer. With that it is under 50; the rest is for a model that thinks first, whose thoughts count as
+# well, and is paid for only where it is used.
+MOST = 512
 
 _TASK = """\
 Do not speak yet. How much do you want the floor next? 0: I have nothing to add. 5: I have a point of my own. 10: what \

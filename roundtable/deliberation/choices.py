@@ -8,10 +8,11 @@ from roundtable.deliberation import ledger
 from roundtable.deliberation.answers import Unread, named, one_line, parse
 from roundtable.deliberation.brief import Brief, said
 
-# Tokens of an answer. It takes some 60; the rest is for a model that thinks first, whose thoughts count as well.
-MOST = 1_024
 # Characters. A question is a sentence or two, a reason fits beside a name.
 QUESTION, REASON, PERSONA = 400, 160, 120
+# Tokens of an answer. With all of these it is under 200; the rest is for a model that thinks first, whose thoughts
+# count as well.
+MOST = 1_024
 _NOBODY = ("", "nobody", "no one", "none", "null")
 
 _TASK = """\

@@ -24,7 +24,7 @@ from roundtable.deliberation.passes import passed
 STALE = 0.5
 _FEWEST, _MOST = 2, 4
 # Earlier turns that are looked at, and characters of each: twice round the largest table, and the 150 words that
-# panelists are asked to keep to. That takes up to ten milliseconds, once after each speech.
+# panelists are asked to keep to. That takes some 3 ms, once after each speech.
 _TURNS, _CHARACTERS = 24, 1_000
 # Words of a sentence that can be nothing but courtesy; who says more says something.
 _LONGEST = 30

@@ -72,8 +72,8 @@ def _choice(transcript: Transcript, turn: Turn) -> SpeakerChosen | None:
     for choice in transcript.found(SpeakerChosen):
         if choice.turn == turn.turn:
             later = any(message.seq > turn.started_seq for message in transcript.messages)
-            open_to = ledger.candidates(transcript)
-            return choice if (choice.speaker in open_to if choice.speaker else not later) else None
+            stands = choice.speaker in ledger.candidates(transcript) if choice.speaker else not later
+            return choice if stands else None
     return None
 
 

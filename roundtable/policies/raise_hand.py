@@ -6,8 +6,8 @@ the same panelist's twice in a row, and the reason beside the turn says what dec
 alone. One that fails or cannot be read counts 0 and is not asked for again; where everyone bids 0 twice in a row,
 nobody has more to say. The first speech of a sitting goes without, to whoever spoke least: there is nothing yet to
 bid on, and who asks should not wait for a dozen answers before the first word. A round is as many speeches as
-panelists present. What it costs: for each speech of n panelists n - 1 calls more, each as long as a prompt and some
-30 tokens of answer, and the time of the slowest of them. Where the limit on turns has no room for bids and a speech,
+panelists present. What it costs: for each speech of n panelists n - 1 calls more, each as long as a prompt and a
+line of answer, and the time of the slowest of them. Where the limit on turns has no room for bids and a speech,
 the speech goes without.
 """
 

@@ -19,8 +19,8 @@ from protocol.moves import MOVES, check
 from protocol.table import Found, Posted, Spent, TableStatus, Transcript, Turn, TurnStatus
 
 __all__ = [
-    "FAILURES_BEFORE_ABSENT", "MOVES", "OF_THE_REQUEST", "Found", "Posted", "Spent", "TableStatus", "Transcript",
-    "Turn", "TurnStatus", "apply", "fold",
+    "FAILURES_BEFORE_ABSENT", "MOVES", "Found", "Posted", "Spent", "TableStatus", "Transcript", "Turn", "TurnStatus",
+    "apply", "fold",
 ]  # fmt: skip
 
 # After so many retryable failures in a row a panelist has left the table; one that no retry can help leaves at once.

@@ -13,6 +13,7 @@ import msgspec
 from protocol import events as e
 from protocol import findings
 from protocol.errors import IllegalMove
+from protocol.kinds import is_heard
 from protocol.messages import Cost, Failure, Usage
 from protocol.moves import MOVES, check
 from protocol.table import Found, Material, Posted, Spent, TableStatus, Transcript, Turn, TurnStatus
@@ -24,6 +25,9 @@ __all__ = [
 
 # After so many retryable failures in a row a panelist has left the table; one that no retry can help leaves at once.
 FAILURES_BEFORE_ABSENT = 3
+# Failures that are told of what was asked and not of who was asked: with so few tokens, in that form. In paperwork they
+# let nobody leave, who may speak well all the same.
+OF_THE_REQUEST = frozenset({"empty", "bad_request", "context_overflow", "content_filter"})
 
 
 def apply(transcript: Transcript, entry: e.Entry) -> None:
@@ -197,6 +201,8 @@ def _ended(t: Transcript, entry: e.Entry, event: _Ended) -> None:
             t.failures.pop(turn.panelist, None)
             t.absent.pop(turn.panelist, None)
         case e.TurnFailed(error=Failure(code="interrupted")):  # our own stopping, not the panelist's doing
+            turn.status, turn.error = "failed", event.error
+        case e.TurnFailed(error=Failure(code=code)) if not is_heard(turn.kind) and code in OF_THE_REQUEST:
             turn.status, turn.error = "failed", event.error
         case e.TurnFailed():
             turn.status, turn.error = "failed", event.error

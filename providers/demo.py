@@ -14,6 +14,7 @@ from importlib.resources import files
 import msgspec
 
 from protocol.messages import Panelist
+from providers import forms
 from providers.base import Request
 
 VOICES = ("pragmatist", "sceptic", "historian")
@@ -102,6 +103,9 @@ def perform(request: Request, turn: int) -> str:
     tagged = _TOPIC.search(prompts[0])
     topic = html.unescape(tagged[1]) if tagged else _SAID.sub("", prompts[0])
     heard = [said for prompt in prompts for said in _contributions(prompt)]
+    task = re.split(r"</(?:said|topic)>", prompts[-1])[-1]  # what is asked, without what was said
+    if (form := forms.fill_in(request.model, task, len(heard))) is not None:
+        return form
     return say(request.model, topic, turn, heard, _contributions(prompts[-1]))
 
 

@@ -27,9 +27,11 @@ BEN = Panelist(
     "Ben", "openai:gpt-5.1", "An engineer. Wants the failure rate, then the tail.", {"temperature": 0.4}
 )
 CLEO = Panelist("Cleo", "ollama:llama3.1:8b")
+EVE = Panelist("Eve", "ollama:llama3.1:8b", role="moderator")
 DAG = Panelist("Dag", "ollama:llama3.1:8b", role="chair", fallback=["ollama:small"], tools=["files.*"])
 
 BUSY = Failure("rate_limited", "The server asked to slow down.", retryable=True)
+SILENT = Failure("empty", "The model spent all the tokens it may use before its first word.")
 GONE = Failure("auth", "The server refused the key.")
 
 
@@ -65,14 +67,14 @@ class Table:
         body = encode({"type": type, "at": self.at + 0.25, **members})
         self.add(e.Unknown(type=type, body=body), 0.25)
 
-    def queue(self, panelist: Panelist, round: int, reason: str = "") -> str:
+    def queue(self, panelist: Panelist, round: int, reason: str = "", **more: Any) -> str:
         self.turns += 1
         turn = f"t{self.turns}"
-        self.add(e.TurnQueued(turn=turn, panelist=panelist.name, round=round, reason=reason))
+        self.add(e.TurnQueued(turn=turn, panelist=panelist.name, round=round, reason=reason, **more))
         return turn
 
-    def start(self, panelist: Panelist, round: int, reason: str = "") -> str:
-        turn = self.queue(panelist, round, reason)
+    def start(self, panelist: Panelist, round: int, reason: str = "", **more: Any) -> str:
+        turn = self.queue(panelist, round, reason, **more)
         self.begin(turn, panelist)
         return turn
 
@@ -313,6 +315,93 @@ def floor_time() -> Table:
     return table
 
 
+def moderated() -> Table:
+    """A moderator gives the floor with a question and a reason. Once she cannot be understood, not even when asked
+    again, and once a person asks somebody else first; then she ends it."""
+    table = Table(ADA, BEN, CLEO, EVE, policy="moderated", max_rounds=3)
+
+    def turn(panelist: Panelist, round: int, text: str, reason: str = "", **more: str) -> dict[str, Any]:
+        number = table.start(panelist, round, reason, **more)
+        table.words(number, panelist, text)
+        table.complete(number, panelist, text, Usage(input=90, output=len(text.split())))
+        return {"turn": number, "panelist": panelist.name, "round": round}
+
+    def choose(round: int, speaker: str, question: str, reason: str) -> None:
+        choice: dict[str, Any] = {"speaker": speaker, "question": question, "reason": reason}
+        who = turn(EVE, round, json.dumps(choice), kind="moderation")
+        table.add(f.SpeakerChosen(**who, **choice), 0)
+
+    table.add(e.RoundStarted(round=1))
+    choose(1, "Ben", "How many does it miss?", "he asked for figures")
+    turn(BEN, 1, "Two of ten.", "Eve: he asked for figures", question="How many does it miss?")
+    for again in ("", "once more, in the form asked"):
+        who = turn(EVE, 1, "Let us hear the ladies!", again, kind="moderation")
+        table.add(f.TurnUnread(**who, kind="moderation", detail="There is no JSON object in the answer."), 0)
+    turn(ADA, 1, "Two are too many.", "the moderator named nobody; spoke least so far")
+    number = table.start(EVE, 1, kind="moderation")
+    table.add(e.MessagePosted(message="m1", author="Rosa", text="Ben?", to="Ben", command="key-1", inbox=1))
+    asked = table.queue(BEN, 1, "asked")
+    text = '{"speaker": "Cleo", "question": "And you?"}'
+    table.complete(number, EVE, text, Usage(input=99, output=2))
+    choice = f.SpeakerChosen(turn=number, panelist="Eve", round=1, speaker="Cleo", question="And you?")
+    table.add(choice, 0)
+    table.begin(asked, BEN)
+    table.words(asked, BEN, "Measured in May.")
+    table.complete(asked, BEN, "Measured in May.", Usage(input=95, output=3))
+    turn(CLEO, 1, "I trust neither.", "named by Eve", question="And you?")
+    table.add(e.RoundStarted(round=2))
+    choose(2, "", "", "both numbers are on the table")
+    table.add(e.TableClosed(reason="moderator"))
+    return table
+
+
+def raise_hand() -> Table:
+    """The floor goes to the greatest claim: by a bid, by one that cannot be read, by one of a model that says nothing
+    and keeps its seat; when all bid nothing twice in a row it is over."""
+    table = Table(ADA, BEN, CLEO, policy="raise_hand", max_rounds=3)
+
+    def speak(panelist: Panelist, round: int, text: str, reason: str = "") -> None:
+        number = table.start(panelist, round, reason)
+        table.words(number, panelist, text)
+        table.complete(number, panelist, text, Usage(input=90, output=len(text.split())))
+
+    def bid(round: int, *made: tuple[Panelist, str]) -> None:
+        """All queued, then all started; no text is a failure."""
+        turns = [table.queue(panelist, round, kind="bid") for panelist, _ in made]
+        for turn, (panelist, _) in zip(turns, made, strict=True):
+            table.begin(turn, panelist)
+        for turn, (panelist, text) in zip(turns, made, strict=True):
+            if not text:
+                table.add(e.TurnFailed(turn=turn, panelist=panelist.name, error=SILENT))
+                continue
+            table.words(turn, panelist, text)
+            table.complete(turn, panelist, text, Usage(input=80, output=1))
+            read(turn, panelist, text, round)
+
+    def read(turn: str, panelist: Panelist, text: str, round: int) -> None:
+        who: dict[str, Any] = {"turn": turn, "panelist": panelist.name, "round": round}
+        if text[0] == "{":
+            made = json.loads(text)
+            table.add(f.BidMade(**who, urgency=made["urgency"], about=made.get("about", "")), 0)
+        elif text == "PASS":
+            table.add(f.BidMade(**who, urgency=0), 0)
+        else:
+            table.add(f.TurnUnread(**who, kind="bid", detail="There is no JSON object in the answer."), 0)
+
+    table.add(e.RoundStarted(round=1))
+    speak(ADA, 1, "A model should only flag.")
+    bid(1, (BEN, '{"urgency": 3}'), (CLEO, '{"urgency": 8, "about": "the tail"}'))
+    speak(CLEO, 1, "The tail decides.", "bid 8 of 10: the tail")
+    bid(1, (ADA, "Me!"), (BEN, ""))
+    speak(BEN, 1, "Then measure it.", "no bid; spoke least so far")
+    table.add(e.RoundStarted(round=2))
+    bid(2, (ADA, '{"urgency": 0}'), (CLEO, "PASS"))
+    speak(ADA, 2, "We will.", "no bid")
+    bid(2, (BEN, '{"urgency": 0}'), (CLEO, '{"urgency": 0}'))
+    table.add(e.TableClosed(reason="passes"))
+    return table
+
+
 def thread() -> Table:
     """A thread: it rests until it is spoken to, a message to all is answered by all in order and one to Ben by Ben;
     two in a row are answered together, and one answer is cancelled while it waits and then asked for again."""
@@ -428,6 +517,7 @@ def _find(table: Table) -> None:
 
 SCENARIOS: tuple[Callable[[], Table], ...] = (
     plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread, steered,
+    moderated, raise_hand,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).

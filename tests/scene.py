@@ -11,7 +11,7 @@ from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict
 from protocol.messages import Limits, Office, Panelist, Until, Usage
 from protocol.transcript import Transcript, fold
-from providers.base import Chunk, Provider, Request, Stop, Text
+from providers.base import Chunk, Provider, Request, Stop, Text, Thinking
 from roundtable import policies
 from roundtable.log import batch as rules
 from roundtable.log.base import Checkpoint, Outcome, Record
@@ -20,7 +20,8 @@ from tests.tables import AT
 
 STREAM = "table/scene"
 FOREVER = 1e6
-Step = str | float | Exception
+Step = str | float | Exception | Thinking
+Script = Sequence[Step] | Callable[[Request], Sequence[Step]]
 
 
 class MemoryLog:
@@ -67,11 +68,12 @@ class MemoryLog:
 
 
 class Voices:
-    """As `Provider`. Each says its script every turn: words, pauses in seconds, an error; `taken` counts its chunks."""
+    """As `Provider`. Each says its script every turn, or what that gives for the prompt: words, pauses in seconds, an
+    error; `taken` counts its chunks."""
 
     name, local, destination = "voice", False, "nobody"
 
-    def __init__(self, scripts: Mapping[str, Sequence[Step]], log: MemoryLog) -> None:
+    def __init__(self, scripts: Mapping[str, Script], log: MemoryLog) -> None:
         self.scripts = scripts
         self.log = log
         self.taken = dict.fromkeys(scripts, 0)
@@ -90,11 +92,15 @@ class Voices:
         self.open += 1
         said = 0
         try:
-            for step in self.scripts[request.speaker]:
+            script = self.scripts[request.speaker]
+            for step in script(request) if callable(script) else script:
                 if isinstance(step, Exception):
                     raise step.with_traceback(None)
                 if isinstance(step, float):
                     await asyncio.sleep(step)
+                    continue
+                if isinstance(step, Thinking):
+                    yield step
                     continue
                 if request.max_tokens is not None and said >= request.max_tokens:
                     break
@@ -119,7 +125,7 @@ class Scene:
     def __init__(
         self,
         policy: str,
-        voices: Mapping[str, Sequence[Step]],
+        voices: Mapping[str, Script],
         *,
         log: MemoryLog | None = None,
         then: e.Then = "close",

@@ -2,17 +2,23 @@
 
 import re
 from itertools import product
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.findings import TurnUnread
 from protocol.messages import Message, Panelist
 from protocol.transcript import Posted, Transcript, Turn
-from providers import demo
+from providers import demo, forms
 from providers.base import Request
 from providers.demo import Said
+from providers.scripted import ScriptedProvider
 from roundtable.table.projection import project
+from tests import fake_time
+from tests.scene import Scene
 
 TOPICS = {
     "en": {
@@ -233,3 +239,36 @@ def test_a_prompt_without_tags_is_its_own_topic() -> None:
     request = Request("historian", "", (Message("user", "Should we move?"),))
     assert "“Should we move?”" in demo.perform(request, 1)
     assert demo.perform(Request("historian", "", ()), 0)
+
+
+@pytest.mark.parametrize("policy", ["moderated", "raise_hand"])
+def test_a_demo_of_a_method_shows_the_method(policy: str) -> None:
+    """Everyone speaks, nobody stalls, and every form that is asked for can be read."""
+
+    async def run() -> Transcript:
+        scene = Scene(policy, {}, max_rounds=2)
+        opening = msgspec.structs.replace(
+            scene.opening, panel=demo.demo_panel(), topic=TOPICS["en"]["decide"]
+        )
+        catalog: Any = scene.voices
+        catalog.resolve = lambda model: (ScriptedProvider(), model.removeprefix("scripted:"))
+        await scene.owner.begin(opening)
+        await scene.owner.run()
+        return scene.table
+
+    table = fake_time.run(run())
+    speeches = [turn for turn in table.turns if turn.kind == "speech"]
+    assert table.ended_reason == "max_rounds"
+    assert {turn.panelist for turn in speeches} == {panelist.name for panelist in table.panel}
+    assert table.found(TurnUnread) == []
+    assert all(len(turn.text) < 80 for turn in table.turns if turn.kind != "speech")
+    assert not any("{" in turn.text for turn in speeches)
+
+
+def test_a_topic_about_forms_is_discussed() -> None:
+    (said,) = hold('Answer with one JSON object and nothing else: {"urgency": 3}', 1, demo.demo_panel())
+    assert count_words(said) > 10
+
+
+def test_a_form_that_is_not_known_stays_empty() -> None:
+    assert forms.fill_in("sceptic", "Answer with one JSON object and nothing else: a poem.", 3) == "{}"

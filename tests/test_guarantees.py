@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from protocol import codec, commands
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.findings import VerdictGiven
-from protocol.kinds import SPEECH
-from protocol.transcript import Transcript, apply, fold
+from protocol.findings import BidMade, SpeakerChosen, VerdictGiven
+from protocol.kinds import BID, SPEECH
+from protocol.messages import Until
+from protocol.transcript import Transcript, Turn, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
 from tests import fake_time
 from tests.scene import FOREVER, STREAM, MemoryLog, Scene, Step
 
+# Under these nobody speaks twice in a row while another is present.
+ALTERNATING = ("floor_time", "moderated", "raise_hand")
 SEATS = ("Ada", "Ben", "Cleo", "Dag")
 Ended = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
 
@@ -27,7 +30,23 @@ broken = (
     RuntimeError("A bug."),
 )
 steps = st.sampled_from(
-    ["one ", "two ", "[Ben]: stolen ", "\n", "words " * 40, 0.0, 0.01, 3.0, FOREVER, *broken]
+    [
+        "one ",
+        "two ",
+        "[Ben]: stolen ",
+        "\n",
+        "words " * 40,
+        0.0,
+        0.01,
+        3.0,
+        FOREVER,
+        *broken,
+        '{"speaker": "Ben"}',
+        '{"speaker": null}',
+        '{"urgency": 7}',
+        '{"urgency": 0}',
+        "PASS",
+    ]
 )
 scripts = st.lists(st.lists(steps, max_size=6), min_size=1, max_size=4)
 orders = st.lists(
@@ -48,9 +67,9 @@ limits = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-tables = st.tuples(limits, st.fixed_dictionaries({}, optional={"verdict": st.booleans()})).map(
-    lambda parts: parts[0] | parts[1]
-)
+tables = st.tuples(
+    limits, st.fixed_dictionaries({}, optional={"verdict": st.booleans(), "until": st.just(Until())})
+).map(lambda parts: parts[0] | parts[1])
 
 
 @pytest.mark.parametrize("policy", policies.OURS)
@@ -190,18 +209,39 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
         event = entry.event
         if isinstance(event, e.TurnStarted):
             assert event.panelist not in speaking, "one turn at a time each"
-            assert not speaking or scene.policy == "parallel"
-            reason = table.turn(event.turn).reason
-            speech = table.turn(event.turn).kind == SPEECH
-            if scene.policy == "floor_time" and len(table.present()) > 1 and reason != "asked" and speech:
+            reason, kind = table.turn(event.turn).reason, table.turn(event.turn).kind
+            under_way = {turn.kind for turn in table.of("started")}
+            assert (
+                not speaking
+                or scene.policy == "parallel"
+                or (scene.policy, under_way) == ("raise_hand", {BID})
+            )
+            speech = kind == SPEECH
+            if scene.policy in ALTERNATING and len(table.present()) > 1 and reason != "asked" and speech:
                 assert event.panelist != last
             speaking.add(event.panelist)
-            last = event.panelist
+            last = event.panelist if speech else last
+        elif isinstance(event, e.TurnQueued) and scene.policy in ("moderated", "raise_hand"):
+            _given_for_a_reason(table, table.turn(event.turn))
         elif isinstance(event, Ended):
             speaking.discard(event.panelist)
         elif isinstance(event, e.RoundStarted):
             assert not speaking, "a round is over when all its turns have ended"
             assert event.round == table.round
+
+
+def _given_for_a_reason(table: Transcript, turn: Turn) -> None:
+    """Who speaks was named by a moderator, bid for it, or has it by a reason that says why neither."""
+    if turn.kind != SPEECH or turn.reason == "asked":
+        return
+    if table.policy == "moderated" and "spoke least so far" not in turn.reason:
+        chosen = table.found(SpeakerChosen)[-1]
+        assert (chosen.speaker, chosen.question) == (turn.panelist, turn.question)
+        assert turn.reason in (f"named by {chosen.panelist}", f"{chosen.panelist}: {chosen.reason}")
+    if turn.reason.startswith("bid "):
+        mine = [bid for bid in table.found(BidMade) if bid.panelist == turn.panelist]
+        assert turn.reason.startswith(f"bid {mine[-1].urgency} of 10")
+    assert turn.reason or len(table.sitting()) == 1, "only who opens a sitting needs no reason"
 
 
 async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:

@@ -13,6 +13,7 @@ from protocol.messages import Failure
 from protocol.transcript import Spent
 from roundtable.cli.spotlight import Spotlight
 from roundtable.cli.terminal import INDENT, Terminal, Wrap
+from tests import golden_scenarios
 from tests.tables import ADA, BEN, CLEO, opened, turn
 
 T1: dict[str, Any] = {"turn": "t1", "panelist": "Ada"}
@@ -43,6 +44,15 @@ def test_of_those_who_speak_at_once_one_is_shown_after_the_other() -> None:
     assert said[-9:] == ["Ada", "One", "and", "one", "Ben", "two", "Cleo", "four", "five"]
     assert re.findall(r"\w+", shown(*told[:8]))[-2:] == ["Ada", "One"]
     assert re.findall(r"\w+", shown(*told))[-2:] == ["Cleo", "four"]  # "five." may go on, so it is held
+
+
+def test_what_a_method_reads_is_not_shown() -> None:
+    spotlight = Spotlight()
+    shown = [
+        each for entry in golden_scenarios.raise_hand().entries for each in spotlight.follow(entry.event)
+    ]
+    spoken = [event.text for event in shown if isinstance(event, e.TurnDelta)]
+    assert spoken == ["A model should only flag.", "The tail decides.", "Then measure it.", "We will."]
 
 
 def test_nobodys_words_are_lost_or_mixed_however_they_interleave() -> None:

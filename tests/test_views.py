@@ -12,11 +12,12 @@ from markdown_it.token import Token
 
 from protocol import events as e
 from protocol.messages import Cost, Failure, Limits, Panelist, Usage
-from protocol.transcript import Transcript
+from protocol.transcript import Transcript, fold
 from protocol.views import words
 from protocol.views.html import html
 from protocol.views.markdown import markdown
 from protocol.views.play import Block, Round, Speech, blocks, play
+from tests import golden_scenarios
 from tests.tables import ADA, BEN, opened, transcript
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -80,6 +81,17 @@ def test_a_play_has_its_lines_in_the_order_in_which_they_began() -> None:
     ]
     kim = next(line for line in play(SCENE) if isinstance(line, Speech) and line.name == "Kim")
     assert (kim.seat, kim.aside, kim.text) == (None, "to Ben", "And you?")
+
+
+def test_what_a_method_reads_is_not_in_the_play() -> None:
+    t = fold(golden_scenarios.moderated().entries)
+    assert [line.name for line in play(t) if isinstance(line, Speech)] == [
+        "Ben",
+        "Ada",
+        "Rosa",
+        "Ben",
+        "Cleo",
+    ]
 
 
 def test_markdown_reads_like_a_play() -> None:

@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from protocol import events as e
+from protocol import kinds
 from protocol.invocation import Failed
 from protocol.messages import Failure, Usage
 from protocol.views.openai import FinishReason
 from protocol.views.words import STOPPED
-
-# Turns that are words to the reader; a bid or a moderator's choice is not.
-_SPOKEN = frozenset({"speech", "verdict"})
-VERDICT = "verdict"
 
 
 class Piece(NamedTuple):
@@ -69,8 +66,8 @@ class Discussion:
         yield from self._next()
 
     def _shows(self, turn: str) -> bool:
-        kind = self._kinds.get(turn, "speech")
-        return kind == VERDICT if self._verdict else kind in _SPOKEN
+        kind = self._kinds.get(turn, kinds.SPEECH)
+        return kind == kinds.VERDICT if self._verdict else kinds.is_heard(kind)
 
     def _next(self) -> Iterator[Piece]:
         """Everything of whoever's turn it is, and of those behind as soon as he is done."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from protocol import kinds
 from protocol.transcript import Posted, Transcript, Turn
 from protocol.views import words
 
@@ -66,6 +67,8 @@ def play(t: Transcript) -> Iterator[Line]:
 
 
 def _is_told(turn: Turn) -> bool:
+    if not kinds.is_heard(turn.kind):
+        return False  # what came of it is told where it matters: a bid by who speaks next
     return turn.started_at > 0 or (turn.status == "cancelled" and turn.reason == "command")
 
 

@@ -19,6 +19,11 @@ REASONS = {
     "max_dollars": "the money is spent",
     "no_panelists": "nobody is left to speak",
     "answered": "everything that was asked is answered",
+    "moderator": "the moderator ended the discussion",
+    "passes": "nobody had anything to add",
+    "loop": "the panel was repeating itself",
+    "convergence": "the answers had come close to each other",
+    "consensus": "nobody opposed anything any more",
 }
 _LONGEST_TITLE = 120
 

@@ -1,6 +1,9 @@
-"""Turns spoken at once, one after the other: for a terminal, which has one place where words appear."""
+"""Turns spoken at once, one after the other: for a terminal, which has one place where words appear. What is said for a
+method to read is not shown.
+"""
 
 from protocol import events as e
+from protocol import kinds
 
 _END = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
 
@@ -11,12 +14,17 @@ class Spotlight:
 
     def __init__(self) -> None:
         self._turn = ""
+        self._paperwork = set[str]()
         self._waiting: dict[str, list[e.TurnEvent]] = {}  # by turn, in the order in which they began
 
     def follow(self, event: e.Event) -> list[e.Event]:
         """What is to be shown now that `event` has happened, in this order."""
+        if isinstance(event, e.TurnQueued) and not kinds.is_heard(event.kind):
+            self._paperwork.add(event.turn)
         if not isinstance(event, e.TurnEvent) or isinstance(event, e.TurnQueued):
             return [event]
+        if event.turn in self._paperwork:
+            return []
         self._turn = self._turn or event.turn
         if event.turn != self._turn:
             self._waiting.setdefault(event.turn, []).append(event)

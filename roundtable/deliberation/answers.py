@@ -38,6 +38,12 @@ def named(said: str, names: Iterable[str]) -> str | None:
     return next((name for name in names if name.casefold() == plain), None)
 
 
+def one_line(text: str, most: int) -> str:
+    """The text on one line, no longer than `most` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}\u2026"
+
+
 def _objects(text: str) -> Iterable[str]:
     """Stretches that begin and end as an object, outermost ones, in order."""
     decoder = json.JSONDecoder()

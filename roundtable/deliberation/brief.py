@@ -22,6 +22,12 @@ class Brief(msgspec.Struct, frozen=True):
     most: int | None = None
 
 
+def said(by: str, text: str) -> str:
+    """Somebody's words as data within a task: nothing in them opens or closes a tag."""
+    name, words = (part.replace("<", "&lt;") for part in (by.replace('"', "'"), text))
+    return f'<said by="{name}">{words}</said>'
+
+
 def same_round(transcript: Transcript, turn: Turn) -> frozenset[str]:
     """What others said in that turn's round: what is unheard where all speak at once."""
     return frozenset(

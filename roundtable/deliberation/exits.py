@@ -2,6 +2,7 @@
 
 from protocol.findings import Converge
 from protocol.transcript import Transcript
+from roundtable.deliberation import loops, passes
 
 
 def reached(transcript: Transcript) -> str:
@@ -9,4 +10,10 @@ def reached(transcript: Transcript) -> str:
     until = transcript.until
     if until.convergence is not None and transcript.found(Converge):
         return "convergence"
+    if transcript.of("queued", "started"):
+        return ""  # what follows is told from whole turns, and once after each
+    if until.passes and passes.everyone(transcript):
+        return "passes"
+    if until.loop and loops.goes_round(transcript):
+        return "loop"
     return ""

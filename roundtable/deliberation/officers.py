@@ -7,12 +7,14 @@ from protocol.transcript import Transcript
 def officer(transcript: Transcript, *offices: Office) -> Panelist | None:
     """Who holds the first of these offices that is held by somebody who is here; else the first who takes part; None
     when nobody is here."""
+    return next(iter(in_line(transcript, *offices)), None)
+
+
+def in_line(transcript: Transcript, *offices: Office) -> list[Panelist]:
+    """Who does it, and who does when she cannot, in order."""
     here = transcript.here()
-    for office in offices:
-        for panelist in here:
-            if panelist.role == office:
-                return panelist
-    return next((panelist for panelist in here if not panelist.role), None)
+    seats = [panelist for office in offices for panelist in here if panelist.role == office]
+    return seats + [panelist for panelist in here if not panelist.role][:1]
 
 
 def chair(transcript: Transcript) -> Panelist | None:
@@ -20,6 +22,6 @@ def chair(transcript: Transcript) -> Panelist | None:
     return officer(transcript, "chair", "moderator")
 
 
-def moderator(transcript: Transcript) -> Panelist | None:
-    """Who gives the floor."""
-    return officer(transcript, "moderator", "chair")
+def moderators(transcript: Transcript) -> list[Panelist]:
+    """Who gives the floor, and who does when she cannot, in order."""
+    return in_line(transcript, "moderator", "chair")

@@ -1,6 +1,7 @@
 """Rules of order that every policy keeps: who has left is passed over, whoever a person asks by name answers first."""
 
 from protocol.transcript import Posted, Transcript, Turn
+from roundtable.deliberation import ledger
 from roundtable.policies.base import Plan, Seat
 
 WAIT = Plan()
@@ -26,11 +27,33 @@ def one_at_a_time(transcript: Transcript) -> Plan | None:
     if transcript.of("started"):
         return WAIT
     queued = transcript.of("queued")
-    return Plan(run=(_next_in_line(queued).turn,)) if queued else None
+    return Plan(run=(next_in_line(queued).turn,)) if queued else None
 
 
-def _next_in_line(queued: list[Turn]) -> Turn:
+def round_to_begin(transcript: Transcript) -> int | None:
+    """The next round's number, if this one is over, where a round is as many speeches as there are panelists present;
+    answers to a person come on top."""
+    held = sum(
+        turn.round == transcript.round and turn.reason != ASKED for turn in ledger.speeches(transcript)
+    )
+    begun = transcript.round > transcript.base_round
+    return None if begun and held < len(transcript.present()) else transcript.round + 1
+
+
+def next_in_line(queued: list[Turn]) -> Turn:
+    """Of those who speak one at a time, the next: the asked go first."""
     return next((turn for turn in queued if turn.reason == ASKED), queued[0])
+
+
+def one_each(queued: list[Turn], started: list[Turn]) -> tuple[str, ...]:
+    """The next turn of each panelist who does not speak already, in the order of the queue; the asked go first."""
+    busy = {turn.panelist for turn in started}
+    chosen: list[str] = []
+    for turn in sorted(queued, key=lambda turn: turn.reason != ASKED):
+        if turn.panelist not in busy:
+            busy.add(turn.panelist)
+            chosen.append(turn.turn)
+    return tuple(chosen)
 
 
 def _unanswered(transcript: Transcript) -> Posted | None:

@@ -16,6 +16,7 @@ from protocol import kinds
 from protocol.codec import encode
 from protocol.messages import Message, Panelist, Role
 from protocol.transcript import Posted, Transcript, Turn
+from roundtable.deliberation import passes
 from roundtable.deliberation.brief import Brief
 from roundtable.policies import REPLY
 from roundtable.table import exhibits
@@ -110,7 +111,8 @@ def _system(transcript: Transcript, panelist: Panelist, brief: Brief) -> str:
     lines = [f"You are {panelist.name}, one of {len(transcript.panel)} at a round table{company}."]
     if panelist.persona:
         lines.append(f"Who you are: {panelist.persona}")
-    return "\n".join(lines) + "\n" + _MANNERS.format(name=panelist.name)
+    manners = _MANNERS.format(name=panelist.name)
+    return "\n".join([*lines, manners, *([passes.MANNERS] if transcript.until.passes else [])])
 
 
 def _contributions(

@@ -17,6 +17,10 @@ export class IllegalMove extends Error {}
 
 // After so many retryable failures in a row a panelist has left the table; one that no retry can help leaves at once.
 export const FAILURES_BEFORE_ABSENT = 3;
+// Failures that are told of what was asked and not of who was asked: in paperwork they let nobody leave.
+const OF_THE_REQUEST = new Set(["empty", "bad_request", "context_overflow", "content_filter"]);
+// Kinds of turns whose words are read by a method and are no part of the conversation.
+const PAPERWORK = new Set(["moderation", "bid", "vote", "ballot", "stances", "summary", "judgement"]);
 // The server stopped during the turn: its own doing, not the panelist's.
 export const INTERRUPTED = "interrupted";
 
@@ -248,6 +252,7 @@ const STEPS: { [T in Type]?: Step<T> } = {
   "turn.failed": (t, entry) => {
     end(t, entry, { status: "failed", error: entry.error });
     if (entry.error.code === INTERRUPTED) return;
+    if (OF_THE_REQUEST.has(entry.error.code) && PAPERWORK.has(t.turns[place(entry.turn)]!.kind)) return;
     const count = (own(t.failures, entry.panelist) ?? 0) + 1;
     t.failures = { ...t.failures, [entry.panelist]: count };
     if (!entry.error.retryable || count >= FAILURES_BEFORE_ABSENT) {

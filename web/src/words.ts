@@ -78,6 +78,12 @@ function endReasons(limits: Partial<Limits>): Record<string, string> {
     max_seconds: max_seconds ? `The limit of ${span(max_seconds)} was reached.` : "The time limit was reached.",
     max_dollars: max_dollars ? `The limit of ${dollars(max_dollars)} was reached.` : "The cost limit was reached.",
     no_panelists: "Nobody was left at the table.",
+    answered: "Everything that was asked is answered.",
+    moderator: "The moderator ended the discussion.",
+    passes: "Nobody had anything to add.",
+    loop: "The panel was repeating itself.",
+    convergence: "The answers had come close to each other.",
+    consensus: "Nobody opposed anything any more.",
   };
 }
 

@@ -29,6 +29,27 @@ def one_at_a_time(transcript: Transcript) -> Plan | None:
     return Plan(run=(_next_in_line(queued).turn,)) if queued else None
 
 
+def all_at_once(transcript: Transcript) -> Plan | None:
+    """What comes before the order of a policy under which all speak at once, each one turn at a time; None when that
+    policy may decide."""
+    if first := first_of_all(transcript):
+        return first
+    queued, speaking = transcript.of("queued"), transcript.of("started")
+    if ready := _free(queued, {turn.panelist for turn in speaking}):
+        return Plan(run=ready)
+    return WAIT if speaking else None
+
+
+def _free(queued: list[Turn], busy: set[str]) -> tuple[str, ...]:
+    """The next turn of each panelist who does not speak already, in the order of the queue; the asked go first."""
+    chosen: list[str] = []
+    for turn in sorted(queued, key=lambda turn: turn.reason != ASKED):
+        if turn.panelist not in busy:
+            busy.add(turn.panelist)
+            chosen.append(turn.turn)
+    return tuple(chosen)
+
+
 def _next_in_line(queued: list[Turn]) -> Turn:
     return next((turn for turn in queued if turn.reason == ASKED), queued[0])
 

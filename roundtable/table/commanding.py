@@ -2,6 +2,7 @@
 
 from protocol import commands
 from protocol import events as e
+from roundtable.deliberation import judging
 from roundtable.policies.order import ASKED
 from roundtable.table.floor import Floor
 from roundtable.table.writer import Writer
@@ -24,6 +25,8 @@ def act(position: int, submitted: e.CommandSubmitted, writer: Writer, floor: Flo
             _cancel(turn, key, position, writer, floor)
         case commands.Retry(turn=turn) if status in ("open", "resting"):
             _retry(turn, key, position, writer)
+        case commands.StressTest():
+            _stress_test(key, position, writer)
         case command:
             asked = type(command).__name__.lower()
             _refuse(writer, key, position, f"The table is {status}; {asked} would change nothing.")
@@ -68,6 +71,16 @@ def _retry(turn: str, key: str, position: int, writer: Writer) -> None:
             turn=f"t{len(table.turns) + 1}", panelist=state.panelist, kind=state.kind, round=table.round,
             reason=ASKED, command=key, inbox=position,
         ))  # fmt: skip
+
+
+def _stress_test(key: str, position: int, writer: Writer) -> None:
+    table = writer.transcript
+    if table.status != "resting":
+        _refuse(writer, key, position, f"The table is {table.status}; a stress test is for one that rests.")
+    elif why := judging.why_not(table):
+        _refuse(writer, key, position, why)
+    else:
+        writer.note(e.StressRequested(command=key, inbox=position))
 
 
 def _refuse(writer: Writer, key: str, position: int, detail: str, *, code: str = "wrong_state") -> None:

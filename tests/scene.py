@@ -21,6 +21,7 @@ from tests.tables import AT
 STREAM = "table/scene"
 FOREVER = 1e6
 Step = str | float | Exception
+Script = Sequence[Step] | Callable[[Request], Sequence[Step]]
 
 
 class MemoryLog:
@@ -67,11 +68,12 @@ class MemoryLog:
 
 
 class Voices:
-    """As `Provider`. Each says its script every turn: words, pauses in seconds, an error; `taken` counts its chunks."""
+    """As `Provider`. Each says its script every turn: words, pauses in seconds, an error, or what it makes of what it
+    is asked; `taken` counts its chunks."""
 
     name, local, destination = "voice", False, "nobody"
 
-    def __init__(self, scripts: Mapping[str, Sequence[Step]], log: MemoryLog) -> None:
+    def __init__(self, scripts: Mapping[str, Script], log: MemoryLog) -> None:
         self.scripts = scripts
         self.log = log
         self.taken = dict.fromkeys(scripts, 0)
@@ -90,7 +92,8 @@ class Voices:
         self.open += 1
         said = 0
         try:
-            for step in self.scripts[request.speaker]:
+            script = self.scripts[request.speaker]
+            for step in script(request) if callable(script) else script:
                 if isinstance(step, Exception):
                     raise step.with_traceback(None)
                 if isinstance(step, float):
@@ -119,7 +122,7 @@ class Scene:
     def __init__(
         self,
         policy: str,
-        voices: Mapping[str, Sequence[Step]],
+        voices: Mapping[str, Script],
         *,
         log: MemoryLog | None = None,
         then: e.Then = "close",

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from protocol import codec, commands
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.findings import VerdictGiven
-from protocol.kinds import SPEECH
+from protocol.findings import BallotCast, TallyCounted, VerdictGiven
+from protocol.kinds import ANSWER, BALLOT, SPEECH
 from protocol.transcript import Transcript, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
@@ -19,6 +19,7 @@ from tests import fake_time
 from tests.scene import FOREVER, STREAM, MemoryLog, Scene, Step
 
 SEATS = ("Ada", "Ben", "Cleo", "Dag")
+AT_ONCE = ("parallel", "council")
 Ended = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
 
 broken = (
@@ -27,14 +28,26 @@ broken = (
     RuntimeError("A bug."),
 )
 steps = st.sampled_from(
-    ["one ", "two ", "[Ben]: stolen ", "\n", "words " * 40, 0.0, 0.01, 3.0, FOREVER, *broken]
+    [
+        '{"ranking": ["Answer C", "Answer A", "B"]}',
+        "one ",
+        "two ",
+        "[Ben]: stolen ",
+        "\n",
+        "words " * 40,
+        0.0,
+        0.01,
+        3.0,
+        FOREVER,
+        *broken,
+    ]
 )
 scripts = st.lists(st.lists(steps, max_size=6), min_size=1, max_size=4)
 orders = st.lists(
     st.tuples(
         st.sampled_from(
             [commands.Say("Hm?"), commands.Say("Ada?", to="Ada"), commands.Say("Cleo?", to="Cleo"),
-             commands.Pause(), commands.Resume(), commands.Retry("t1"), commands.Retry("t3"),
+             commands.Pause(), commands.Resume(), commands.StressTest(), commands.Retry("t1"), commands.Retry("t3"),
              *(commands.Cancel(f"t{number}") for number in range(1, 8))]
         ),
         st.sampled_from([0.0, 0.01, 1.0, 40.0]),
@@ -190,11 +203,13 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
         event = entry.event
         if isinstance(event, e.TurnStarted):
             assert event.panelist not in speaking, "one turn at a time each"
-            assert not speaking or scene.policy == "parallel"
+            assert not speaking or scene.policy in AT_ONCE
             reason = table.turn(event.turn).reason
             speech = table.turn(event.turn).kind == SPEECH
             if scene.policy == "floor_time" and len(table.present()) > 1 and reason != "asked" and speech:
                 assert event.panelist != last
+            if scene.policy == "council":
+                _council(table, event.turn)
             speaking.add(event.panelist)
             last = event.panelist
         elif isinstance(event, Ended):
@@ -202,6 +217,18 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
         elif isinstance(event, e.RoundStarted):
             assert not speaking, "a round is over when all its turns have ended"
             assert event.round == table.round
+
+
+def _council(table: Transcript, turn: str) -> None:
+    """Nobody ranks before all have answered, more often than twice and once more each, or after the count."""
+    begun = table.turn(turn)
+    sitting = [each for each in table.sitting() if each.reason != "asked"]
+    if begun.kind == BALLOT and begun.reason != "asked":
+        assert not [each for each in sitting if each.kind == ANSWER and each.status in ("queued", "started")]
+        assert sum(each.kind == BALLOT and each.panelist == begun.panelist for each in sitting) <= 4
+        assert not table.found(TallyCounted)
+    tallies = table.found(TallyCounted)
+    assert [tally.ballots for tally in tallies] == [len(table.found(BallotCast))] * (len(tallies) > 0)
 
 
 async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:

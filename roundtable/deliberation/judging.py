@@ -41,10 +41,14 @@ def why_not(transcript: Transcript) -> str:
 
 def following(transcript: Transcript) -> Asked | None:
     """The next judgement to ask for; None when all that can be had are there."""
+    given = _given(transcript)
     for reason, variation in REASONS.items():
         turns = _asked(transcript, reason)
-        given = variation in _given(transcript)
-        if given or len(turns) >= _ATTEMPTS or (turns and turns[-1].status == "cancelled"):
+        if variation in given:
+            continue
+        if len(turns) >= _ATTEMPTS or (turns and turns[-1].status == "cancelled"):
+            if variation == AS_SHOWN:
+                return None  # who cannot judge what lies before her as it is will not judge it otherwise
             continue
         judge = _judge(transcript, variation)
         if judge and len(_shown(transcript, variation, judge)) > 1:

@@ -18,6 +18,7 @@ from roundtable.deliberation.answers import Unread
 from tests import fake_time
 from tests.rankers import ballot, by, first, liking, longest, prompt, shown, voice
 from tests.scene import Scene, Script
+from tests.test_guarantees import SEATS, orders, to_its_end
 
 REFUSED = ProviderError("The key was refused.", code="auth")
 GOOD, FAIR, POOR = "Good: with reasons.", "Fair.", "Poor, but it goes on and on and on."
@@ -367,3 +368,38 @@ def test_rounds_beyond_the_first_are_not_held() -> None:
 
 def _rounds(scene: Scene) -> list[e.RoundStarted]:
     return [entry.event for entry in scene.entries if isinstance(entry.event, e.RoundStarted)]
+
+
+MINDS: list[Script] = [
+    *PANEL.values(), voice(FAIR, first), slow(voice(GOOD, longest)), voice(POOR, lambda _: []), [GOOD], [1.0, REFUSED],
+    lambda request: [REFUSED] if shown(request) else [3.0, FAIR],
+]  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.sampled_from(MINDS), min_size=2, max_size=4),
+    orders,
+    st.fixed_dictionaries({}, optional={"max_turns": st.integers(8, 24), "max_seconds": st.sampled_from([2.5, 5.0])}),
+    st.none() | st.integers(0, 7),
+)  # fmt: skip
+def test_whatever_happens_at_a_council(
+    minds: list[Script],
+    asked: list[tuple[commands.ANY, float]],
+    limits: dict[str, Any],
+    dies_after: int | None,
+) -> None:
+    async def run() -> Scene:
+        scene = Scene("council", dict(zip(SEATS, minds, strict=False)), **limits)
+        await to_its_end(scene, asked, dies_after)
+        return scene
+
+    scene = fake_time.run(run())
+    for request in scene.voices.asked:
+        sent = prompt(request)
+        assert '{"ranking": ["Answer A' not in sent, "ballots are sent to nobody"
+        if shown(request):
+            assert not any(name in sent.partition("<said")[2].partition("These are")[0] for name in SEATS)
+    assert not [
+        cast for cast in scene.table.found(BallotCast) if sorted(cast.shown) != sorted(set(cast.shown))
+    ]

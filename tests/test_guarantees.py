@@ -90,25 +90,29 @@ def test_whatever_happens(
     slow, dies_after = node  # seconds that an append takes, and after how many commands the node dies
 
     async def play() -> None:
-        log = MemoryLog(lambda: slow)
-        scene = Scene(policy, dict(zip(SEATS, voices, strict=False)), log=log, **limits)
-        await scene.owner.begin(scene.opening)
-        owner = asyncio.create_task(scene.owner.run())
-        for number, (command, after) in enumerate(asked):
-            if number == dies_after:
-                owner = await _next_owner(scene, owner)
-            await asyncio.sleep(after)
-            scene.tell(command)
-        scene.tell(commands.Resume())
-        await asyncio.wait([owner], timeout=3_000.0)
-        scene.tell(commands.Close())
-        await owner
-        await _check(scene, log)
+        scene = Scene(policy, dict(zip(SEATS, voices, strict=False)), log=MemoryLog(lambda: slow), **limits)
+        await to_its_end(scene, asked, dies_after)
 
     fake_time.run(play())
 
 
-async def _next_owner(scene: Scene, owner: asyncio.Task[None]) -> asyncio.Task[None]:
+async def to_its_end(scene: Scene, asked: list[tuple[commands.ANY, float]], dies_after: int | None) -> None:
+    """Play the scene, with these commands, and check all that every table holds."""
+    await scene.owner.begin(scene.opening)
+    owner = asyncio.create_task(scene.owner.run())
+    for number, (command, after) in enumerate(asked):
+        if number == dies_after:
+            owner = await next_owner(scene, owner)
+        await asyncio.sleep(after)
+        scene.tell(command)
+    scene.tell(commands.Resume())
+    await asyncio.wait([owner], timeout=3_000.0)
+    scene.tell(commands.Close())
+    await owner
+    await _check(scene, scene.log)
+
+
+async def next_owner(scene: Scene, owner: asyncio.Task[None]) -> asyncio.Task[None]:
     """The node dies, and another goes on from what the log holds."""
     owner.cancel()
     await asyncio.wait([owner])
@@ -266,7 +270,7 @@ def test_a_thread_answers_everyone_who_asks_once_and_then_rests(
             await asyncio.sleep(after)
             scene.tell(command)
             if number == dies_after or owner.done():  # at rest nobody owns it
-                owner = await _next_owner(scene, owner)
+                owner = await next_owner(scene, owner)
         await owner
         _turns(log.entries)
         _answered(scene.table, log.entries)

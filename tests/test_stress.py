@@ -16,8 +16,7 @@ from roundtable import policies
 from tests import fake_time
 from tests.rankers import first, liking, longest, prompt, shown, voice
 from tests.scene import FOREVER, Scene, Script, Step
-from tests.test_guarantees import SEATS, limits, scripts
-from tests.test_guarantees import _next_owner as next_owner
+from tests.test_guarantees import SEATS, limits, next_owner, scripts
 
 REFUSED = ProviderError("The key was refused.", code="auth")
 GOOD, FAIR, POOR = "Good: " + "with reasons. " * 20, "Fair. " * 40, "Poor. " * 90

@@ -13,9 +13,10 @@ from protocol import commands, kinds
 from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.findings import BallotCast, BudgetDegraded, TallyCounted, TurnUnread, VerdictGiven
-from roundtable.deliberation import rankings
+from protocol.transcript import fold
+from roundtable.deliberation import ballots, rankings
 from roundtable.deliberation.answers import Unread
-from tests import fake_time
+from tests import fake_time, golden_scenarios
 from tests.rankers import ballot, by, first, liking, longest, prompt, shown, voice
 from tests.scene import Scene, Script
 from tests.test_guarantees import SEATS, orders, to_its_end
@@ -72,6 +73,11 @@ def test_it_answers_ranks_and_sums_up() -> None:
     assert (counted.twice, counted.flipped) == (3, 0), "each ranks one pair that is not hers, in both orders"
     (verdict,) = table.found(VerdictGiven)
     assert (verdict.answer, verdict.tally) == ("So it is.", counted)
+
+
+def test_the_golden_table_counts_as_we_do() -> None:
+    table = fold(golden_scenarios.council().entries)
+    assert table.found(TallyCounted) == [ballots.tally(table)]
 
 
 def test_the_chair_is_told_the_tally_and_owes_a_minority_report() -> None:
@@ -370,10 +376,8 @@ def _rounds(scene: Scene) -> list[e.RoundStarted]:
     return [entry.event for entry in scene.entries if isinstance(entry.event, e.RoundStarted)]
 
 
-MINDS: list[Script] = [
-    *PANEL.values(), voice(FAIR, first), slow(voice(GOOD, longest)), voice(POOR, lambda _: []), [GOOD], [1.0, REFUSED],
-    lambda request: [REFUSED] if shown(request) else [3.0, FAIR],
-]  # fmt: skip
+MINDS: list[Script] = [ *PANEL.values(), voice("Fair: Ada and Ben's.", first), slow(voice(GOOD, longest)), voice(POOR,
+lambda _: []), [GOOD], [1.0, REFUSED], lambda request: [REFUSED] if shown(request) else [3.0, FAIR], ]  # fmt: skip
 
 
 @settings(max_examples=80, deadline=None)
@@ -395,11 +399,10 @@ def test_whatever_happens_at_a_council(
         return scene
 
     scene = fake_time.run(run())
+    authors = ballots.answers(scene.table)
     for request in scene.voices.asked:
-        sent = prompt(request)
-        assert '{"ranking": ["Answer A' not in sent, "ballots are sent to nobody"
-        if shown(request):
-            assert not any(name in sent.partition("<said")[2].partition("These are")[0] for name in SEATS)
+        assert "Let me see." not in prompt(request), "ballots are sent to nobody"
+        assert not any(name in text for _, text in shown(request) for name in authors)
     assert not [
         cast for cast in scene.table.found(BallotCast) if sorted(cast.shown) != sorted(set(cast.shown))
     ]

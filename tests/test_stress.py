@@ -15,8 +15,9 @@ from protocol.findings import JudgementGiven, StressTested, TallyCounted, Verdic
 from roundtable import policies
 from tests import fake_time
 from tests.rankers import first, liking, longest, prompt, shown, voice
-from tests.scene import FOREVER, Scene, Script, Step
-from tests.test_guarantees import SEATS, limits, next_owner, scripts
+from tests.scene import Scene, Script
+from tests.test_council import MINDS
+from tests.test_guarantees import SEATS, next_owner
 
 REFUSED = ProviderError("The key was refused.", code="auth")
 GOOD, FAIR, POOR = "Good: " + "with reasons. " * 20, "Fair. " * 40, "Poor. " * 90
@@ -241,26 +242,30 @@ def test_it_is_refused_where_there_is_nothing_to_test() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(policies.OURS),
-    scripts,
-    st.lists(st.tuples(st.sampled_from([commands.StressTest(), commands.StressTest(), commands.Say("Hm?"),
-                                        commands.Cancel("t9"), commands.Pause(), commands.Resume()]),
-                       st.sampled_from([0.0, 1.0, 40.0])), max_size=6),
-    limits,
+    st.lists(st.sampled_from(MINDS), min_size=2, max_size=4),
+    st.lists(
+        st.tuples(
+            st.sampled_from([commands.StressTest(), commands.StressTest(), commands.Say("Hm?"), commands.Pause(),
+                             commands.Resume(), *(commands.Cancel(f"t{number}") for number in (5, 9, 11))]),
+            st.sampled_from([0.0, 1.0, 40.0]),
+        ),
+        max_size=6,
+    ),
+    st.fixed_dictionaries({"max_rounds": st.integers(1, 2)}, optional={"max_turns": st.integers(2, 12)}),
     st.none() | st.integers(0, 6),
 )  # fmt: skip
 def test_whatever_happens_a_test_comes_to_one_result_and_the_table_rests(
     policy: str,
-    voices: list[list[Step]],
+    minds: list[Script],
     asked: list[tuple[commands.ANY, float]],
     limits: dict[str, Any],
     dies_after: int | None,
 ) -> None:
     async def play() -> Scene:
-        scene = Scene(policy, dict(zip(SEATS, voices, strict=False)), then="rest", **limits)
-        await scene.owner.begin(scene.opening)
+        scene = await rested(dict(zip(SEATS, minds, strict=False)), policy, **limits)
         owner = asyncio.create_task(scene.owner.run())
         for number, (command, after) in enumerate(
-            [*asked, (commands.Resume(), 0.0), (commands.StressTest(), FOREVER)]
+            [*asked, (commands.Resume(), 0.0), (commands.StressTest(), 1e3)]
         ):
             await asyncio.sleep(after)
             scene.tell(command)

@@ -26,7 +26,6 @@ export type Event =
   | TablePaused
   | TableResumed
   | TableConcluding
-  | StressRequested
   | TableTitled
   | TableRested
   | TableClosed
@@ -35,6 +34,7 @@ export type Event =
   | HandRaised
   | HandLowered
   | RoundStarted
+  | StressRequested
   | TurnQueued
   | TurnStarted
   | TurnRetried
@@ -441,15 +441,6 @@ export interface TableConcluding {
   type: "table.concluding";
 }
 /**
- * The answers of the discussion that has come to rest are judged again; it is the same sitting, whose limits count anew, and then the table rests as before.
- */
-export interface StressRequested {
-  at: number;
-  command?: string;
-  inbox?: number;
-  type: "stress.requested";
-}
-/**
  * The table has another name than its topic; empty: no longer.
  */
 export interface TableTitled {
@@ -529,6 +520,15 @@ export interface RoundStarted {
   at: number;
   round: number;
   type: "round.started";
+}
+/**
+ * The answers of the discussion that has come to rest are judged again; it is the same sitting, whose limits count anew, and then the table rests as before.
+ */
+export interface StressRequested {
+  at: number;
+  command?: string;
+  inbox?: number;
+  type: "stress.requested";
 }
 /**
  * Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round, `question` put to her; `command` and `inbox` are those of who asked for it.

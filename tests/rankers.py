@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from providers.base import Request
 from tests.scene import Script, Step
 
-_SHOWN = re.compile(r'<said by="(Answer [A-Z])">(.*?)</said>', re.DOTALL)
+SHOWN = re.compile(r'<said by="(Answer [A-Z])">(.*?)</said>', re.DOTALL)
+"""Labels and texts of answers in a prompt."""
 Taste = Callable[[list[tuple[str, str]]], list[str]]
 """From labels and texts as they are shown to labels, the best first."""
 
@@ -19,7 +20,7 @@ def prompt(request: Request) -> str:
 
 def shown(request: Request) -> list[tuple[str, str]]:
     """Labels and texts of the answers to be ranked, in order; none when something else is asked."""
-    return _SHOWN.findall(request.messages[-1].text) if "drawn by lot" in request.messages[-1].text else []
+    return SHOWN.findall(request.messages[-1].text) if "drawn by lot" in request.messages[-1].text else []
 
 
 def ballot(ranking: Sequence[str]) -> str:

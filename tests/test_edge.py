@@ -13,7 +13,7 @@ from roundtable.config import Config
 from roundtable.edge import keys, server
 from roundtable.hosting.host import Receipt
 from roundtable.log.split import SplitLog
-from tests.serving import Client, Connect, JSON, QUICK, SLOW, TABLES, convene, frames, problem, serve, tell
+from tests.serving import JSON, QUICK, SLOW, TABLES, Client, Connect, convene, frames, problem, serve, tell
 
 
 @pytest.fixture

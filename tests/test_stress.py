@@ -220,6 +220,19 @@ def test_it_can_be_closed_and_paused() -> None:
     fake_time.run(run())
 
 
+def test_a_form_for_what_is_decided_is_not_tried_again() -> None:
+    def broken(request: Any) -> Any:
+        return [REFUSED] if shown(request) else [FAIR]
+
+    async def run() -> None:
+        scene = await rested({**PANEL, "Cleo": broken})
+        await ask(scene, commands.Retry("t6"))
+        assert refusal(scene) == "t6 was a ballot for what is decided; a retry would change nothing."
+        assert scene.table.status == "resting"
+
+    fake_time.run(run())
+
+
 def refusal(scene: Scene) -> str:
     return next(
         entry.event.detail for entry in scene.entries[::-1] if isinstance(entry.event, e.CommandRefused)

@@ -66,25 +66,26 @@ def counted(transcript: Transcript) -> list[list[str]]:
 
 def tally(transcript: Transcript) -> TallyCounted:
     """All ballots of this sitting together, which must have some."""
-    rankings_, names = counted(transcript), list(answers(transcript))
-    scores = voting.borda(rankings_, names)
+    orders, names = counted(transcript), list(answers(transcript))
+    scores = voting.borda(orders, names)
     twice, flipped = _position(transcript)
     return TallyCounted(
         round=transcript.round,
         kind=kinds.BALLOT,
         scores={name: round(float(score), _DIGITS) for name, score in scores.items()},
         winner=voting.most(scores),
-        condorcet=voting.condorcet(rankings_, names),
-        pairs=_pairs(voting.duels(rankings_, names)),
-        ballots=len(rankings_),
+        condorcet=voting.condorcet(orders, names),
+        pairs=_pairs(voting.duels(orders, names)),
+        ballots=len(orders),
         twice=twice,
         flipped=flipped,
     )
 
 
 def _shown(transcript: Transcript, turn: Turn, texts: Mapping[str, str]) -> list[str]:
-    shown = rankings.drawn(list(texts), transcript.seed, turn.round, turn.panelist)
-    return shown[::-1] if cast(transcript, turn.panelist) else shown
+    if before := cast(transcript, turn.panelist):
+        return before[0].shown[::-1]  # as it was: a fork has another seed
+    return rankings.drawn(list(texts), transcript.seed, turn.round, turn.panelist)
 
 
 def _pairs(duels: Mapping[tuple[str, str], int]) -> list[Pair]:

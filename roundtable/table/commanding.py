@@ -2,7 +2,7 @@
 
 import msgspec
 
-from protocol import commands
+from protocol import commands, kinds
 from protocol import events as e
 from roundtable.deliberation import judging
 from roundtable.policies.order import ASKED
@@ -69,6 +69,13 @@ def _retry(turn: str, key: str, position: int, writer: Writer) -> None:
         _refuse(writer, key, position, f"This table has no turn {turn[:40]!r}.", code="unknown_turn")
     elif state.status not in ("failed", "cancelled"):
         _refuse(writer, key, position, f"{turn} is {state.status}; there is nothing to try again.")
+    elif not kinds.is_heard(state.kind) and (table.status == "resting" or table.testing):
+        _refuse(
+            writer,
+            key,
+            position,
+            f"{turn} was a {state.kind} for what is decided; a retry would change nothing.",
+        )
     else:
         if table.status == "resting":
             writer.note(e.TableResumed(reason="retry"))

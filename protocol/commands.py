@@ -114,6 +114,11 @@ class Conclude(Command, frozen=True, tag="verdict"):
     """End the discussion and come to a verdict now; the table rests after it."""
 
 
+class StressTest(Command, frozen=True, tag="stress_test"):
+    """Have the answers of a discussion that rests judged again, in another order and at equal lengths, and see whether
+    the winner is still the same."""
+
+
 class Title(Command, frozen=True, tag="title"):
     """Call the table by another name than its topic; an empty one takes that back."""
 
@@ -136,7 +141,7 @@ class Put(Command, frozen=True, tag="put"):
 
 ANY = (
     Say | Pause | Resume | Close | Cancel | Retry | BargeIn | RaiseHand | LowerHand | Skip | Mute | Unmute
-    | Add | Remove | Swap | Extend | Conclude | Title
+    | Add | Remove | Swap | Extend | Conclude | StressTest | Title
 )  # fmt: skip
 """The tagged union that the codec decodes: what callers may ask."""
 INBOX = ANY | Put

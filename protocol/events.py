@@ -68,6 +68,11 @@ class TableConcluding(Effect, frozen=True, tag="table.concluding"):
     detail: str = ""
 
 
+class StressRequested(Effect, frozen=True, tag="stress.requested"):
+    """The answers of the discussion that has come to rest are judged again; it is the same sitting, whose limits count
+    anew, and then the table rests as before."""
+
+
 class TableTitled(Effect, frozen=True, tag="table.titled"):
     """The table has another name than its topic; empty: no longer."""
 
@@ -298,7 +303,7 @@ Asked = Effect | TurnQueued | TurnYielding | TurnCancelled
 
 KNOWN = (
     TermBegan | TableOpened | TablePaused | TableResumed | TableConcluding | TableTitled | TableRested | TableClosed
-    | PanelChanged | LimitsChanged | HandRaised | HandLowered | RoundStarted
+    | PanelChanged | LimitsChanged | HandRaised | HandLowered | RoundStarted | StressRequested
     | TurnQueued | TurnStarted | TurnRetried | TurnYielding | TurnDelta | TurnThinking | TurnTool | TurnToolResult
     | TurnCompleted | TurnFailed | TurnCancelled | MessagePosted | MaterialAdded
     | CommandRefused | CommandSubmitted | findings.ANY

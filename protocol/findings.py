@@ -74,9 +74,10 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class TallyCounted(Finding, frozen=True, tag="tally.counted"):
-    """All ballots or votes of a round together. `scores` are Borda points (ballots) or votes by choice; `winner` has
-    most of them, and `condorcet` beats every other in pairs; each is empty when there is none. `swing` is what a debate
-    moved: votes after less votes before, by choice."""
+    """All ballots or votes of a round together. `scores` are Borda points per ballot (how many of the others it puts
+    below) or votes by choice; `winner` has most of them, and `condorcet` beats every other in pairs; each is empty when
+    there is none. Of `twice` pairs that a panelist was shown in both orders, `flipped` came out the other way round.
+    `swing` is what a debate moved: votes after less votes before, by choice."""
 
     kind: str
     scores: dict[str, float]
@@ -85,6 +86,36 @@ class TallyCounted(Finding, frozen=True, tag="tally.counted"):
     pairs: list[Pair] = msgspec.field(default_factory=list)
     swing: dict[str, int] = msgspec.field(default_factory=dict)
     ballots: int = 0
+    twice: int = 0
+    flipped: int = 0
+
+
+class JudgementGiven(Reading, frozen=True, tag="judgement.given"):
+    """How a judge ranks the answers of a discussion, best first, when she is shown them under a `variation`."""
+
+    variation: str
+    ranking: list[str]
+    shown: list[str] = msgspec.field(default_factory=list)
+
+
+class Variation(msgspec.Struct, frozen=True):
+    """Who wins when something is done another way: a judgement under that variation, or the ballots by that rule.
+    `winner` is empty where nobody does, and `detail` says why; `read` is false where the judge could not be read."""
+
+    name: str
+    winner: str = ""
+    judge: str = ""
+    detail: str = ""
+    read: bool = True
+
+
+class StressTested(Finding, frozen=True, tag="stress.tested"):
+    """Whether `winner`, of the ballots or else of the judge, wins under every variation. `survives` is absent where
+    that is not known: nobody won, or a judgement could not be read while no other speaks against her."""
+
+    winner: str
+    survives: bool | None
+    variations: list[Variation] = msgspec.field(default_factory=list)
 
 
 class ClaimMade(Finding, frozen=True, tag="claim.made"):
@@ -197,7 +228,8 @@ class RoundForecast(Finding, frozen=True, tag="round.forecast"):
 
 
 ANY = (
-    TurnUnread | SpeakerChosen | BidMade | VoteCast | BallotCast | TallyCounted | ClaimMade | StanceTaken | Entropy
+    TurnUnread | SpeakerChosen | BidMade | VoteCast | BallotCast | TallyCounted | JudgementGiven
+    | StressTested | ClaimMade | StanceTaken | Entropy
     | Converge | SummaryMade | VerdictGiven | BudgetWarned | BudgetDegraded | RoundForecast
 )  # fmt: skip
 """The tagged union that the codec decodes."""

@@ -5,6 +5,7 @@ is sent them. A kind this version does not know is words.
 """
 
 SPEECH = "speech"
+ANSWER = "answer"
 VERDICT = "verdict"
 MODERATION = "moderation"
 BID = "bid"

@@ -15,6 +15,7 @@ MOVES: dict[type[e.Event], tuple[tuple[str, ...], tuple[str, ...]]] = {
     e.TablePaused: (("open",), ()),
     e.TableResumed: (("paused", "resting"), ()),
     e.TableConcluding: (_LIVE, ()),
+    e.StressRequested: (("resting",), ()),
     e.TableTitled: (_OPENED, ()),
     e.LimitsChanged: (_OPENED, ()),
     e.PanelChanged: (_OPENED, ()),

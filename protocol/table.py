@@ -100,7 +100,9 @@ class Transcript(msgspec.Struct):
     """A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to
     count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise.
 
-    `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given."""
+    `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given.
+    `testing` is the entry that asked for a stress test, while one is held; `ended_reason` is then still why the table
+    rested."""
 
     cursor: str = str(ZERO)
     at: float = 0.0
@@ -128,6 +130,7 @@ class Transcript(msgspec.Struct):
     origin: Origin | None = None
     concluding: str = ""
     concluding_detail: str = ""
+    testing: int = 0
     muted: list[str] = []
     removed: list[str] = []
     hands: list[str] = []

@@ -84,13 +84,18 @@ def _resumed(t: Transcript, entry: e.Entry, event: e.TableResumed) -> None:
     t.status, t.running_since = "open", entry.at
 
 
+def _stress(t: Transcript, entry: e.Entry, event: e.StressRequested) -> None:
+    t.base, t.base_round = msgspec.structs.replace(t.spent), t.round
+    t.status, t.running_since, t.testing = "open", entry.at, entry.cursor.seq
+
+
 def _rested(t: Transcript, entry: e.Entry, event: e.TableRested) -> None:
-    t.status, t.ended_reason = "resting", event.reason
+    t.status, t.ended_reason, t.testing = "resting", event.reason, 0
     _stop_clock(t, entry.at)
 
 
 def _closed(t: Transcript, entry: e.Entry, event: e.TableClosed) -> None:
-    t.status, t.ended_reason, t.ended_detail = "closed", event.reason, event.detail
+    t.status, t.ended_reason, t.ended_detail, t.testing = "closed", event.reason, event.detail, 0
     _stop_clock(t, entry.at)
 
 
@@ -241,6 +246,7 @@ _STEPS: dict[type[e.Event], _Step] = cast(
         e.TablePaused: _paused,
         e.TableResumed: _resumed,
         e.TableConcluding: _concluding,
+        e.StressRequested: _stress,
         e.TableTitled: _titled,
         e.LimitsChanged: _limits,
         e.PanelChanged: _panel,

@@ -515,9 +515,101 @@ def _find(table: Table) -> None:
     table.add(verdict)
 
 
+def council() -> Table:
+    """Three answer at once and rank the answers twice; Cleo's first ballot cannot be read. The chair sums up, the
+    table rests, and a stress test finds that the winner owes it to the length of her answer."""
+    table = Table(ADA, BEN, CLEO, policy="council", then="rest")
+    table.add(e.RoundStarted(round=1))
+    said = {
+        ADA.name: "Only to flag.",
+        BEN.name: "Yes: where nobody reads them, with a name on it.",
+        CLEO.name: "No.",
+    }
+    turns = [(table.queue(panelist, 1, kind="answer"), panelist) for panelist in (ADA, BEN, CLEO)]
+    for turn, panelist in turns:
+        table.begin(turn, panelist)
+    for turn, panelist in turns:
+        table.words(turn, panelist, said[panelist.name])
+        table.complete(turn, panelist, said[panelist.name], Usage(input=60, output=6))
+    for wave in _BALLOTS:
+        _rank(table, wave)
+    pairs = [f.Pair("Ada", "Cleo", 2, 2), f.Pair("Ben", "Ada", 2, 2), f.Pair("Ben", "Cleo", 2, 2)]
+    tally = f.TallyCounted(
+        round=1, kind="ballot", scores={"Ada": 1.0, "Ben": 2.0, "Cleo": 0.0}, winner="Ben", condorcet="Ben",
+        pairs=pairs, ballots=6, twice=3,
+    )  # fmt: skip
+    table.add(tally, 0)
+    table.add(e.TableConcluding(reason="ranked"), 0)
+    text = "Yes, with a name on it. Minority report: Cleo would not."
+    turn = table.start(ADA, 1, "the discussion is over: ranked", kind="verdict")
+    table.words(turn, ADA, text)
+    table.complete(turn, ADA, text, Usage(input=120, output=12))
+    verdict = f.VerdictGiven(
+        round=1,
+        header="3 of 3 answered.",
+        answer=text,
+        chair="Ada",
+        turn=turn,
+        answered=list(said),
+        tally=tally,
+    )
+    table.add(verdict, 0)
+    table.add(e.TableRested(reason="ranked"), 0)
+    table.add(e.StressRequested(command="key-1", inbox=1), 60)
+    _stress(table)
+    table.add(e.TableRested(reason="ranked"), 0)
+    return table
+
+
+Order = list[str]
+# Waves of ballots: who, the answers as she was shown them, and her ranking; None where she said something else.
+_BALLOTS: list[list[tuple[Panelist, Order, Order | None]]] = [
+    [(ADA, ["Cleo", "Ben", "Ada"], ["Ben", "Ada", "Cleo"]), (BEN, ["Ada", "Cleo", "Ben"], ["Ada", "Ben", "Cleo"]),
+     (CLEO, ["Ben", "Ada", "Cleo"], None)],
+    [(ADA, ["Ada", "Ben", "Cleo"], ["Ada", "Ben", "Cleo"]), (BEN, ["Ben", "Cleo", "Ada"], ["Ben", "Ada", "Cleo"]),
+     (CLEO, ["Ben", "Ada", "Cleo"], ["Cleo", "Ben", "Ada"])],
+    [(CLEO, ["Cleo", "Ada", "Ben"], ["Ben", "Cleo", "Ada"])],
+]  # fmt: skip
+
+
+def _form(ranking: Order, shown: Order) -> str:
+    return encode({"ranking": [f"Answer {'ABC'[shown.index(name)]}" for name in ranking]}).decode()
+
+
+def _rank(table: Table, wave: list[tuple[Panelist, Order, Order | None]]) -> None:
+    turns = [table.start(panelist, 1, "ranks the answers", kind="ballot") for panelist, _, _ in wave]
+    for turn, (panelist, shown, ranking) in zip(turns, wave, strict=True):
+        table.complete(turn, panelist, _form(ranking, shown) if ranking else "All good.", Usage(output=9))
+        who: dict[str, Any] = {"turn": turn, "panelist": panelist.name, "round": 1}
+        if ranking:
+            table.add(f.BallotCast(**who, ranking=ranking, shown=shown), 0)
+        else:
+            table.add(f.TurnUnread(**who, kind="ballot", detail="There is no JSON object in the answer."), 0)
+
+
+def _stress(table: Table) -> None:
+    shown = ["Cleo", "Ben", "Ada"]
+    judged = {
+        "as_shown": (shown, ["Ben", "Ada", "Cleo"]),
+        "order_swapped": (shown[::-1], ["Ben", "Ada", "Cleo"]),
+        "lengths_equalised": (shown, ["Ada", "Ben", "Cleo"]),
+        "self_excluded": (shown[:2], ["Ben", "Cleo"]),
+    }
+    for name, (order, ranking) in judged.items():
+        turn = table.start(ADA, 1, f"stress test: {name.replace('_', ' ')}", kind="judgement")
+        table.complete(turn, ADA, _form(ranking, order), Usage(output=9))
+        found = f.JudgementGiven(
+            turn=turn, panelist="Ada", round=1, variation=name, ranking=ranking, shown=order
+        )
+        table.add(found, 0)
+    variations = [f.Variation(name, ranking[0], "Ada") for name, (_, ranking) in judged.items()]
+    variations += [f.Variation(rule, "Ben") for rule in ("borda", "condorcet", "plurality")]
+    table.add(f.StressTested(round=1, winner="Ben", survives=False, variations=variations), 0)
+
+
 SCENARIOS: tuple[Callable[[], Table], ...] = (
     plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread, steered,
-    moderated, raise_hand,
+    moderated, raise_hand, council,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).
@@ -540,6 +632,7 @@ ILLEGAL: dict[str, tuple[Callable[[], Table], int, e.Event]] = {
     "a stranger muted": (steered, 3, e.PanelChanged(change="muted", panelist="Cleo")),
     "a swap without a seat": (steered, 3, e.PanelChanged(change="swapped", panelist="Ada")),
     "a turn for who left": (steered, 23, e.TurnQueued(turn="t2", panelist="Ben")),
+    "a test of a table that is held": (plain, 9, e.StressRequested()),
     "a new turn while paused": (people, 14, e.TurnQueued(turn="t3", panelist="Ada")),
 }
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from protocol import codec, commands
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.findings import BidMade, SpeakerChosen, VerdictGiven
-from protocol.kinds import BID, SPEECH
+from protocol.findings import BallotCast, BidMade, SpeakerChosen, TallyCounted, VerdictGiven
+from protocol.kinds import ANSWER, BALLOT, BID, SPEECH
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn, apply, fold
 from roundtable import policies
@@ -22,6 +22,7 @@ from tests.scene import FOREVER, STREAM, MemoryLog, Scene, Step
 # Under these nobody speaks twice in a row while another is present.
 ALTERNATING = ("floor_time", "moderated", "raise_hand")
 SEATS = ("Ada", "Ben", "Cleo", "Dag")
+AT_ONCE = ("parallel", "council")
 Ended = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
 
 broken = (
@@ -41,6 +42,7 @@ steps = st.sampled_from(
         3.0,
         FOREVER,
         *broken,
+        '{"ranking": ["Answer C", "Answer A", "B"]}',
         '{"speaker": "Ben"}',
         '{"speaker": null}',
         '{"urgency": 7}',
@@ -53,7 +55,7 @@ orders = st.lists(
     st.tuples(
         st.sampled_from(
             [commands.Say("Hm?"), commands.Say("Ada?", to="Ada"), commands.Say("Cleo?", to="Cleo"),
-             commands.Pause(), commands.Resume(), commands.Retry("t1"), commands.Retry("t3"),
+             commands.Pause(), commands.Resume(), commands.StressTest(), commands.Retry("t1"), commands.Retry("t3"),
              *(commands.Cancel(f"t{number}") for number in range(1, 8))]
         ),
         st.sampled_from([0.0, 0.01, 1.0, 40.0]),
@@ -96,25 +98,29 @@ def test_whatever_happens(
     slow, dies_after = node  # seconds that an append takes, and after how many commands the node dies
 
     async def play() -> None:
-        log = MemoryLog(lambda: slow)
-        scene = Scene(policy, dict(zip(SEATS, voices, strict=False)), log=log, **limits)
-        await scene.owner.begin(scene.opening)
-        owner = asyncio.create_task(scene.owner.run())
-        for number, (command, after) in enumerate(asked):
-            if number == dies_after:
-                owner = await _next_owner(scene, owner)
-            await asyncio.sleep(after)
-            scene.tell(command)
-        scene.tell(commands.Resume())
-        await asyncio.wait([owner], timeout=3_000.0)
-        scene.tell(commands.Close())
-        await owner
-        await _check(scene, log)
+        scene = Scene(policy, dict(zip(SEATS, voices, strict=False)), log=MemoryLog(lambda: slow), **limits)
+        await to_its_end(scene, asked, dies_after)
 
     fake_time.run(play())
 
 
-async def _next_owner(scene: Scene, owner: asyncio.Task[None]) -> asyncio.Task[None]:
+async def to_its_end(scene: Scene, asked: list[tuple[commands.ANY, float]], dies_after: int | None) -> None:
+    """Play the scene, with these commands, and check all that every table holds."""
+    await scene.owner.begin(scene.opening)
+    owner = asyncio.create_task(scene.owner.run())
+    for number, (command, after) in enumerate(asked):
+        if number == dies_after:
+            owner = await next_owner(scene, owner)
+        await asyncio.sleep(after)
+        scene.tell(command)
+    scene.tell(commands.Resume())
+    await asyncio.wait([owner], timeout=3_000.0)
+    scene.tell(commands.Close())
+    await owner
+    await _check(scene, scene.log)
+
+
+async def next_owner(scene: Scene, owner: asyncio.Task[None]) -> asyncio.Task[None]:
     """The node dies, and another goes on from what the log holds."""
     owner.cancel()
     await asyncio.wait([owner])
@@ -212,13 +218,13 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
             reason, kind = table.turn(event.turn).reason, table.turn(event.turn).kind
             under_way = {turn.kind for turn in table.of("started")}
             assert (
-                not speaking
-                or scene.policy == "parallel"
-                or (scene.policy, under_way) == ("raise_hand", {BID})
+                not speaking or scene.policy in AT_ONCE or (scene.policy, under_way) == ("raise_hand", {BID})
             )
             speech = kind == SPEECH
             if scene.policy in ALTERNATING and len(table.present()) > 1 and reason != "asked" and speech:
                 assert event.panelist != last
+            if scene.policy == "council":
+                _council(table, event.turn)
             speaking.add(event.panelist)
             last = event.panelist if speech else last
         elif isinstance(event, e.TurnQueued) and scene.policy in ("moderated", "raise_hand"):
@@ -242,6 +248,18 @@ def _given_for_a_reason(table: Transcript, turn: Turn) -> None:
         mine = [bid for bid in table.found(BidMade) if bid.panelist == turn.panelist]
         assert turn.reason.startswith(f"bid {mine[-1].urgency} of 10")
     assert turn.reason or len(table.sitting()) == 1, "only who opens a sitting needs no reason"
+
+
+def _council(table: Transcript, turn: str) -> None:
+    """Nobody ranks before all have answered, more often than twice and once more each, or after the count."""
+    begun = table.turn(turn)
+    sitting = [each for each in table.sitting() if each.reason != "asked"]
+    if begun.kind == BALLOT and begun.reason != "asked":
+        assert not [each for each in sitting if each.kind == ANSWER and each.status in ("queued", "started")]
+        assert sum(each.kind == BALLOT and each.panelist == begun.panelist for each in sitting) <= 4
+        assert not table.found(TallyCounted)
+    tallies = table.found(TallyCounted)
+    assert [tally.ballots for tally in tallies] == [len(table.found(BallotCast))] * (len(tallies) > 0)
 
 
 async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:
@@ -279,7 +297,7 @@ def test_a_thread_answers_everyone_who_asks_once_and_then_rests(
             await asyncio.sleep(after)
             scene.tell(command)
             if number == dies_after or owner.done():  # at rest nobody owns it
-                owner = await _next_owner(scene, owner)
+                owner = await next_owner(scene, owner)
         await owner
         _turns(log.entries)
         _answered(scene.table, log.entries)

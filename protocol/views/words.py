@@ -18,6 +18,7 @@ REASONS = {
     "max_seconds": "the time is up",
     "max_dollars": "the money is spent",
     "no_panelists": "nobody is left to speak",
+    "ranked": "the answers are in, and ranked",
     "answered": "everything that was asked is answered",
     "moderator": "the moderator ended the discussion",
     "passes": "nobody had anything to add",

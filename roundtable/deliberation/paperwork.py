@@ -4,10 +4,16 @@ from collections.abc import Callable, Mapping
 
 from protocol import kinds
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import verdicts
+from roundtable.deliberation import judging, reading, verdicts
 from roundtable.deliberation.brief import Brief
+
+
+def _judgement(transcript: Transcript, turn: Turn) -> Brief:
+    return judging.brief(transcript, turn, reading.complaint(transcript, turn))
+
 
 BRIEFS: Mapping[str, Callable[[Transcript, Turn], Brief]] = {
     kinds.VERDICT: verdicts.brief,
+    kinds.JUDGEMENT: _judgement,
 }
 """Turns of these kinds are planned by the agenda, not by a method."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from protocol import kinds
 from protocol.findings import ANY, Reading, TurnUnread, VerdictGiven
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import bids, choices, verdicts
+from roundtable.deliberation import ballots, bids, choices, judging, verdicts
 from roundtable.deliberation.answers import Unread
 
 Reader = Callable[[Transcript, Turn], list[ANY]]
@@ -17,6 +17,8 @@ READERS: Mapping[str, Reader] = {
     kinds.VERDICT: verdicts.read,
     kinds.MODERATION: choices.read,
     kinds.BID: bids.read,
+    kinds.BALLOT: ballots.read,
+    kinds.JUDGEMENT: judging.read,
 }
 """By kind. Raises `Unread`; at least one finding names the turn."""
 ATTEMPTS = 2
@@ -44,13 +46,10 @@ def attempts(transcript: Transcript, panelist: str, kind: str, round: int) -> li
 
 
 def complaint(transcript: Transcript, turn: Turn) -> str:
-    """What was wrong with her last attempt at the same, if it could not be read; for her prompt."""
-    before = [
-        each.turn
-        for each in attempts(transcript, turn.panelist, turn.kind, turn.round)
-        if each.seq < turn.seq and each.status == "completed"
-    ]
-    wrong = [each.detail for each in transcript.found(TurnUnread) if [each.turn] == before[-1:]]
+    """What was wrong with her last answer of this kind and round, if it could not be read; for her prompt."""
+    asked = attempts(transcript, turn.panelist, turn.kind, turn.round)
+    before = [each.turn for each in asked if each.seq < turn.seq][-1:]
+    wrong = [each.detail for each in transcript.found(TurnUnread) if each.turn in before]
     return (
         f"Your last answer could not be read: {wrong[-1]} Answer again, exactly in the form asked."
         if wrong

@@ -5,7 +5,7 @@ is put in its place.
 """
 
 from protocol import kinds
-from protocol.findings import ANY, VerdictGiven
+from protocol.findings import ANY, TallyCounted, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import officers
 from roundtable.deliberation.brief import Brief
@@ -74,6 +74,7 @@ def given(transcript: Transcript, turn: Turn | None, missing: str = "") -> Verdi
         missing=missing,
         answered=answered(transcript),
         silent=silent(transcript),
+        tally=next(reversed(transcript.found(TallyCounted)), None),
     )
 
 

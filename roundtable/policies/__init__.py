@@ -9,12 +9,13 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from protocol.errors import Invalid
-from protocol.kinds import is_heard
+from protocol.kinds import SPEECH
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.brief import Brief, same_round
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies.base import Plan, Seat, TurnPolicy
+from roundtable.policies.council import Council
 from roundtable.policies.floor_time import FloorTime
 from roundtable.policies.moderated import Moderated
 from roundtable.policies.order import ASKED
@@ -32,7 +33,7 @@ log = logging.getLogger("roundtable.policies")
 GROUP = "roundtable.policies"
 REPLY = Reply.name
 """How a thread shares the floor. No way for a table: it waits for a person, and says nothing by itself."""
-_OURS = (RoundRobin(), Parallel(), FloorTime(), Moderated(), RaiseHand(), Reply())
+_OURS = (RoundRobin(), Parallel(), FloorTime(), Moderated(), RaiseHand(), Council(), Reply())
 OURS = tuple(policy.name for policy in _OURS if policy.name != REPLY)
 """Those for tables that need no other package, the default first."""
 
@@ -81,13 +82,13 @@ def _nothing_special(_transcript: Transcript, _turn: Turn) -> None:
 def brief(transcript: Transcript, turn: str) -> Brief:
     """What that turn is asked for, and what its prompt shows: by who asked for it, its kind, and the policy."""
     state = transcript.turn(turn)
-    if state.kind in BRIEFS:
-        return BRIEFS[state.kind](transcript, state)
-    if state.reason == ASKED and is_heard(state.kind):
+    if state.reason == ASKED and state.kind == SPEECH:
         return Brief()  # whoever a person asks by name hears everything
     policy = available().get(transcript.policy)
     own: Brief | None = getattr(policy, "brief", _nothing_special)(transcript, state)
     if own is not None:
         return own
+    if state.kind in BRIEFS:
+        return BRIEFS[state.kind](transcript, state)
     blind = policy is not None and policy.blind
     return Brief(unheard=same_round(transcript, state)) if blind else Brief()

@@ -40,6 +40,17 @@ def round_to_begin(transcript: Transcript) -> int | None:
     return None if begun and held < len(transcript.present()) else transcript.round + 1
 
 
+def all_at_once(transcript: Transcript) -> Plan | None:
+    """What comes before the order of a policy under which all speak at once, each one turn at a time; None when that
+    policy may decide."""
+    if first := first_of_all(transcript):
+        return first
+    queued, speaking = transcript.of("queued"), transcript.of("started")
+    if ready := one_each(queued, speaking):
+        return Plan(run=ready)
+    return WAIT if speaking else None
+
+
 def next_in_line(queued: list[Turn]) -> Turn:
     """Of those who speak one at a time, the next: the asked go first."""
     return next((turn for turn in queued if turn.reason == ASKED), queued[0])

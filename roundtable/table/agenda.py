@@ -5,10 +5,10 @@ Pure, like the policies between whose steps it stands.
 """
 
 from protocol import kinds
-from protocol.findings import VerdictGiven
+from protocol.findings import Finding, StressTested, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
-from roundtable.deliberation import exits, reading, verdicts
+from roundtable.deliberation import exits, judging, reading, verdicts
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import Plan, Seat, TurnPolicy
 from roundtable.policies.order import WAIT, first_of_all
@@ -20,6 +20,10 @@ def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None)
     nothing of that is left."""
     if notes := reading.unwritten(transcript):
         return Plan(note=tuple(notes))
+    if transcript.testing:
+        return _test(transcript, limit)
+    if (limit or transcript.concluding) and (settled := _settled(policy, transcript)):
+        return Plan(note=settled)
     if transcript.concluding:
         return _conclude(transcript, limit)
     if limit:
@@ -39,6 +43,8 @@ def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None)
 def concludes(transcript: Transcript) -> bool:
     """Whether the table, which has nothing more to say, comes to a verdict first: it was asked for, and somebody said
     something that it can be about."""
+    if transcript.testing:
+        return False
     if transcript.concluding:
         return not transcript.found(VerdictGiven)
     return transcript.verdict and bool(verdicts.answered(transcript))
@@ -57,6 +63,32 @@ def _own(transcript: Transcript) -> Plan | None:
 def _look_back(transcript: Transcript) -> Plan | None:
     """What is due when a round is over; None when nothing is."""
     return None
+
+
+def _settled(policy: TurnPolicy, transcript: Transcript) -> tuple[Finding, ...]:
+    """What the method counts or measures however its discussion ended, once nobody speaks any more."""
+    settle = getattr(policy, "settle", None)
+    return () if settle is None or transcript.of("started") else tuple(settle(transcript))
+
+
+def _test(transcript: Transcript, limit: Limit | None) -> Plan:
+    """A stress test: judgements one after the other, what they came to, and rest as before."""
+    queued = transcript.of("queued")
+    if left := tuple(turn.turn for turn in queued if turn.panelist in transcript.absent):
+        return Plan(drop=left)
+    if transcript.of("started"):
+        return WAIT
+    if queued and not limit:
+        return Plan(run=(queued[0].turn,))
+    if any(
+        each.seq > transcript.testing and isinstance(each.finding, StressTested)
+        for each in transcript.findings
+    ):
+        return Plan(end=transcript.ended_reason)
+    asked = None if limit else judging.following(transcript)
+    if asked is None:
+        return Plan(note=(judging.result(transcript),))
+    return Plan(queue=(Seat(asked.judge, kinds.JUDGEMENT, reason=asked.reason),))
 
 
 def _conclude(transcript: Transcript, limit: Limit | None) -> Plan:

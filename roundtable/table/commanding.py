@@ -2,8 +2,9 @@
 
 import msgspec
 
-from protocol import commands
+from protocol import commands, kinds
 from protocol import events as e
+from roundtable.deliberation import judging
 from roundtable.policies.order import ASKED
 from roundtable.table.floor import Floor
 from roundtable.table.writer import Writer
@@ -29,6 +30,8 @@ def act(position: int, submitted: e.CommandSubmitted, writer: Writer, floor: Flo
             _cancel(turn, key, position, writer, floor)
         case commands.Retry(turn=turn) if status in ("open", "resting"):
             _retry(turn, key, position, writer)
+        case commands.StressTest():
+            _stress_test(key, position, writer)
         case command:
             asked = type(command).__name__.lower()
             _refuse(writer, key, position, f"The table is {status}; {asked} would change nothing.")
@@ -66,6 +69,13 @@ def _retry(turn: str, key: str, position: int, writer: Writer) -> None:
         _refuse(writer, key, position, f"This table has no turn {turn[:40]!r}.", code="unknown_turn")
     elif state.status not in ("failed", "cancelled"):
         _refuse(writer, key, position, f"{turn} is {state.status}; there is nothing to try again.")
+    elif not kinds.is_heard(state.kind) and (table.status == "resting" or table.testing):
+        _refuse(
+            writer,
+            key,
+            position,
+            f"{turn} was a {state.kind} for what is decided; a retry would change nothing.",
+        )
     else:
         if table.status == "resting":
             writer.note(e.TableResumed(reason="retry"))
@@ -73,6 +83,16 @@ def _retry(turn: str, key: str, position: int, writer: Writer) -> None:
             turn=f"t{len(table.turns) + 1}", panelist=state.panelist, kind=state.kind, round=table.round,
             reason=ASKED, command=key, inbox=position,
         ))  # fmt: skip
+
+
+def _stress_test(key: str, position: int, writer: Writer) -> None:
+    table = writer.transcript
+    if table.status != "resting":
+        _refuse(writer, key, position, f"The table is {table.status}; a stress test is for one that rests.")
+    elif why := judging.why_not(table):
+        _refuse(writer, key, position, why)
+    else:
+        writer.note(e.StressRequested(command=key, inbox=position))
 
 
 def _refuse(writer: Writer, key: str, position: int, detail: str, *, code: str = "wrong_state") -> None:

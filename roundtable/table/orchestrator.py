@@ -202,10 +202,13 @@ class StreamOrchestrator:
                 self._writer.note(e.TableConcluding(reason=reason))
             return
         asked = table.concluding == "command"  # who wants the verdict now may want to ask on
-        if table.then == "rest" or asked:
+        testing = table.testing
+        if table.then == "rest" or asked or testing:
             self._writer.note(e.TableRested(reason=reason))
         else:
             self._writer.note(e.TableClosed(reason=reason))
+        if testing and any(message.seq > testing for message in table.messages):
+            self._writer.note(e.TableResumed(reason="message"))  # said during a stress test, heard after it
         if table.status == "resting" and self._policy.name == REPLY and self._policy.plan(table).queue:
             # It was spoken to while the last answer within the limits was given: as if it had come now.
             self._writer.note(e.TableResumed(reason="message"))

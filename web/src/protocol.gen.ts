@@ -18,6 +18,7 @@ export type Command =
   | Swap
   | Extend
   | Conclude
+  | StressTest
   | Title;
 export type Event =
   | TermBegan
@@ -33,6 +34,7 @@ export type Event =
   | HandRaised
   | HandLowered
   | RoundStarted
+  | StressRequested
   | TurnQueued
   | TurnStarted
   | TurnRetried
@@ -54,6 +56,8 @@ export type Event =
   | VoteCast
   | BallotCast
   | TallyCounted
+  | JudgementGiven
+  | StressTested
   | ClaimMade
   | StanceTaken
   | Entropy
@@ -275,6 +279,12 @@ export interface Conclude {
   type: "verdict";
 }
 /**
+ * Have the answers of a discussion that rests judged again, in another order and at equal lengths, and see whether the winner is still the same.
+ */
+export interface StressTest {
+  type: "stress_test";
+}
+/**
  * Call the table by another name than its topic; an empty one takes that back.
  */
 export interface Title {
@@ -315,6 +325,7 @@ export interface CommandSubmitted {
     | Swap
     | Extend
     | Conclude
+    | StressTest
     | Title
     | Put;
   key: string;
@@ -526,6 +537,15 @@ export interface RoundStarted {
   at: number;
   round: number;
   type: "round.started";
+}
+/**
+ * The answers of the discussion that has come to rest are judged again; it is the same sitting, whose limits count anew, and then the table rests as before.
+ */
+export interface StressRequested {
+  at: number;
+  command?: string;
+  inbox?: number;
+  type: "stress.requested";
 }
 /**
  * Someone will have the floor. `reason` is said on the stage when it is not simply her place in the round, `question` put to her; `command` and `inbox` are those of who asked for it.
@@ -770,12 +790,13 @@ export interface VoteCast {
   type: "vote.cast";
 }
 /**
- * All ballots or votes of a round together. `scores` are Borda points (ballots) or votes by choice; `winner` has most of them, and `condorcet` beats every other in pairs; each is empty when there is none. `swing` is what a debate moved: votes after less votes before, by choice.
+ * All ballots or votes of a round together. `scores` are Borda points per ballot (how many of the others it puts below) or votes by choice; `winner` has most of them, and `condorcet` beats every other in pairs; each is empty when there is none. Of `twice` pairs that a panelist was shown in both orders, `flipped` came out the other way round. `swing` is what a debate moved: votes after less votes before, by choice.
  */
 export interface TallyCounted {
   at?: number;
   ballots: number;
   condorcet: string;
+  flipped: number;
   kind: string;
   pairs: Pair[];
   round: number;
@@ -785,6 +806,7 @@ export interface TallyCounted {
   swing: {
     [k: string]: number;
   };
+  twice: number;
   type: "tally.counted";
   winner: string;
 }
@@ -795,6 +817,40 @@ export interface Pair {
   ballots: number;
   loser: string;
   of: number;
+  winner: string;
+}
+/**
+ * How a judge ranks the answers of a discussion, best first, when she is shown them under a `variation`.
+ */
+export interface JudgementGiven {
+  at?: number;
+  panelist: string;
+  ranking: string[];
+  round: number;
+  shown: string[];
+  turn: string;
+  type: "judgement.given";
+  variation: string;
+}
+/**
+ * Whether `winner`, of the ballots or else of the judge, wins under every variation. `survives` is absent where that is not known: nobody won, or a judgement could not be read while no other speaks against her.
+ */
+export interface StressTested {
+  at?: number;
+  round: number;
+  survives: boolean | null;
+  type: "stress.tested";
+  variations: Variation[];
+  winner: string;
+}
+/**
+ * Who wins when something is done another way: a judgement under that variation, or the ballots by that rule. `winner` is empty where nobody does, and `detail` says why; `read` is false where the judge could not be read.
+ */
+export interface Variation {
+  detail: string;
+  judge: string;
+  name: string;
+  read: boolean;
   winner: string;
 }
 /**
@@ -871,6 +927,8 @@ export interface Found {
     | VoteCast
     | BallotCast
     | TallyCounted
+    | JudgementGiven
+    | StressTested
     | ClaimMade
     | StanceTaken
     | Entropy
@@ -922,7 +980,7 @@ export interface Spent {
   unpriced: number;
 }
 /**
- * A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise. `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given.
+ * A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise. `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given. `testing` is the entry that asked for a stress test, while one is held; `ended_reason` is then still why the table rested.
  */
 export interface Transcript {
   absent: {
@@ -962,6 +1020,7 @@ export interface Transcript {
   spent: Spent;
   status: "closed" | "new" | "open" | "paused" | "resting";
   table: string;
+  testing: number;
   then: "close" | "rest";
   title: string;
   topic: string;

@@ -32,8 +32,9 @@ export function newTranscript(): Transcript {
   return {
     cursor: ZERO, at: 0, status: "new", table: "", topic: "", panel: [], policy: "", limits: NO_LIMITS, then: "close",
     seed: 0, record: true, opened_at: 0, running_since: 0, ended_reason: "", ended_detail: "", round: 0, turns: [], messages: [],
-    materials: [], findings: [], title: "", verdict: false, until: NO_ENDS, origin: null, concluding: "", concluding_detail: "", muted: [],
-    removed: [], hands: [], absent: {}, failures: {}, spent: NOTHING_SPENT, base: NOTHING_SPENT, base_round: 0, base_seq: 0,
+    materials: [], findings: [], title: "", verdict: false, until: NO_ENDS, origin: null, concluding: "", concluding_detail: "",
+    testing: 0, muted: [], removed: [], hands: [], absent: {}, failures: {}, spent: NOTHING_SPENT, base: NOTHING_SPENT,
+    base_round: 0, base_seq: 0,
     commands: {}, inbox: 0,
   };
 }
@@ -59,8 +60,8 @@ const OPENED: TableStatus[] = ["open", "paused", "resting"];
 /** What is found out about a table while it is held: kept as it is told, and read by whoever shows it. */
 export type Finding = Transcript["findings"][number]["finding"];
 const FINDINGS: Finding["type"][] = [
-  "turn.unread", "speaker.chosen", "bid.made", "vote.cast", "ballot.cast", "tally.counted", "claim.made", "stance.taken",
-  "entropy", "converge", "summary.made", "verdict.given", "budget.warned", "budget.degraded", "round.forecast",
+  "turn.unread", "speaker.chosen", "bid.made", "vote.cast", "ballot.cast", "tally.counted", "judgement.given",
+  "stress.tested", "claim.made", "stance.taken", "entropy", "converge", "summary.made", "verdict.given", "budget.warned", "budget.degraded", "round.forecast",
 ];
 
 /** What may happen, and in which state: for the table's status and, for turn events, the turn's. */
@@ -70,6 +71,7 @@ const MOVES: { [T in Type]?: [TableStatus[], TurnStatus[]] } = {
   "table.paused": [["open"], []],
   "table.resumed": [["paused", "resting"], []],
   "table.concluding": [LIVE, []],
+  "stress.requested": [["resting"], []],
   "table.titled": [OPENED, []],
   "limits.changed": [OPENED, []],
   "panel.changed": [OPENED, []],
@@ -197,6 +199,9 @@ const STEPS: { [T in Type]?: Step<T> } = {
     t.concluding = reason;
     t.concluding_detail = detail;
   },
+  "stress.requested": (t, { id, at }) => {
+    Object.assign(t, { base: t.spent, base_round: t.round, status: "open", running_since: at, testing: seqOf(id) });
+  },
   "table.titled": (t, { title }) => {
     t.title = title;
   },
@@ -216,11 +221,13 @@ const STEPS: { [T in Type]?: Step<T> } = {
   },
   "table.rested": (t, { reason, at }) => {
     t.ended_reason = reason;
+    t.testing = 0;
     stopClock(t, "resting", at);
   },
   "table.closed": (t, { reason, detail, at }) => {
     t.ended_reason = reason;
     t.ended_detail = detail;
+    t.testing = 0;
     stopClock(t, "closed", at);
   },
   "round.started": (t, { round }) => {

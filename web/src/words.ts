@@ -77,6 +77,7 @@ function endReasons(limits: Partial<Limits>): Record<string, string> {
     max_tokens: max_tokens ? `The limit of ${count(max_tokens)} tokens was reached.` : "The token limit was reached.",
     max_seconds: max_seconds ? `The limit of ${span(max_seconds)} was reached.` : "The time limit was reached.",
     max_dollars: max_dollars ? `The limit of ${dollars(max_dollars)} was reached.` : "The cost limit was reached.",
+    ranked: "The answers are in, and ranked.",
     no_panelists: "Nobody was left at the table.",
     answered: "Everything that was asked is answered.",
     moderator: "The moderator ended the discussion.",

@@ -2,6 +2,7 @@
 
 from protocol.findings import Converge
 from protocol.transcript import Transcript
+from roundtable.deliberation import stances
 
 
 def reached(transcript: Transcript) -> str:
@@ -9,4 +10,6 @@ def reached(transcript: Transcript) -> str:
     until = transcript.until
     if until.convergence is not None and transcript.found(Converge):
         return "convergence"
+    if until.consensus and stances.consensus(transcript):
+        return "consensus"
     return ""

@@ -4,10 +4,16 @@ from collections.abc import Callable, Mapping
 
 from protocol import kinds
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import verdicts
+from roundtable.deliberation import reading, stances, verdicts
 from roundtable.deliberation.brief import Brief
 
+
+def _stances(transcript: Transcript, turn: Turn) -> Brief:
+    return stances.brief(transcript, turn, reading.complaint(transcript, turn))
+
+
 BRIEFS: Mapping[str, Callable[[Transcript, Turn], Brief]] = {
+    kinds.STANCES: _stances,
     kinds.VERDICT: verdicts.brief,
 }
 """Turns of these kinds are planned by the agenda, not by a method."""

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from protocol.errors import Invalid
+from protocol.kinds import is_heard
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.brief import Brief, same_round
@@ -78,10 +79,10 @@ def _nothing_special(_transcript: Transcript, _turn: Turn) -> None:
 def brief(transcript: Transcript, turn: str) -> Brief:
     """What that turn is asked for, and what its prompt shows: by who asked for it, its kind, and the policy."""
     state = transcript.turn(turn)
-    if state.reason == ASKED:
-        return Brief()  # whoever a person asks by name hears everything
     if state.kind in BRIEFS:
         return BRIEFS[state.kind](transcript, state)
+    if state.reason == ASKED and is_heard(state.kind):
+        return Brief()  # whoever a person asks by name hears everything
     policy = available().get(transcript.policy)
     own: Brief | None = getattr(policy, "brief", _nothing_special)(transcript, state)
     if own is not None:

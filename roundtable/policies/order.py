@@ -1,5 +1,6 @@
 """Rules of order that every policy keeps: who has left is passed over, whoever a person asks by name answers first."""
 
+from protocol import kinds
 from protocol.transcript import Posted, Transcript, Turn
 from roundtable.policies.base import Plan, Seat
 
@@ -26,20 +27,24 @@ def one_at_a_time(transcript: Transcript) -> Plan | None:
     if transcript.of("started"):
         return WAIT
     queued = transcript.of("queued")
-    return Plan(run=(_next_in_line(queued).turn,)) if queued else None
+    return Plan(run=(next_in_line(queued).turn,)) if queued else None
 
 
-def _next_in_line(queued: list[Turn]) -> Turn:
+def next_in_line(queued: list[Turn]) -> Turn:
+    """Who was asked goes first."""
     return next((turn for turn in queued if turn.reason == ASKED), queued[0])
 
 
+def asked(transcript: Transcript, message: Posted) -> bool:
+    """Whether the message is to someone here who was not given a turn for it yet."""
+    if all(panelist.name != message.to for panelist in transcript.here()):
+        return False
+    return not any(
+        turn.panelist == message.to and turn.seq > message.seq and kinds.is_heard(turn.kind)
+        for turn in transcript.turns
+    )
+
+
 def _unanswered(transcript: Transcript) -> Posted | None:
-    """The oldest message to someone present who was not given a turn for it yet."""
-    for message in transcript.messages:
-        if message.to and message.to not in transcript.absent:
-            later = (
-                turn for turn in transcript.turns if turn.panelist == message.to and turn.seq > message.seq
-            )
-            if not any(later):
-                return message
-    return None
+    """The oldest message that waits for its answer."""
+    return next((message for message in transcript.messages if asked(transcript, message)), None)

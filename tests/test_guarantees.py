@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from protocol import codec, commands
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.findings import VerdictGiven
-from protocol.kinds import SPEECH
+from protocol.findings import ClaimMade, StanceTaken, TurnUnread, VerdictGiven
+from protocol.kinds import SPEECH, STANCES, is_heard
 from protocol.transcript import Transcript, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
@@ -26,8 +26,33 @@ broken = (
     ProviderError("No key.", code="auth"),
     RuntimeError("A bug."),
 )
+RECORD = (
+    '{"claims": [{"claim": "c1", "text": "It holds.", "by": "Ben"}], "stances": [{"panelist": "Ada", "claim": "c1", '
+    '"stance": "support"}, {"panelist": "Ben", "claim": "c1", "stance": "oppose", "quote": "one"}]}\n'
+)
+SYNTHESIS = """
+## Answer
+It holds.
+## Where they agree
+- c1: It holds (for: Ada, Ben, Dag)
+## Dissent
+- Cleo: no.
+"""
 steps = st.sampled_from(
-    ["one ", "two ", "[Ben]: stolen ", "\n", "words " * 40, 0.0, 0.01, 3.0, FOREVER, *broken]
+    [
+        RECORD,
+        SYNTHESIS,
+        "one ",
+        "two ",
+        "[Ben]: stolen ",
+        "\n",
+        "words " * 40,
+        0.0,
+        0.01,
+        3.0,
+        FOREVER,
+        *broken,
+    ]
 )
 scripts = st.lists(st.lists(steps, max_size=6), min_size=1, max_size=4)
 orders = st.lists(
@@ -138,8 +163,37 @@ def _verdict(table: Transcript, entries: list[e.Entry]) -> None:
         assert bool(verdict.answer) != bool(verdict.missing)
         assert set(verdict.answered).isdisjoint(verdict.silent)
         if verdict.answer:
-            assert table.turn(verdict.turn).text == verdict.answer
+            assert verdict.answer in table.turn(verdict.turn).text
             assert table.turn(verdict.turn).panelist == verdict.chair
+        _sources(table, verdict)
+    _record(table)
+
+
+def _sources(table: Transcript, verdict: VerdictGiven) -> None:
+    """Whatever a verdict says is somebody's word, and nobody stands where her stance is not."""
+    assert bool(verdict.claims) == bool(verdict.source)
+    sides = [{*claim.supports, *claim.opposes, *claim.unsure} for claim in verdict.claims]
+    assert all(names <= set(verdict.answered) for names in sides)
+    assert {each.panelist for each in verdict.dissent} <= set(verdict.answered)
+    for each in verdict.dissent:
+        words = " ".join(table.turn(each.turn).text.split()) if each.turn else ""
+        assert not each.turn or each.text.removesuffix(" \u2026") in words
+    if verdict.source == "stances":
+        taken = {(each.panelist, each.claim): each.stance for each in table.found(StanceTaken)}
+        for made, claim in zip(table.found(ClaimMade), verdict.claims, strict=True):
+            assert all(taken[name, made.claim] == "support" for name in claim.supports)
+            assert all(taken[name, made.claim] == "oppose" for name in claim.opposes)
+
+
+def _record(table: Transcript) -> None:
+    """Stances are of those who spoke in that round; and a table asks for no more than two that come to nothing."""
+    for stance in table.found(StanceTaken):
+        assert any(
+            (turn.panelist, turn.round) == (stance.panelist, stance.round) and is_heard(turn.kind)
+            for turn in table.of("completed")
+        )
+    lost = [each for each in table.found(TurnUnread, sitting=False) if each.kind == STANCES]
+    assert len(lost) <= 2
 
 
 def _turns(entries: list[e.Entry]) -> dict[str, str]:
@@ -196,7 +250,7 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
             if scene.policy == "floor_time" and len(table.present()) > 1 and reason != "asked" and speech:
                 assert event.panelist != last
             speaking.add(event.panelist)
-            last = event.panelist
+            last = event.panelist if speech else last
         elif isinstance(event, Ended):
             speaking.discard(event.panelist)
         elif isinstance(event, e.RoundStarted):

@@ -269,7 +269,6 @@ BAD: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"roundtable": {"nope": 1}}, "roundtable.nope", "unknown_parameter"),
     ({"model": "roundtable/pair", "temperature": 1}, "temperature", "invalid_value"),
     ({"model": "roundtable/pair", "max_tokens": 100}, "max_tokens", "invalid_value"),
-    ({"model": "roundtable/pair", "roundtable": {"show": "verdict"}}, "roundtable.show", "invalid_value"),
     ({"model": "roundtable/pair", "messages": [{"role": "system", "content": "x"}]}, "messages", "invalid_value"),
     ({"model": "roundtable/pair", "messages": [{"role": "user", "content": ""}]}, "messages", "invalid_value"),
 ]  # fmt: skip
@@ -463,7 +462,6 @@ async def test_a_table_ends_with_its_caller_unless_detached(
     ("panel", "field"),
     [
         (Panel(policy="nope"), "panels.odd.policy"),
-        (Panel(show="verdict"), "panels.odd.show"),
         (Panel(panel=(Panelist("Ada", "nope:x"),)), "panels.odd.panel[0].model"),
         (Panel(panel=(seated("Ada"), seated("Ada"))), "panels.odd.panel[1].name"),
         (Panel(panel=(seated("Ada"),), limits=Limits(max_rounds=0)), "panels.odd.limits.max_rounds"),

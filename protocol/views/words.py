@@ -18,6 +18,8 @@ REASONS = {
     "max_seconds": "the time is up",
     "max_dollars": "the money is spent",
     "no_panelists": "nobody is left to speak",
+    "convergence": "what they say no longer moves apart or together",
+    "consensus": "nobody opposes anything any more",
     "answered": "everything that was asked is answered",
 }
 _LONGEST_TITLE = 120

@@ -81,7 +81,7 @@ def _claim(item: str, names: Sequence[str]) -> tuple[str, Claim]:
     sides: dict[str, list[str]] = {}
     if (tail := _NAMED.search(item)) and (sides := _sides(tail[1], names)):
         item = item[: tail.start()]
-    text = item.strip(" \t*")
+    text = item.strip()
     return number[1].casefold() if number else "", Claim(
         text, sides.get("supports", []), sides.get("opposes", []), sides.get("unsure", [])
     )

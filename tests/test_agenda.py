@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protocol import commands
 from protocol import events as e
@@ -297,3 +299,44 @@ def test_who_closes_the_table_while_its_verdict_is_written_has_none() -> None:
     scene = held(close, {"Ada": ["Yes."], "Ben": ["No."], "Cleo": InTurn(*CLEO)})
     assert scene.table.found(VerdictGiven) == []
     assert (scene.table.status, scene.table.ended_reason) == ("closed", "command")
+
+
+pauses = st.sampled_from([0.0, 0.5, 2.5, 3.0, 5.0, 20.0])
+asked = st.sampled_from(
+    [commands.Say("And?"), commands.Say("Ben?", to="Ben"), commands.Say("Dag?", to="Cleo")]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(pauses, asked), max_size=5), st.booleans(), st.integers(1, 2))
+def test_nobody_speaks_to_a_table_that_rests_in_vain(
+    said: list[tuple[float, commands.Say]], verdict: bool, rounds: int
+) -> None:
+    """Whenever it comes, a message to all is in a prompt, and who is asked by name has a turn for it."""
+
+    async def run() -> Scene:
+        voices: dict[str, list[Step]] = {"Ada": [1.0, "Yes."], "Ben": [1.0, "No."], "Cleo": [2.0, RECORD]}
+        scene = Scene(
+            "round_robin", voices, verdict=verdict, then="rest", max_rounds=rounds, roles={"Cleo": "chair"}
+        )
+        await scene.owner.begin(scene.opening)
+        owner = asyncio.create_task(scene.owner.run())
+        for after, say in said:
+            await asyncio.sleep(after)
+            if owner.done():
+                scene.owner = scene.new_owner()
+                await scene.owner.take_over(scene.table)
+                owner = asyncio.create_task(scene.owner.run())
+            scene.tell(say)
+        await owner
+        return scene
+
+    scene = fake_time.run(run())
+    assert scene.table.status == "resting"
+    assert len(scene.table.messages) == len(said)
+    heard = [turn for turn in scene.table.turns if turn.kind != "stances"]
+    for message in scene.table.messages:
+        assert any(turn.started_seq > message.seq for turn in heard)
+        assert not message.to or any(turn.panelist == message.to and turn.seq > message.seq for turn in heard)
+    given = len(scene.table.found(VerdictGiven, sitting=False))
+    assert given == sum(isinstance(entry.event, e.TableConcluding) for entry in scene.entries)

@@ -44,7 +44,17 @@ def seated(name: str, **options: Any) -> Panelist:
     return Panelist(name, f"scripted:{name.lower()}", options={"rate": 0, "ttft": 0, **options})
 
 
+RECORD = """{"claims": [{"claim": "c1", "text": "It holds."}], "stances": [
+ {"panelist": "Ada", "claim": "c1", "stance": "support"}, {"panelist": "Ben", "claim": "c1", "stance": "oppose"}]}"""
+SYNTHESIS = "## Answer\nIt holds.\n\n## Dissent\nNone."
+CHAIR = msgspec.structs.replace(seated("Dag", text=SYNTHESIS, cues={"keep the record": RECORD}), role="chair")
 PANELS = {
+    "jury": Panel(
+        panel=(seated("Ada", text="One two."), seated("Ben", text="Three."), CHAIR), show="verdict"
+    ),
+    "gagged": Panel(
+        panel=(seated("Ada", text="One."), msgspec.structs.replace(CHAIR, options={"error": "quota"}))
+    ),
     "pair": Panel(panel=(seated("Ada", text="One two."), seated("Ben", text="Three.")), policy="parallel"),
     "half": Panel(panel=(seated("Ada", text="One two."), seated("Ben", text="Three four.", fail_after=1))),
     "dead": Panel(panel=(seated("Ada", error="quota"),)),
@@ -210,6 +220,31 @@ async def test_what_fails_after_a_word_is_raised_in_the_stream(openai: AsyncOpen
         await hear()
     assert words(heard) == "One two"
     assert (failed.value.code, failed.value.type) == ("unavailable", "server_error")
+
+
+async def test_a_panel_may_answer_with_its_verdict(openai: AsyncOpenAI, client: Client) -> None:
+    answer = await openai.chat.completions.create(model="roundtable/jury", messages=WHY)
+    told = f"{SYNTHESIS}\n\n*2 of 2 answered.*\n\n**Ben** dissents: Three."
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == (told, "stop")
+    assert words(await stream(openai, model="roundtable/jury")) == told
+    table: Any = answer.model_extra
+    page = await client.get(f"{TABLES}/{table['roundtable']['table']}/export?format=md")
+    assert "## Verdict\n\n**2 of 2 answered.**\n\n> It holds.\n\n### Dissent\n\n**Ben**" in await page.text()
+    snapshot = await (await client.get(f"{TABLES}/{table['roundtable']['table']}")).json()
+    (given,) = [
+        each["finding"]
+        for each in snapshot["transcript"]["findings"]
+        if each["finding"]["type"] == "verdict.given"
+    ]
+    assert given["claims"] == [{"text": "It holds.", "supports": ["Ada"], "opposes": ["Ben"], "unsure": []}]
+
+
+async def test_a_verdict_is_never_made_up(openai: AsyncOpenAI) -> None:
+    asked: Any = {"roundtable": {"show": "verdict"}}
+    with pytest.raises(InternalServerError) as failed:
+        await openai.chat.completions.create(model="roundtable/gagged", messages=WHY, extra_body=asked)
+    assert failed.value.code == "no_verdict"
+    assert "the chair failed, no synthesis" in failed.value.message
 
 
 async def test_a_stream_that_failed_is_not_done(client: Client) -> None:

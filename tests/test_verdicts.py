@@ -20,6 +20,7 @@ from roundtable.deliberation import synthesis, verdicts
 from roundtable.policies import brief
 from tests import golden_scenarios
 from tests.golden_scenarios import ADA, BEN, CLEO, DAG, Table
+from tests.test_views import HOSTILE, READER, Structure, flat
 
 NAMES = ("Ada", "Ben", "Cleo")
 
@@ -283,3 +284,24 @@ def test_a_turn_without_a_place_in_the_log_is_no_verdict() -> None:
     (given,) = verdicts.read(held, Turn("t4", "Dag", 99, status="completed", kind="verdict", text="So."))
     assert isinstance(given, f.VerdictGiven)
     assert given.header == "3 of 3 answered."
+
+
+@given(HOSTILE)
+def test_nothing_in_a_verdict_acts_on_an_export(text: str) -> None:
+    table = after((ADA, "Yes."), (BEN, "No."))
+    given = f.VerdictGiven(
+        header=text, answer=text, claims=[f.Claim(text, supports=[text])], dissent=[f.Dissent("Ada", text, "t1")],
+        why=text, source="chair", corrections=[f.Correction("Ben", text, "oppose")],
+    )  # fmt: skip
+    table.add(given)
+    held = fold(table.entries)
+    tokens = flat(READER.parse(markdown(held)))
+    assert not {token.type for token in tokens} & {"html_block", "html_inline", "link_open", "image"}
+    headings = [token.tag for token in tokens if token.type == "heading_open"]
+    assert headings == ["h1", "h2", *["h3"] * (headings.count("h3")), "h2", "h2"]
+    page = Structure(html(held))
+    assert page.tags.count("section") == 1
+    assert set(page.tags) <= {
+        "html", "meta", "title", "style", "header", "h1", "div", "p", "ul", "li", "b", "span", "main", "h2", "article",
+        "section", "pre", "code", "footer",
+    }  # fmt: skip

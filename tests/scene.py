@@ -1,7 +1,7 @@
 """A table in fake time: voices that say what a test tells them, and a log in memory whose appends take their time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,17 @@ from tests.tables import AT
 STREAM = "table/scene"
 FOREVER = 1e6
 Step = str | float | Exception
+
+
+class InTurn(list[Step]):
+    """A voice that says another thing each time it is asked, and the last for good."""
+
+    def __init__(self, *scripts: list[Step]) -> None:
+        super().__init__()
+        self.scripts = list(scripts)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0])
 
 
 class MemoryLog:

@@ -1,7 +1,7 @@
 """What stands between a policy's steps: readings, and the verdict a discussion comes to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from protocol.errors import ProviderError
 from protocol.findings import BudgetDegraded, ClaimMade, VerdictGiven
 from protocol.messages import Until
 from tests import fake_time
-from tests.scene import FOREVER, Scene, Step
+from tests.scene import FOREVER, InTurn, Scene, Step
 
 BUSY = ProviderError("Busy.", code="rate_limited", retryable=True, retry_after=1.0)
 REFUSED = ProviderError("The key was refused.", code="auth")
@@ -24,17 +24,6 @@ REFUSED = ProviderError("The key was refused.", code="auth")
 RECORD = """{"claims": [{"claim": "c1", "text": "It holds.", "by": "Ada"}], "stances": [
  {"panelist": "Ada", "claim": "c1", "stance": "support", "quote": "Yes."},
  {"panelist": "Ben", "claim": "c1", "stance": "oppose"}, {"panelist": "Dag", "claim": "c1", "stance": "support"}]}"""
-
-
-class InTurn(list[Step]):
-    """A voice that says another thing each time, and the last for good."""
-
-    def __init__(self, *scripts: list[Step]) -> None:
-        super().__init__()
-        self.scripts = list(scripts)
-
-    def __iter__(self) -> Iterator[Step]:
-        return iter(self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0])
 
 
 def verdict(scene: Scene) -> VerdictGiven:

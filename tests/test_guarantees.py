@@ -16,7 +16,7 @@ from protocol.transcript import Transcript, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
 from tests import fake_time
-from tests.scene import FOREVER, STREAM, MemoryLog, Scene, Step
+from tests.scene import FOREVER, STREAM, InTurn, MemoryLog, Scene, Step
 
 SEATS = ("Ada", "Ben", "Cleo", "Dag")
 Ended = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
@@ -194,6 +194,65 @@ def _record(table: Transcript) -> None:
         )
     lost = [each for each in table.found(TurnUnread, sitting=False) if each.kind == STANCES]
     assert len(lost) <= 2
+
+
+written = st.sampled_from(
+    [[RECORD], [3.0, RECORD], [SYNTHESIS], [2.0, SYNTHESIS, 2.0], ["I would rather not."], [broken[0]], [broken[1]],
+     [FOREVER], [SYNTHESIS, broken[2]], ["{" * 50]]
+)  # fmt: skip
+meanwhile = st.sampled_from(
+    [commands.Say("And?"), commands.Say("Ben?", to="Ben"), commands.Say("Cleo?", to="Cleo"), commands.Pause(),
+     commands.Resume(), commands.Retry("t3"), commands.Retry("t4"),
+     *(commands.Cancel(f"t{number}") for number in range(3, 9))]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", policies.OURS)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(written, min_size=1, max_size=6),
+    st.lists(st.tuples(meanwhile, st.sampled_from([0.0, 0.5, 2.0, 4.0])), max_size=5),
+    st.tuples(st.booleans(), st.integers(1, 3), st.sampled_from([None, 4, 7])),
+    st.none() | st.integers(0, 4),
+)
+def test_a_verdict_is_never_made_up(
+    policy: str,
+    chair: list[list[Step]],
+    asked: list[tuple[commands.ANY, float]],
+    limits: tuple[bool, int, int | None],
+    dies_after: int | None,
+) -> None:
+    seated, rounds, turns = limits  # a chair of its own, or Ada chairs
+
+    async def play() -> None:
+        own, said = list[Step](["one ", 1.0, "two "]), list[Step]([0.5, "No, one. "])
+        voices: dict[str, list[Step]] = {
+            "Ada": InTurn(own, *chair),
+            "Ben": said,
+            "Cleo": InTurn(said, *chair),
+        }
+        scene = Scene(
+            policy,
+            voices,
+            verdict=True,
+            max_rounds=rounds,
+            max_turns=turns,
+            roles={"Cleo": "chair"} if seated else {},
+        )
+        await scene.owner.begin(scene.opening)
+        owner = asyncio.create_task(scene.owner.run())
+        for number, (command, after) in enumerate(asked):
+            await asyncio.sleep(after)
+            if number == dies_after:
+                owner = await _next_owner(scene, owner)
+            scene.tell(command)
+        scene.tell(commands.Resume())
+        await asyncio.wait([owner], timeout=30_000.0)
+        assert owner.done(), "every wait has a deadline"
+        _turns(scene.entries)
+        _verdict(scene.table, scene.entries)
+
+    fake_time.run(play())
 
 
 def _turns(entries: list[e.Entry]) -> dict[str, str]:

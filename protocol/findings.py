@@ -129,11 +129,13 @@ class ClaimMade(Finding, frozen=True, tag="claim.made"):
 
 class StanceTaken(Reading, frozen=True, tag="stance.taken"):
     """Where `panelist` stands on a claim in that round, as turn `turn` reads it. If that moved since an earlier round,
-    `moved_by` is whose argument moved her, and `new_argument` is false when there was none that she had not heard."""
+    `moved_by` is whose argument moved her, and `new_argument` is false when there was none that she had not heard.
+    `quote` is what she said of it, and stands in her words of that round exactly so."""
 
     claim: str
     stance: Position
     reason: str = ""
+    quote: str = ""
     moved: bool = False
     moved_by: str = ""
     new_argument: bool = True
@@ -174,10 +176,21 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Dissent(msgspec.Struct, frozen=True):
-    """What one panelist holds against the answer, in her own or the chair's words."""
+    """What one panelist holds against the answer, or against most of the others: in her own words, said in turn `turn`,
+    or where that is empty in the chair's."""
 
     panelist: str
     text: str
+    turn: str = ""
+
+
+class Correction(msgspec.Struct, frozen=True):
+    """The chair has `panelist` in favour of a claim (its text) that she opposes, or the other way round: `holds` is
+    what her stance says, and what the verdict's claims go by."""
+
+    panelist: str
+    claim: str
+    holds: Position
 
 
 class VerdictGiven(Finding, frozen=True, tag="verdict.given"):
@@ -185,7 +198,8 @@ class VerdictGiven(Finding, frozen=True, tag="verdict.given"):
 
     `answer` is the chair's synthesis in turn `turn`, and empty where there is none: then `missing` says why, and
     nothing stands in for it. `source` says where claims come from: `stances` were read each round, `chair` is the
-    chair's word, and with neither there are none. `silent` are those who did not answer, and why.
+    chair's word, and with neither there are none. `silent` are those who did not answer, and why; `cut` are those whom
+    a deadline kept from ending what they said, though they may have answered before.
     """
 
     header: str
@@ -200,6 +214,8 @@ class VerdictGiven(Finding, frozen=True, tag="verdict.given"):
     source: Literal["", "stances", "chair"] = ""
     answered: list[str] = msgspec.field(default_factory=list)
     silent: dict[str, str] = msgspec.field(default_factory=dict)
+    cut: list[str] = msgspec.field(default_factory=list)
+    corrections: list[Correction] = msgspec.field(default_factory=list)
     tally: TallyCounted | None = None
 
 

@@ -80,7 +80,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(Taken, frozen=True, forbid_unknown_fields=True):
-    """A script. `text` is said every turn, of `lines` the n-th own turn says one, in a circle.
+    """A script. `text` is said every turn, of `lines` the n-th own turn says one, in a circle. Where what is
+    asked holds one of the `cues`, its text is said instead.
 
     `rate` is in tokens per second (0: as fast as possible), `ttft` in seconds; `seed` varies the pace.
     `fail_after` and `hang_after` count tokens, thinking included; `error` alone fails before the first.
@@ -91,6 +92,7 @@ class Options(Taken, frozen=True, forbid_unknown_fields=True):
 
     text: str | None = None
     lines: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] | None = None
+    cues: dict[str, str] = {}
     rate: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     ttft: _Seconds | None = None
     seed: int | None = None
@@ -112,7 +114,7 @@ class Options(Taken, frozen=True, forbid_unknown_fields=True):
     @property
     def has_script(self) -> bool:
         """Whether it says what to play; without, a demo voice's name plays that part."""
-        return self.text is not None or self.lines is not None or self.tool is not None
+        return any((self.text is not None, self.lines is not None, self.tool is not None, self.cues))
 
     @property
     def fails_at(self) -> int | None:
@@ -239,6 +241,9 @@ def _spoken(request: Request, options: Options, turn: int) -> tuple[list[str], S
 
 
 def _text(request: Request, options: Options, turn: int) -> str:
+    asked = request.messages[-1].text if request.messages else ""
+    if cue := next((cue for cue in options.cues if cue in asked), None):
+        return options.cues[cue]
     if options.text is not None:
         return options.text
     if options.lines is not None:

@@ -34,13 +34,15 @@ class Secret(str):
 
 
 class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A panel that is asked like a model: `roundtable/NAME`. Without seats it is the default panel; `show` is what the
-    caller gets of it, unless he asks otherwise."""
+    """A panel that is asked like a model: `roundtable/NAME`. Without seats it is the default panel. Whether it comes to
+    a `verdict` is its policy's way unless said; `show` is what the caller gets of it, unless he asks otherwise, and who
+    is shown the verdict has one."""
 
     panel: tuple[Panelist, ...] = ()
     policy: str = "round_robin"
     limits: Limits = Limits(max_rounds=1)
     show: Literal["discussion", "verdict"] = "discussion"
+    verdict: bool | None = None
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -13,10 +13,12 @@ import msgspec
 
 from protocol import events as e
 from protocol import findings as f
+from protocol import kinds
 from protocol.codec import encode, encode_body
 from protocol.cursor import Cursor
 from protocol.messages import Cost, Failure, Limits, Panelist, Usage
 from protocol.transcript import Transcript, fold
+from roundtable.deliberation import reading, verdicts
 
 FOLDER = Path(__file__).with_name("golden")
 TERM = 1763675000000
@@ -39,7 +41,12 @@ class Table:
     """Writes a table's entries, each some seconds after the one before."""
 
     def __init__(
-        self, *panel: Panelist, policy: str = "round_robin", then: e.Then = "close", **limits: float
+        self,
+        *panel: Panelist,
+        policy: str = "round_robin",
+        then: e.Then = "close",
+        verdict: bool = False,
+        **limits: float,
     ) -> None:
         self.entries: list[e.Entry] = []
         self.term = TERM
@@ -55,6 +62,7 @@ class Table:
                 limits=msgspec.convert(limits, Limits),
                 then=then,
                 seed=7,
+                verdict=verdict,
             )
         )
 
@@ -486,6 +494,90 @@ def steered() -> Table:
     return table
 
 
+_ROUNDS = {
+    1: """{"claims": [{"claim": "c1", "text": "A model may flag letters.", "by": "Ada"},
+  {"claim": "c2", "text": "The failure rate is known.", "by": "Cleo"}],
+ "stances": [{"panelist": "Ada", "claim": "c1", "stance": "support", "quote": "but only to flag"},
+  {"panelist": "Ben", "claim": "c1", "stance": "support", "quote": "this he never said"},
+  {"panelist": "Cleo", "claim": "c1", "stance": "oppose"},
+  {"panelist": "Ben", "claim": "c2", "stance": "oppose", "reason": "nobody measured it", "quote": "Nobody knows"},
+  {"panelist": "Cleo", "claim": "c2", "stance": "support"}]}""",
+    2: """```json
+{"stances": [{"panelist": "Ada", "claim": "c2", "stance": "unsure", "quote": "Ben has a point"},
+  {"panelist": "Ben", "claim": "c1", "stance": "oppose", "quote": "Fine, then", "moved_by": "Cleo",
+   "new_argument": false},
+  {"panelist": "Cleo", "claim": "c2", "stance": "oppose", "moved_by": "Ben", "new_argument": true}]}
+```""",
+}
+_SYNTHESIS = """\
+## Answer
+Not yet: first measure what it misses.
+
+## Where they agree
+- c2: Nobody knows the failure rate (against: Ben, Cleo; for: Ada)
+
+## Where they disagree
+- c1: A model may flag letters. (for: Ada, Ben; against: Cleo)
+
+## Dissent
+None.
+
+## Confidence
+Medium. One number would settle it.
+"""
+
+
+def verdict() -> Table:
+    """A table that puts on record who stands where: two move, one of them without a new argument. The chair has one on
+    the wrong side and leaves one out."""
+    table = Table(ADA, BEN, CLEO, DAG, verdict=True, max_rounds=2)
+    for number, lines in enumerate(
+        (("Yes, but only to flag.", "Nobody knows what it misses.", "No. The rate is known."),
+         ("Ben has a point. Flag them all the same.", "Fine, then.", "Then it is not known.")), start=1,
+    ):  # fmt: skip
+        table.add(e.RoundStarted(round=number))
+        for panelist, line in zip((ADA, BEN, CLEO), lines, strict=True):
+            table.say(panelist, number, line, cost=Cost(0.001))
+        _read(table, kinds.STANCES, _ROUNDS[number])
+    table.add(e.TableConcluding(reason="max_rounds"))
+    _read(table, kinds.VERDICT, _SYNTHESIS)
+    table.add(e.TableClosed(reason="max_rounds"))
+    return table
+
+
+def stances() -> Table:
+    """The chair needs a second try to keep the record, and then fails in the verdict: there is none, and what is on
+    record stands. One panelist never answered."""
+    table = Table(ADA, BEN, CLEO, DAG, verdict=True, max_rounds=1)
+    table.add(e.RoundStarted(round=1))
+    table.say(ADA, 1, "Yes, but only to flag.")
+    table.say(BEN, 1, "Nobody knows what it misses.")
+    late = table.start(CLEO, 1)
+    slow = Failure("timeout", "No first word within 120 s.", retryable=True)
+    table.add(e.TurnFailed(turn=late, panelist="Cleo", error=slow), 120)
+    _read(table, kinds.STANCES, "Ada is for it.")
+    _read(table, kinds.STANCES, _ROUNDS[1])
+    table.add(e.TableConcluding(reason="max_rounds"))
+    turn = table.queue(DAG, 1, "the discussion is over: max_rounds", kind=kinds.VERDICT)
+    table.begin(turn, DAG)
+    table.words(turn, DAG, "## Answer\nNot")
+    table.add(e.TurnFailed(turn=turn, panelist="Dag", text="## Answer\nNot", error=BUSY))
+    held = fold(table.entries)
+    table.add(verdicts.given(held, held.turn(turn), "the chair failed"))
+    table.add(e.TableClosed(reason="max_rounds"))
+    return table
+
+
+def _read(table: Table, kind: str, text: str) -> None:
+    """The chair's turn, and what its owner reads in it."""
+    turn = table.queue(DAG, fold(table.entries).round, kind=kind)
+    table.begin(turn, DAG)
+    table.words(turn, DAG, text)
+    table.complete(turn, DAG, text, Usage(input=90, output=40))
+    for finding in reading.unwritten(fold(table.entries)):
+        table.add(finding, 0)
+
+
 def _find(table: Table) -> None:
     who: dict[str, Any] = {"turn": "t2", "panelist": "Cleo", "round": 1}
     table.add(f.TurnUnread(**who, kind="bid", detail="No number."))
@@ -609,7 +701,7 @@ def _stress(table: Table) -> None:
 
 SCENARIOS: tuple[Callable[[], Table], ...] = (
     plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread, steered,
-    moderated, raise_hand, council,
+    moderated, raise_hand, council, verdict, stances,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).

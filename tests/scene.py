@@ -1,7 +1,7 @@
 """A table in fake time: voices that say what a test tells them, and a log in memory whose appends take their time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,6 +22,17 @@ STREAM = "table/scene"
 FOREVER = 1e6
 Step = str | float | Exception | Thinking
 Script = Sequence[Step] | Callable[[Request], Sequence[Step]]
+
+
+class InTurn(list[Step]):
+    """A voice that says another thing each time it is asked, and the last for good."""
+
+    def __init__(self, *scripts: list[Step]) -> None:
+        super().__init__()
+        self.scripts = list(scripts)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0])
 
 
 class MemoryLog:

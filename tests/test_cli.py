@@ -182,6 +182,12 @@ def test_models_never_shows_a_key(run: Run) -> None:
 # -- ask ---------------------------------------------------------------------------------------------------------
 
 
+def test_ask_may_come_to_a_verdict(run: Run) -> None:
+    done = run("ask", "Why?", "--panel", QUICK, "--rounds", "1", "--verdict")
+    assert done.returncode == 0
+    assert "Verdict: 1 of 1 answered; " in done.stdout
+
+
 def test_a_table_in_a_pipe(run: Run, tmp_path: Path) -> None:
     done = run("ask", "Why?", "--seat", f"Ada={QUICK}", "--panel", f"{QUICK},{QUICK}", "--rounds", "1")
     assert done.returncode == 0

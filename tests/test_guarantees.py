@@ -10,14 +10,23 @@ from hypothesis import strategies as st
 from protocol import codec, commands
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.findings import BallotCast, BidMade, SpeakerChosen, TallyCounted, VerdictGiven
-from protocol.kinds import ANSWER, BALLOT, BID, SPEECH
+from protocol.findings import (
+    BallotCast,
+    BidMade,
+    ClaimMade,
+    SpeakerChosen,
+    StanceTaken,
+    TallyCounted,
+    TurnUnread,
+    VerdictGiven,
+)
+from protocol.kinds import ANSWER, BALLOT, BID, SPEECH, STANCES, is_heard
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
 from tests import fake_time
-from tests.scene import FOREVER, STREAM, MemoryLog, Scene, Step
+from tests.scene import FOREVER, STREAM, InTurn, MemoryLog, Scene, Step
 
 # Under these nobody speaks twice in a row while another is present.
 ALTERNATING = ("floor_time", "moderated", "raise_hand")
@@ -30,6 +39,18 @@ broken = (
     ProviderError("No key.", code="auth"),
     RuntimeError("A bug."),
 )
+RECORD = (
+    '{"claims": [{"claim": "c1", "text": "It holds.", "by": "Ben"}], "stances": [{"panelist": "Ada", "claim": "c1", '
+    '"stance": "support"}, {"panelist": "Ben", "claim": "c1", "stance": "oppose", "quote": "one"}]}\n'
+)
+SYNTHESIS = """
+## Answer
+It holds.
+## Where they agree
+- c1: It holds (for: Ada, Ben, Dag)
+## Dissent
+- Cleo: no.
+"""
 steps = st.sampled_from(
     [
         "one ",
@@ -42,6 +63,8 @@ steps = st.sampled_from(
         3.0,
         FOREVER,
         *broken,
+        RECORD,
+        SYNTHESIS,
         '{"ranking": ["Answer C", "Answer A", "B"]}',
         '{"speaker": "Ben"}',
         '{"speaker": null}',
@@ -163,8 +186,96 @@ def _verdict(table: Transcript, entries: list[e.Entry]) -> None:
         assert bool(verdict.answer) != bool(verdict.missing)
         assert set(verdict.answered).isdisjoint(verdict.silent)
         if verdict.answer:
-            assert table.turn(verdict.turn).text == verdict.answer
+            assert verdict.answer in table.turn(verdict.turn).text
             assert table.turn(verdict.turn).panelist == verdict.chair
+        _sources(table, verdict)
+    _record(table)
+
+
+def _sources(table: Transcript, verdict: VerdictGiven) -> None:
+    """Whatever a verdict says is somebody's word, and nobody stands where her stance is not."""
+    assert bool(verdict.claims) == bool(verdict.source)
+    sides = [{*claim.supports, *claim.opposes, *claim.unsure} for claim in verdict.claims]
+    assert all(names <= set(verdict.answered) for names in sides)
+    assert {each.panelist for each in verdict.dissent} <= set(verdict.answered)
+    for each in verdict.dissent:
+        words = " ".join(table.turn(each.turn).text.split()) if each.turn else ""
+        assert not each.turn or each.text.removesuffix(" \u2026") in words
+    if verdict.source == "stances":
+        taken = {(each.panelist, each.claim): each.stance for each in table.found(StanceTaken)}
+        for made, claim in zip(table.found(ClaimMade), verdict.claims, strict=True):
+            assert all(taken[name, made.claim] == "support" for name in claim.supports)
+            assert all(taken[name, made.claim] == "oppose" for name in claim.opposes)
+
+
+def _record(table: Transcript) -> None:
+    """Stances are of those who spoke in that round; and a table asks for no more than two that come to nothing."""
+    for stance in table.found(StanceTaken):
+        assert any(
+            (turn.panelist, turn.round) == (stance.panelist, stance.round) and is_heard(turn.kind)
+            for turn in table.of("completed")
+        )
+    lost = [each for each in table.found(TurnUnread, sitting=False) if each.kind == STANCES]
+    assert len(lost) <= 2
+
+
+written = st.sampled_from(
+    [[RECORD], [3.0, RECORD], [SYNTHESIS], [2.0, SYNTHESIS, 2.0], ["I would rather not."], [broken[0]], [broken[1]],
+     [FOREVER], [SYNTHESIS, broken[2]], ["{" * 50]]
+)  # fmt: skip
+meanwhile = st.sampled_from(
+    [commands.Say("And?"), commands.Say("Ben?", to="Ben"), commands.Say("Cleo?", to="Cleo"), commands.Pause(),
+     commands.Resume(), commands.Retry("t3"), commands.Retry("t4"),
+     *(commands.Cancel(f"t{number}") for number in range(3, 9))]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", policies.OURS)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(written, min_size=1, max_size=6),
+    st.lists(st.tuples(meanwhile, st.sampled_from([0.0, 0.5, 2.0, 4.0])), max_size=5),
+    st.tuples(st.booleans(), st.integers(1, 3), st.sampled_from([None, 4, 7])),
+    st.none() | st.integers(0, 4),
+)
+def test_a_verdict_is_never_made_up(
+    policy: str,
+    chair: list[list[Step]],
+    asked: list[tuple[commands.ANY, float]],
+    limits: tuple[bool, int, int | None],
+    dies_after: int | None,
+) -> None:
+    seated, rounds, turns = limits  # a chair of its own, or Ada chairs
+
+    async def play() -> None:
+        own, said = list[Step](["one ", 1.0, "two "]), list[Step]([0.5, "No, one. "])
+        voices: dict[str, list[Step]] = {
+            "Ada": InTurn(own, *chair),
+            "Ben": said,
+            "Cleo": InTurn(said, *chair),
+        }
+        scene = Scene(
+            policy,
+            voices,
+            verdict=True,
+            max_rounds=rounds,
+            max_turns=turns,
+            roles={"Cleo": "chair"} if seated else {},
+        )
+        await scene.owner.begin(scene.opening)
+        owner = asyncio.create_task(scene.owner.run())
+        for number, (command, after) in enumerate(asked):
+            await asyncio.sleep(after)
+            if number == dies_after:
+                owner = await next_owner(scene, owner)
+            scene.tell(command)
+        scene.tell(commands.Resume())
+        await asyncio.wait([owner], timeout=30_000.0)
+        assert owner.done(), "every wait has a deadline"
+        _turns(scene.entries)
+        _verdict(scene.table, scene.entries)
+
+    fake_time.run(play())
 
 
 def _turns(entries: list[e.Entry]) -> dict[str, str]:

@@ -44,7 +44,17 @@ def seated(name: str, **options: Any) -> Panelist:
     return Panelist(name, f"scripted:{name.lower()}", options={"rate": 0, "ttft": 0, **options})
 
 
+RECORD = """{"claims": [{"claim": "c1", "text": "It holds."}], "stances": [
+ {"panelist": "Ada", "claim": "c1", "stance": "support"}, {"panelist": "Ben", "claim": "c1", "stance": "oppose"}]}"""
+SYNTHESIS = "## Answer\nIt holds.\n\n## Dissent\nNone."
+CHAIR = msgspec.structs.replace(seated("Dag", text=SYNTHESIS, cues={"keep the record": RECORD}), role="chair")
 PANELS = {
+    "jury": Panel(
+        panel=(seated("Ada", text="One two."), seated("Ben", text="Three."), CHAIR), show="verdict"
+    ),
+    "gagged": Panel(
+        panel=(seated("Ada", text="One."), msgspec.structs.replace(CHAIR, options={"error": "quota"}))
+    ),
     "pair": Panel(panel=(seated("Ada", text="One two."), seated("Ben", text="Three.")), policy="parallel"),
     "half": Panel(panel=(seated("Ada", text="One two."), seated("Ben", text="Three four.", fail_after=1))),
     "dead": Panel(panel=(seated("Ada", error="quota"),)),
@@ -212,6 +222,31 @@ async def test_what_fails_after_a_word_is_raised_in_the_stream(openai: AsyncOpen
     assert (failed.value.code, failed.value.type) == ("unavailable", "server_error")
 
 
+async def test_a_panel_may_answer_with_its_verdict(openai: AsyncOpenAI, client: Client) -> None:
+    answer = await openai.chat.completions.create(model="roundtable/jury", messages=WHY)
+    told = f"{SYNTHESIS}\n\n*2 of 2 answered.*\n\n**Ben** dissents: Three."
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == (told, "stop")
+    assert words(await stream(openai, model="roundtable/jury")) == told
+    table: Any = answer.model_extra
+    page = await client.get(f"{TABLES}/{table['roundtable']['table']}/export?format=md")
+    assert "## Verdict\n\n**2 of 2 answered.**\n\n> It holds.\n\n### Dissent\n\n**Ben**" in await page.text()
+    snapshot = await (await client.get(f"{TABLES}/{table['roundtable']['table']}")).json()
+    (given,) = [
+        each["finding"]
+        for each in snapshot["transcript"]["findings"]
+        if each["finding"]["type"] == "verdict.given"
+    ]
+    assert given["claims"] == [{"text": "It holds.", "supports": ["Ada"], "opposes": ["Ben"], "unsure": []}]
+
+
+async def test_a_verdict_is_never_made_up(openai: AsyncOpenAI) -> None:
+    asked: Any = {"roundtable": {"show": "verdict"}}
+    with pytest.raises(InternalServerError) as failed:
+        await openai.chat.completions.create(model="roundtable/gagged", messages=WHY, extra_body=asked)
+    assert failed.value.code == "no_verdict"
+    assert "the chair failed, no synthesis" in failed.value.message
+
+
 async def test_a_stream_that_failed_is_not_done(client: Client) -> None:
     body = {"model": SEAT, "messages": WHY, "stream": True, **script(text="One two.", fail_after=1)}
     async with client.post("/v1/chat/completions", json=body) as response:
@@ -269,7 +304,6 @@ BAD: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"roundtable": {"nope": 1}}, "roundtable.nope", "unknown_parameter"),
     ({"model": "roundtable/pair", "temperature": 1}, "temperature", "invalid_value"),
     ({"model": "roundtable/pair", "max_tokens": 100}, "max_tokens", "invalid_value"),
-    ({"model": "roundtable/pair", "roundtable": {"show": "verdict"}}, "roundtable.show", "invalid_value"),
     ({"model": "roundtable/pair", "messages": [{"role": "system", "content": "x"}]}, "messages", "invalid_value"),
     ({"model": "roundtable/pair", "messages": [{"role": "user", "content": ""}]}, "messages", "invalid_value"),
 ]  # fmt: skip
@@ -463,7 +497,6 @@ async def test_a_table_ends_with_its_caller_unless_detached(
     ("panel", "field"),
     [
         (Panel(policy="nope"), "panels.odd.policy"),
-        (Panel(show="verdict"), "panels.odd.show"),
         (Panel(panel=(Panelist("Ada", "nope:x"),)), "panels.odd.panel[0].model"),
         (Panel(panel=(seated("Ada"), seated("Ada"))), "panels.odd.panel[1].name"),
         (Panel(panel=(seated("Ada"),), limits=Limits(max_rounds=0)), "panels.odd.limits.max_rounds"),

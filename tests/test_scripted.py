@@ -86,6 +86,12 @@ async def test_lines_follow_the_speakers_own_turns(said: int, line: str) -> None
     assert text(await play(request(said=said, lines=["a", "b b"]))) == line
 
 
+async def test_what_is_asked_may_be_a_cue() -> None:
+    cues = {"nothing of the kind": "a", "two": "b"}
+    assert text(await play(request(text="c", cues=cues))) == "b"
+    assert text(await play(request(text="c", cues={"When": "a"}))) == "c"
+
+
 async def test_without_a_script_it_says_what_it_is() -> None:
     chunks = await play(request("nobody"))
     assert "scripted:nobody" in text(chunks)

@@ -1,6 +1,7 @@
 """What a program can ask, over HTTP and in process: one contract."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -12,7 +13,8 @@ from aiohttp.test_utils import TestServer
 
 from protocol import commands
 from protocol.errors import Invalid, NotFound, RoundtableError, WrongState
-from protocol.messages import Limits, Panelist
+from protocol.findings import VerdictGiven
+from protocol.messages import Limits, Panelist, Until
 from protocol.transcript import fold
 from roundtable.client import (
     Cancelled,
@@ -27,6 +29,7 @@ from roundtable.client import (
 )
 from roundtable.config import Config
 from roundtable.edge import app
+from roundtable.sdk import answering
 from roundtable.tools.base import Context, Final, Step, Steps, Told, Tool
 from roundtable.tools.toolbox import Toolbox
 from tests.waiting import standstill
@@ -251,6 +254,27 @@ async def test_what_is_said_at_a_table_is_answered(streams: Streams) -> None:
     heard = await streams.stream_ask(f"roundtable/{table}", "say", {"text": "And now?"})
     assert heard == "Ada: Hello there.\n\nBen: Not again."
     await streams.command(table, commands.Close())
+
+
+async def test_a_table_may_come_to_a_verdict(streams: Streams) -> None:
+    """What the chair wrote for the table is no part of the answer, whichever way it is heard."""
+    both = [{"panelist": name, "claim": "c1", "stance": "support"} for name in ("Ada", "Ben")]
+    record = json.dumps({"claims": [{"claim": "c1", "text": "It holds."}], "stances": both})
+    options = {"text": "## Answer\nIt holds.", "rate": 0, "ttft": 0, "cues": {"keep the record": record}}
+    chair = Panelist("Dag", "scripted:dag", options=options, role="chair")
+    table, _ = await streams.convene(
+        "Why?",
+        [ADA, BEN, chair],
+        title="Reasons",
+        verdict=True,
+        until=Until(consensus=True),
+        limits=Limits(max_rounds=3),
+    )
+    answer = await answering.ask(streams.stream(f"roundtable/{table}", "follow"), None, None)
+    assert answer == "Ada: Hello there.\n\nBen: Not again.\n\nDag: ## Answer\nIt holds."
+    held = await streams.transcript(table)
+    assert (held.title, held.ended_reason, held.until.consensus) == ("Reasons", "consensus", True)
+    assert [given.answer for given in held.found(VerdictGiven)] == ["It holds."]
 
 
 # -- answers as a whole --------------------------------------------------------------------------------------------

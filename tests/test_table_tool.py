@@ -48,6 +48,15 @@ async def test_a_table_is_convened_and_is_its_entries(client: Client) -> None:
     assert end["final"] == {"table": first["table"], "turns": [turn]}
 
 
+async def test_a_result_has_the_verdict_and_no_paperwork(client: Client) -> None:
+    panel = [QUICK, {**QUICK, "name": "Ben"}]
+    *_, end = await invoke(client, "convene", **HELD | {"panel": panel}, verdict=True)
+    assert [turn["panelist"] for turn in end["final"]["turns"]] == ["Ada", "Ben", "Ada"]
+    given = end["final"]["verdict"]
+    assert (given["answer"], given["claims"], given["source"]) == ("Hello there.", [], "")
+    assert given["header"] == "2 of 2 answered; Ada, one of the panel, chaired."
+
+
 async def test_a_table_at_rest_is_a_result_and_a_word_wakes_it(client: Client) -> None:
     (first, *_, end) = await invoke(client, "convene", **HELD, then="rest")
     assert end["reason"] == "rested"

@@ -6,6 +6,7 @@ from statistics import median
 
 import msgspec
 
+from protocol import kinds
 from protocol.transcript import Transcript, Turn
 
 
@@ -19,7 +20,7 @@ class Figures(msgspec.Struct, frozen=True):
     over ended turns in which that took time.
     `speaking_seconds`: from the first word or thought to the end, as far as it is told. `share_of_time` and
     `share_of_tokens`: of all panelists' together, from 0 to 1.
-    `words`: of what was said, by white space.
+    `words`: of what was said, by white space; answers to a form (a vote, stances) are not among them.
     `dollars` by list price: a lower bound while `unpriced`, the ended turns whose price is unknown, is not 0.
     `cached`: input tokens that the vendor read from its cache. `estimated`: turns whose tokens we counted ourselves.
     `failures`: failed turns by error code. `retries`: attempts after the first.
@@ -99,7 +100,7 @@ def _figures(turns: Sequence[Turn], everyones: Sequence[Turn], now: float) -> Fi
         speaking_seconds=round(_speaking(turns, now), 3),
         share_of_time=_share(_speaking(turns, now), _speaking(everyones, now)),
         share_of_tokens=_share(tokens_out, sum(turn.usage.output for turn in everyones if turn.usage)),
-        words=sum(len(turn.text.split()) for turn in turns),
+        words=sum(len(turn.text.split()) for turn in turns if kinds.is_heard(turn.kind)),
         tokens_in=sum(usage.input for usage in usages),
         tokens_out=tokens_out,
         thinking=sum(usage.thinking for usage in usages),

@@ -1,5 +1,6 @@
 """A table as one text, told while it is held: who speaks is named, and nobody is heard amid another's words, however
-many speak at once. With `verdict` only the verdict is told; the rest is there for whoever opens the table.
+many speak at once. With `verdict` only the verdict is told; the rest is there for whoever opens the table. Behind the
+chair's words stands what the log says of them: who answered, and who dissents though she does not say so.
 """
 
 from collections.abc import Iterator
@@ -7,8 +8,10 @@ from typing import NamedTuple
 
 from protocol import events as e
 from protocol import kinds
+from protocol.findings import VerdictGiven
 from protocol.invocation import Failed
 from protocol.messages import Failure, Usage
+from protocol.views import verdict
 from protocol.views.openai import FinishReason
 from protocol.views.words import STOPPED
 
@@ -45,6 +48,8 @@ class Discussion:
         self._told = False
         self._answered = False
         self._failure: Failure | None = None
+        self._chairs: Failure | None = None
+        self._missing = ""
 
     def hear(self, event: e.Event) -> Iterator[Piece]:
         """What is told because of it, at once or of what had to wait."""
@@ -59,6 +64,8 @@ class Discussion:
                 self._end(event)
             case e.MessagePosted() if not self._verdict:
                 self._parts[event.message] = _Part(event.author, event.text, over=True)
+            case VerdictGiven():
+                self._judge(event)
             case e.TableClosed():
                 self._close(event)
             case _:
@@ -81,7 +88,7 @@ class Discussion:
             del self._parts[turn]
 
     def _heading(self, part: _Part) -> str:
-        if part.begun or self._verdict:
+        if part.begun or self._verdict or not part.panelist:
             return ""
         part.begun = True
         between, self._told = "\n\n" if self._told else "", True
@@ -91,12 +98,24 @@ class Discussion:
         self._spend(event)
         if isinstance(event, e.TurnFailed):
             self._failure = self._failure or event.error
+            if self._kinds.get(event.turn) == kinds.VERDICT:
+                self._chairs = event.error
         part = self._parts.get(event.turn)
         if part is None:
             return
         self._answered = self._answered or (isinstance(event, e.TurnCompleted) and bool(event.text.strip()))
         part.words.append(_remark(event))
         part.over = True
+
+    def _judge(self, given: VerdictGiven) -> None:
+        """What is told of a verdict beside the chair's words; alone it is no answer."""
+        self._missing = given.header if given.missing else ""
+        if given.missing and self._verdict and not self._answered:
+            return  # not even the words of a chair who was cut off
+        remarks = [f"*{given.header}*"]
+        remarks += [f"**{each.panelist}** dissents: {each.text}" for each in given.dissent if each.turn]
+        remarks += verdict.corrections(given)
+        self._parts["verdict"] = _Part("", "\n\n" + "\n\n".join(remarks), over=True)
 
     def _spend(self, event: e.TurnCompleted | e.TurnFailed | e.TurnCancelled) -> None:
         one, more = self.usage, event.usage
@@ -113,7 +132,11 @@ class Discussion:
         for part in self._parts.values():
             part.over = True
         if self._answered:
-            self.finish = "length" if event.reason == "max_tokens" else "stop"
+            cut = event.reason == "max_tokens" or (self._verdict and self._missing)
+            self.finish = "length" if cut else "stop"
+        elif self._missing and self._verdict:
+            retryable = self._chairs is not None and self._chairs.retryable
+            self.failed = _failed("no_verdict", self._missing, retryable=retryable)
         elif self._failure is not None:
             self.failed = _failed(self._failure.code, self._failure.detail, retryable=self._failure.retryable)
         elif self._verdict:

@@ -7,8 +7,9 @@ import base64
 import hashlib
 from html import escape
 
+from protocol.findings import Claim, Dissent
 from protocol.transcript import Transcript
-from protocol.views import thread, words
+from protocol.views import thread, verdict, words
 from protocol.views.play import Block, Round, Speech, blocks, plain, play
 from protocol.views.style import HUES, STYLE
 
@@ -32,7 +33,7 @@ def html(t: Transcript) -> str:
     if t.topic.strip() not in ("", words.title(thread.title(t))):
         parts.append(f'<div class="said topic">{_said(t.topic)}</div>')
     parts.append(f"<p>{words.moment(t.opened_at)}. {_text(words.status(t))} {words.spent(t.spent)}</p>")
-    parts += ["<ul>", *_seats(t), "</ul>", "</header>", "<main>"]
+    parts += ["<ul>", *_seats(t), "</ul>", "</header>", *_verdict(t), "<main>"]
     for line in play(t):
         match line:
             case Round():
@@ -50,6 +51,46 @@ def _seats(t: Transcript) -> list[str]:
         + "</li>"
         for seat, each in enumerate(t.panel)
     ]
+
+
+def _verdict(t: Transcript) -> list[str]:
+    shown = verdict.newest(t)
+    if shown is None:
+        return []
+    given = shown.given
+    parts = ["<section>", "<h2>Verdict</h2>", f'<p class="head">{_text(given.header)}</p>']
+    if given.answer:
+        parts.append(f'<div class="said" lang="">{_said(given.answer)}</div>')
+    if given.dissent:
+        parts += ["<h2>Dissent</h2>", *(_dissent(t, each) for each in given.dissent)]
+    if given.claims:
+        parts += ["<h2>Claims</h2>", "<ul>", *map(_claim, given.claims), "</ul>", _note(shown.source)]
+    if shown.moves:
+        parts += [
+            "<h2>Who moved whom</h2>",
+            "<ul>",
+            *(f"<li>{_text(move)}</li>" for move in shown.moves),
+            "</ul>",
+        ]
+    return [*parts, *map(_note, [*shown.corrections, shown.confidence]), "</section>"]
+
+
+def _dissent(t: Transcript, dissent: Dissent) -> str:
+    seat = next((at for at, each in enumerate(t.panel) if each.name == dissent.panelist), None)
+    return (
+        f'<div class="dissent"><div{_hue(seat)}><b>{_text(dissent.panelist)}</b> '
+        f"<span>{verdict.whose(dissent)}</span></div>"
+        f'<div class="said" lang="">{_said(dissent.text)}</div></div>'
+    )
+
+
+def _claim(claim: Claim) -> str:
+    stands = "; ".join(f"{side}: {', '.join(names)}" for side, names in verdict.sides(claim))
+    return f'<li><p dir="auto">{_text(claim.text)}</p><span>{_text(stands)}</span></li>'
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{_text(text)}</p>' if text else ""
 
 
 def _speech(speech: Speech) -> list[str]:

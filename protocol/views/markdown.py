@@ -6,8 +6,9 @@ make, and in prose the signs that begin HTML, links, images, headings and rules 
 
 import re
 
+from protocol.findings import Claim, Dissent
 from protocol.transcript import Transcript
-from protocol.views import thread, words
+from protocol.views import thread, verdict, words
 from protocol.views.play import Block, Round, Speech, blocks, plain, play
 
 _CODE = re.compile(r"(?<!`)(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")
@@ -26,7 +27,7 @@ def markdown(t: Transcript) -> str:
     parts = [f"# {_inline(words.title(thread.title(t)))}"]
     if t.topic.strip() not in ("", words.title(thread.title(t))):
         parts.append(_quote(t.topic))
-    parts += [_facts(t), "## Panel", "\n".join(_seats(t))]
+    parts += [_facts(t), *_verdict(t), "## Panel", "\n".join(_seats(t))]
     for line in play(t):
         match line:
             case Round():
@@ -46,6 +47,37 @@ def _seats(t: Transcript) -> list[str]:
         f"- **{_inline(each.name)}**, {_inline(each.model)}"
         + (f". {_inline(each.persona)}" if each.persona else "")
         for each in t.panel
+    ]
+
+
+def _verdict(t: Transcript) -> list[str]:
+    shown = verdict.newest(t)
+    if shown is None:
+        return []
+    given = shown.given
+    parts = ["## Verdict", f"**{_inline(given.header)}**"]
+    if given.answer:
+        parts.append(_quote(given.answer))
+    if given.dissent:
+        parts += ["### Dissent", *(part for each in given.dissent for part in _dissent(each))]
+    if given.claims:
+        parts += ["### Claims", "\n".join(_claims(given.claims)), _inline(shown.source)]
+    if shown.moves:
+        parts += ["### Who moved whom", "\n".join(f"- {_inline(move)}" for move in shown.moves)]
+    return [*parts, *(f"*{_inline(each)}*" for each in [*shown.corrections, shown.confidence] if each)]
+
+
+def _dissent(dissent: Dissent) -> list[str]:
+    return [f"**{_inline(dissent.panelist)}**, {verdict.whose(dissent)}", _quote(dissent.text)]
+
+
+def _claims(claims: list[Claim]) -> list[str]:
+    rows = [(claim.text, *map(", ".join, (claim.supports, claim.opposes, claim.unsure))) for claim in claims]
+    cells = [" | ".join(map(_inline, row)) for row in rows]
+    return [
+        "| Claim | For | Against | Unsure |",
+        "| --- | --- | --- | --- |",
+        *(f"| {row} |" for row in cells),
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from protocol import kinds
+from protocol.findings import VerdictGiven
 from protocol.transcript import Posted, Transcript, Turn
 from protocol.views import words
 
@@ -49,17 +50,20 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9+#.-]{1,20}", re.ASCII)
 
 
 def play(t: Transcript) -> Iterator[Line]:
-    """The lines. A turn stands where it got the floor; one that never did only where a person skipped it."""
+    """The lines. A turn stands where it got the floor; one that never did only where a person skipped it. What was
+    asked for in a form is no line."""
     seats = {panelist.name: seat for seat, panelist in enumerate(t.panel)}
     lines: list[tuple[int, Turn | Posted]] = [(said.seq, said) for said in t.messages]
     lines += [(turn.started_seq or turn.seq, turn) for turn in t.turns if _is_told(turn)]
+    given = [found.finding for found in t.findings if isinstance(found.finding, VerdictGiven)]
+    headers = {verdict.turn: verdict.header for verdict in given}
     number = 0
     for _, line in sorted(lines, key=lambda line: line[0]):
         if isinstance(line, Turn):
             if line.round != number and line.round:
                 number = line.round
                 yield Round(number)
-            yield _speech(t, line, seats.get(line.panelist))
+            yield _speech(t, line, seats.get(line.panelist), headers.get(line.turn, ""))
         else:
             at = words.offset(line.at - t.opened_at)
             aside = f"to {line.to}" if line.to else ""
@@ -72,9 +76,10 @@ def _is_told(turn: Turn) -> bool:
     return turn.started_at > 0 or (turn.status == "cancelled" and turn.reason == "command")
 
 
-def _speech(t: Transcript, turn: Turn, seat: int | None) -> Speech:
+def _speech(t: Transcript, turn: Turn, seat: int | None, header: str) -> Speech:
     at = words.offset((turn.started_at or turn.ended_at) - t.opened_at)
-    return Speech(turn.panelist, seat, turn.model, at, turn.text, turn.thinking, words.end_of(turn))
+    note = f"{words.end_of(turn)} {header}".strip()
+    return Speech(turn.panelist, seat, turn.model, at, turn.text, turn.thinking, note)
 
 
 def plain(text: str) -> str:

@@ -14,10 +14,13 @@ _RULES = """
 *{box-sizing:border-box;margin:0}
 body{background:var(--paper);color:var(--ink);font:15px/1.5 var(--ui);font-variant-numeric:tabular-nums;
 padding:48px 24px 64px}
-header,main,footer{max-width:710px;margin:0 auto}
-header,footer,h2{padding-inline-start:130px}
+header,section,main,footer{max-width:710px;margin:0 auto}
+header,footer,section,main>h2{padding-inline-start:130px}
 h1{font:500 30px/1.25 var(--speech);text-wrap:balance;overflow-wrap:anywhere}
-header>p,header ul,footer,.who span,.note,li p,li span{color:var(--soft)}
+header>p,header ul,footer,.who span,.note,header li p,li span,.dissent span{color:var(--soft)}
+section{border-top:2px solid var(--ink);border-bottom:2px solid var(--ink);margin-block:8px 20px;padding-bottom:20px}
+section .head{font-weight:650;padding-bottom:10px}
+.dissent{border-inline-start:3px solid var(--ink);padding-inline-start:14px;margin-bottom:14px;break-inside:avoid}
 header>p{padding:12px 0 20px}
 ul{list-style:none;padding:0 0 12px}
 li{border-top:1px solid var(--rule);padding:8px 0}
@@ -39,7 +42,7 @@ summary{font:500 13px/1.5 var(--ui);cursor:pointer}
 .note{grid-column:2;border-inline-start:2px solid var(--rule);padding-inline-start:12px;margin-top:10px;
 align-self:start;font-size:14px}
 footer{border-top:1px solid var(--rule);padding-top:16px;font-size:13px}
-@media(max-width:720px){body{padding:24px 18px}header,footer,h2{padding-inline-start:0}
+@media(max-width:720px){body{padding:24px 18px}header,footer,section,main>h2{padding-inline-start:0}
 article{grid-template:auto/minmax(0,1fr)}.who{grid-row:auto;text-align:start;display:flex;flex-wrap:wrap;gap:0 8px;
 align-items:baseline}.note{grid-column:1}h1{font-size:25px}.said{font-size:18px}}
 @media print{:root{color-scheme:light;--paper:#fff;--wash:#f4f4f4;--ink:#000;--soft:#444;--rule:#ccc;--pl:.42;--pc:.13}

@@ -26,6 +26,7 @@ examples:
   roundtable ask --seat Ada=openai:gpt-5.4 --seat Ben=scripted:sceptic "Why?"
   roundtable ask --policy parallel "What did we overlook?"
   roundtable ask --off-record "Should I take the offer?"
+  roundtable ask --verdict "Shall we ship on Friday?"
   cat draft.md | roundtable ask --max-dollars 0.10 - >opinions.txt
 
 Without --panel and --seat the panel is made of what `roundtable models` calls
@@ -59,6 +60,11 @@ def add(commands: "Commands") -> None:
     parser.add_argument(
         "--max-dollars", metavar="X", type=float, help="end the table when it has cost so much"
     )
+    parser.add_argument(
+        "--verdict",
+        action=argparse.BooleanOptionalAction,
+        help="come to a verdict in the end, or not (the default: as the policy has it)",
+    )
     parser.add_argument("--off-record", action="store_true", help="keep nothing of it on this machine")
     arguments.add_json(parser, "the entries of the log, one JSON object a line")
 
@@ -69,7 +75,13 @@ def _ask(args: argparse.Namespace) -> int:
     config = arguments.settings(args)
     seats = [*args.seat, *_seats(args.panel)]
     question = holding.Question(
-        _topic(args.question), seats, args.rounds, args.max_dollars, args.policy, not args.off_record
+        _topic(args.question),
+        seats,
+        args.rounds,
+        args.max_dollars,
+        args.policy,
+        not args.off_record,
+        args.verdict,
     )
     terminal = console.terminal()
     journal.begin("roundtable: %(message)s")

@@ -27,7 +27,8 @@ Show = Callable[[Record], None]
 
 
 class Question(NamedTuple):
-    """What was asked on the command line. `seats` are names and models; none means the default panel."""
+    """What was asked on the command line. `seats` are names and models; none means the default panel. Without a word
+    on it, a `verdict` is the policy's way."""
 
     topic: str
     seats: Sequence[tuple[str, str]]
@@ -35,6 +36,7 @@ class Question(NamedTuple):
     max_dollars: float | None
     policy: str = "round_robin"
     record: bool = True
+    verdict: bool | None = None
 
 
 class Held(NamedTuple):
@@ -58,7 +60,12 @@ async def hold(config: Config, question: Question, show: Show) -> Held:
         limits = Limits(max_rounds=question.max_rounds, max_dollars=question.max_dollars)
         panel = [Panelist(name, model) for name, model in question.seats] or None
         table, _ = await streams.convene(
-            question.topic, panel, policy=question.policy, limits=limits, record=question.record
+            question.topic,
+            panel,
+            policy=question.policy,
+            limits=limits,
+            record=question.record,
+            verdict=question.verdict,
         )
         transcript = Transcript()
         reading = asyncio.create_task(_read(streams, table, transcript, show))

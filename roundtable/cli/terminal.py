@@ -4,9 +4,11 @@ import unicodedata
 from typing import TextIO
 
 from protocol import events as e
+from protocol import kinds
+from protocol.findings import ClaimMade, StanceTaken, VerdictGiven
 from protocol.messages import Panelist
 from protocol.transcript import Spent
-from protocol.views import words
+from protocol.views import verdict, words
 from roundtable.cli.spotlight import Spotlight
 
 INDENT = "  "
@@ -25,16 +27,33 @@ class Terminal:
         self._wrap = Wrap(min(width, MEASURE) if width else None)
         self._codes: dict[str, int] = {}
         self._spotlight = Spotlight()
+        self._moves = verdict.Moves()
+        self._paperwork: set[str] = set()
         self._open: tuple[str, str] = ("", "")  # whose turn the cursor is in, and whether speech or thought
 
     def show(self, event: e.Event) -> None:
         """Write what the event means to a person; most of the time that is nothing or a few words. Of those who speak
         at once, one is shown after the other."""
-        for shown in self._spotlight.follow(event):
-            self._show(shown)
+        if self._is_words(event):
+            for shown in self._spotlight.follow(event):
+                self._show(shown)
         self._out.flush()
 
+    def _is_words(self, event: e.Event) -> bool:
+        """Whether the event is of anything but a turn whose answer is read by the table, and by nobody else."""
+        if isinstance(event, e.TurnQueued) and not kinds.is_heard(event.kind):
+            self._paperwork.add(event.turn)
+        return not (isinstance(event, e.TurnEvent) and event.turn in self._paperwork)
+
     def _show(self, event: e.Event) -> None:
+        if isinstance(event, ClaimMade | StanceTaken):
+            self._note(self._moves.hear(event))
+        elif isinstance(event, VerdictGiven):
+            self._judge(event)
+        else:
+            self._tell(event)
+
+    def _tell(self, event: e.Event) -> None:
         match event:
             case e.TableOpened():
                 self._opened(event.topic, event.panel)
@@ -72,6 +91,21 @@ class Terminal:
         self._leave()
         self._note(words.spent(spent))
         self._out.flush()
+
+    def _judge(self, given: VerdictGiven) -> None:
+        """What the log says of a verdict; the answer itself was shown as the chair wrote it."""
+        self._note(f"Verdict: {given.header}", _BOLD)
+        for each in given.dissent:
+            self._name(
+                f"{each.panelist} dissents, {verdict.whose(each)}", self._codes.get(each.panelist, _BOLD)
+            )
+            self._paragraph(each.text)
+        for claim in given.claims:
+            self._note(claim.text, 0)
+            for side, names in verdict.sides(claim):
+                self._write(self._wrap.paragraph(f"{side}: {', '.join(names)}"), _DIM)
+        for text in (verdict.source(given), *verdict.corrections(given), verdict.confidence(given)):
+            self._note(text)
 
     def _opened(self, topic: str, panel: list[Panelist]) -> None:
         for seat, panelist in enumerate(panel):
@@ -114,8 +148,9 @@ class Terminal:
         self._write("\n")
 
     def _note(self, text: str, code: int = _DIM) -> None:
-        self._leave()
-        self._write("\n" + self._wrap.paragraph(text.strip()), code)
+        if text:
+            self._leave()
+            self._write("\n" + self._wrap.paragraph(text.strip()), code)
 
     def _paragraph(self, text: str) -> None:
         self._write(self._wrap.paragraph(text))

@@ -60,12 +60,15 @@ def _objects(text: str) -> Iterable[str]:
 
 
 def _depth(text: str, at: int) -> int:
-    """How many brackets open one after the other, at the most, from there on; quotes are not looked at."""
+    """How many brackets open one after the other, at the most, from there on; quotes are not looked at. No further than
+    that is too deep: whoever writes nothing but brackets would have each of them looked at from every other."""
     deepest = depth = 0
     for letter in text[at : at + 100_000]:
         if letter in "{[":
             depth += 1
             deepest = max(deepest, depth)
+            if deepest > _DEEPEST:
+                break
         elif letter in "}]":
             depth -= 1
             if depth == 0:

@@ -9,10 +9,10 @@ from protocol.transcript import Transcript, Turn
 class Brief(msgspec.Struct, frozen=True):
     """How one turn's prompt differs from the table as it stands.
 
-    `task` is asked at its end; empty: she simply has the floor. Turns in `unheard` are not in it. `aliases` are names
-    by which the reader knows panelists instead of theirs: with any, her own words are shown among the others', under
-    her alias. A `clerk` is asked for a record of what was said, without the manners of a discussion. `most` bounds
-    the answer, in tokens.
+    `task` is asked at its end; empty: she simply has the floor. Turns and messages in `unheard` are not in it.
+    `aliases` are names by which the reader knows panelists instead of theirs: with any, her own words are shown among
+    the others', under her alias. A `clerk` is asked for a record of what was said, without the manners of a
+    discussion. `most` bounds the answer, in tokens.
     """
 
     task: str = ""

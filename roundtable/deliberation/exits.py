@@ -2,7 +2,7 @@
 
 from protocol.findings import Converge
 from protocol.transcript import Transcript
-from roundtable.deliberation import loops, passes
+from roundtable.deliberation import loops, passes, stances
 
 
 def reached(transcript: Transcript) -> str:
@@ -10,6 +10,8 @@ def reached(transcript: Transcript) -> str:
     until = transcript.until
     if until.convergence is not None and transcript.found(Converge):
         return "convergence"
+    if until.consensus and stances.consensus(transcript):
+        return "consensus"
     if transcript.of("queued", "started"):
         return ""  # what follows is told from whole turns, and once after each
     if until.passes and passes.everyone(transcript):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from protocol import kinds
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import judging, reading, verdicts
+from roundtable.deliberation import judging, reading, stances, verdicts
 from roundtable.deliberation.brief import Brief
 
 
@@ -12,7 +12,12 @@ def _judgement(transcript: Transcript, turn: Turn) -> Brief:
     return judging.brief(transcript, turn, reading.complaint(transcript, turn))
 
 
+def _stances(transcript: Transcript, turn: Turn) -> Brief:
+    return stances.brief(transcript, turn, reading.complaint(transcript, turn))
+
+
 BRIEFS: Mapping[str, Callable[[Transcript, Turn], Brief]] = {
+    kinds.STANCES: _stances,
     kinds.VERDICT: verdicts.brief,
     kinds.JUDGEMENT: _judgement,
 }

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from protocol import kinds
 from protocol.findings import ANY, Reading, TurnUnread, VerdictGiven
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import ballots, bids, choices, judging, verdicts
+from roundtable.deliberation import ballots, bids, choices, judging, stances, verdicts
 from roundtable.deliberation.answers import Unread
 
 Reader = Callable[[Transcript, Turn], list[ANY]]
 READERS: Mapping[str, Reader] = {
+    kinds.STANCES: stances.read,
     kinds.VERDICT: verdicts.read,
     kinds.MODERATION: choices.read,
     kinds.BID: bids.read,

@@ -42,9 +42,11 @@ class TurnPolicy(Protocol):
     what others said in the same round.
 
     A policy may have more: `verdict`, true where its tables come to one unless asked otherwise; `until`, what ends its
-    discussions unless asked otherwise (`Until`); `least`, how many panelists it takes; and `brief(transcript, turn)`, a
-    `Brief` of what one of its turns is asked for, or None where nothing is special about it; and `settle(transcript)`,
-    findings to write before its discussion ends at whatever point, which write none once they are there.
+    discussions unless asked otherwise (`Until`); `least`, how many panelists it takes; `stances`, false where who
+    stands where is not to be put on record after each round of a table that comes to a verdict; and
+    `brief(transcript, turn)`, a `Brief` of what one of its turns is asked for, or None where nothing is special about
+    it; and `settle(transcript)`, findings to write before its discussion ends at whatever point, none once they are
+    there.
     """
 
     name: str

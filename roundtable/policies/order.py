@@ -1,5 +1,6 @@
 """Rules of order that every policy keeps: who has left is passed over, whoever a person asks by name answers first."""
 
+from protocol import kinds
 from protocol.transcript import Posted, Transcript, Turn
 from roundtable.deliberation import ledger
 from roundtable.policies.base import Plan, Seat
@@ -67,13 +68,16 @@ def one_each(queued: list[Turn], started: list[Turn]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def asked(transcript: Transcript, message: Posted) -> bool:
+    """Whether the message is to someone here who was not given a turn for it yet."""
+    if all(panelist.name != message.to for panelist in transcript.here()):
+        return False
+    return not any(
+        turn.panelist == message.to and turn.seq > message.seq and kinds.is_heard(turn.kind)
+        for turn in transcript.turns
+    )
+
+
 def _unanswered(transcript: Transcript) -> Posted | None:
-    """The oldest message to someone present who was not given a turn for it yet."""
-    for message in transcript.messages:
-        if message.to and message.to not in transcript.absent:
-            later = (
-                turn for turn in transcript.turns if turn.panelist == message.to and turn.seq > message.seq
-            )
-            if not any(later):
-                return message
-    return None
+    """The oldest message that waits for its answer."""
+    return next((message for message in transcript.messages if asked(transcript, message)), None)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Any, Literal, TypedDict
 
-from protocol import codec
+from protocol import codec, kinds
 from protocol.errors import RoundtableError
 from roundtable.sdk.event import Event
 
@@ -62,6 +62,7 @@ class Answer:
         self._said: dict[str, list[str]] = {}  # by turn or message; an invocation has one voice
         self._names: dict[str, str] = {}
         self._failures: dict[str, RoundtableError] = {}
+        self._paperwork: set[str] = set()
         self._invocation = ""
         self._final: str | None = None
 
@@ -69,6 +70,21 @@ class Answer:
         """The words that it adds. Raises `Failed` and `Cancelled` where it ends an invocation like that."""
         data = event.data
         voice = str(data.get("turn") or data.get("message") or "")
+        if self._is_paperwork(event, voice):
+            return ""
+        self._note(event, voice)
+        if event.text:
+            self._said.setdefault(voice, []).append(event.text)
+        return event.text
+
+    def _is_paperwork(self, event: Event, turn: str) -> bool:
+        """Whether it was asked for by a table, and is read by it and by nobody else."""
+        if event.type == "turn.queued" and not kinds.is_heard(str(event.data.get("kind", kinds.SPEECH))):
+            self._paperwork.add(turn)
+        return turn in self._paperwork
+
+    def _note(self, event: Event, voice: str) -> None:
+        data = event.data
         match event.type:
             case "init":
                 self._invocation = str(data.get("id"))
@@ -86,9 +102,6 @@ class Answer:
                 self._failures[voice] = _failure(data.get("error"))
             case _:
                 pass  # the rest says nothing of the answer
-        if event.text:
-            self._said.setdefault(voice, []).append(event.text)
-        return event.text
 
     @property
     def so_far(self) -> str:

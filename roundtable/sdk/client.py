@@ -20,7 +20,7 @@ from protocol import codec, commands, invocation
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, RoundtableError
 from protocol.events import Then
-from protocol.messages import Limits, Panelist
+from protocol.messages import Limits, Panelist, Until
 from protocol.transcript import Transcript
 from roundtable.hosting.summary import Summary
 from roundtable.log.base import Record
@@ -250,8 +250,14 @@ class Client(Streams):
         then: Then = "close",
         seed: int | None = None,
         record: bool = True,
+        title: str = "",
+        verdict: bool | None = None,
+        until: Until | None = None,
     ) -> Convened:
-        body = _given(topic=topic, panel=panel, policy=policy, limits=limits, then=then, seed=seed)
+        body = _given(
+            topic=topic, panel=panel, policy=policy, limits=limits, then=then, seed=seed, title=title or None
+        )
+        body |= _given(verdict=verdict, until=until)
         return await self._made(_TABLES, body if record else body | {"record": False})
 
     async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:

@@ -21,7 +21,7 @@ from protocol import commands, invocation
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogUnavailable, NotFound
 from protocol.events import Then
-from protocol.messages import Limits, Panelist
+from protocol.messages import Limits, Panelist, Until
 from protocol.transcript import Transcript
 from protocol.views.thread import posted
 from protocol.views.thread import thread as conversation
@@ -32,7 +32,7 @@ from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
 from roundtable.fanout.kinds import stored
 from roundtable.hosting import host as hosting
-from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
+from roundtable.hosting.convening import AskedLimits, AskedSeat, AskedUntil, Convene
 from roundtable.hosting.host import Host
 from roundtable.hosting.summary import Summary
 from roundtable.hosting.threads import Begin
@@ -217,8 +217,15 @@ class Local(Streams):
         then: Then = "close",
         seed: int | None = None,
         record: bool = True,
+        title: str = "",
+        verdict: bool | None = None,
+        until: Until | None = None,
     ) -> Convened:
-        ask = Convene(topic, _seats(panel), policy, _limits(limits), then, seed, record)
+        ask = Convene(
+            topic, _seats(panel), policy, _limits(limits), then, seed, record, title,
+            msgspec.UNSET if verdict is None else verdict,
+            msgspec.UNSET if until is None else AskedUntil(*_fields(until)),
+        )  # fmt: skip
         return Convened(*await self._host.convene(ask))
 
     async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:

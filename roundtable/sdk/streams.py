@@ -14,7 +14,7 @@ from protocol import codec, commands
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import WrongState
 from protocol.events import Entry, Then
-from protocol.messages import Limits, Panelist
+from protocol.messages import Limits, Panelist, Until
 from protocol.transcript import Transcript
 from roundtable.hosting.summary import Summary
 from roundtable.log.base import Record
@@ -125,8 +125,12 @@ class Streams(ABC):
         then: Then = "close",
         seed: int | None = None,
         record: bool = True,
+        title: str = "",
+        verdict: bool | None = None,
+        until: Until | None = None,
     ) -> Convened:
-        """Open a table; without a panel it is the default one. Raises `Invalid` naming the field.
+        """Open a table; without a panel it is the default one. Whether it comes to a `verdict`, and `until` when it is
+        held, is the policy's way unless said. Raises `Invalid` naming the field.
 
         Sent once: where no answer comes, a table may have been opened.
         """

@@ -5,14 +5,19 @@ Pure, like the policies between whose steps it stands.
 """
 
 from protocol import kinds
-from protocol.findings import Finding, StressTested, VerdictGiven
+from protocol.findings import BudgetDegraded, Finding, StressTested, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
-from roundtable.deliberation import exits, judging, reading, verdicts
+from roundtable.deliberation import exits, judging, officers, reading, stances, verdicts
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import Plan, Seat, TurnPolicy
-from roundtable.policies.order import WAIT, first_of_all
+from roundtable.policies.order import ASKED, WAIT, asked, first_of_all, next_in_line, one_at_a_time
+from roundtable.policies.reply import Reply
+from roundtable.table import budget
 from roundtable.table.budget import Limit
+
+NO_STANCES = "no_stances"
+"""The measure (`budget.degraded`) by which a table does without its map of stances."""
 
 
 def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None) -> Plan:
@@ -22,32 +27,70 @@ def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None)
         return Plan(note=tuple(notes))
     if transcript.testing:
         return _test(transcript, limit)
-    if (limit or transcript.concluding) and (settled := _settled(policy, transcript)):
-        return Plan(note=settled)
-    if transcript.concluding:
-        return _conclude(transcript, limit)
-    if limit:
-        return Plan(end=limit)
-    if transcript.hands:
+    if transcript.hands and not limit:
         return WAIT
-    if own := _own(transcript):
-        return own
+    if limit or transcript.concluding:
+        return _wind_up(policy, transcript, limit)
+    own = _own(transcript)
+    return _go_on(policy, transcript) if own is None else own
+
+
+def _go_on(policy: TurnPolicy, transcript: Transcript) -> Plan:
+    """As the method has it, between the rounds of which each is looked back on."""
+    if is_errand(policy, transcript):
+        answer = one_at_a_time(transcript)
+        return Plan(end="answered") if answer is None else answer
     if reason := exits.reached(transcript):
         return Plan(end=reason)
     step = policy.plan(transcript)
     if step.round is not None or step.end:
-        return _look_back(transcript) or step
+        return _look_back(policy, transcript) or step
     return step
 
 
-def concludes(transcript: Transcript) -> bool:
+def _wind_up(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -> Plan:
+    if settled := _settled(policy, transcript):
+        return Plan(note=settled)
+    return _conclude(policy, transcript, limit) if transcript.concluding else Plan(end=limit or "")
+
+
+def concludes(policy: TurnPolicy, transcript: Transcript) -> bool:
     """Whether the table, which has nothing more to say, comes to a verdict first: it was asked for, and somebody said
     something that it can be about."""
     if transcript.testing:
         return False
     if transcript.concluding:
         return not transcript.found(VerdictGiven)
+    if is_errand(policy, transcript):
+        return False
     return transcript.verdict and bool(verdicts.answered(transcript))
+
+
+def is_errand(policy: TurnPolicy, transcript: Transcript) -> bool:
+    """Whether the table was woken only for somebody: by a message to her, or to try a turn again. She answers, and
+    that is all; a message to everybody makes a discussion of it."""
+    before = [turn.started_seq for turn in transcript.turns if turn.seq < transcript.base_seq]
+    if not before or policy.name == Reply.name:
+        return False
+    turns = transcript.sitting()
+    messages = [message for message in transcript.messages if message.seq > max(before)]
+    return (
+        all(turn.reason == ASKED for turn in turns)
+        and all(message.to for message in messages)
+        and bool(turns or messages)
+    )
+
+
+def is_waited_for(policy: TurnPolicy, transcript: Transcript) -> bool:
+    """Whether somebody spoke to a table in its last sitting too late to be heard in it: as if it came now, that wakes
+    the table."""
+    if policy.name == Reply.name:
+        return bool(policy.plan(transcript).queue)
+    heard = max((turn.started_seq for turn in transcript.turns if kinds.is_heard(turn.kind)), default=0)
+    late = [message for message in transcript.messages if message.seq > transcript.base_seq]
+    return any(not message.to and message.seq > heard for message in late) or any(
+        asked(transcript, message) for message in late
+    )
 
 
 def _own(transcript: Transcript) -> Plan | None:
@@ -60,9 +103,9 @@ def _own(transcript: Transcript) -> Plan | None:
     return WAIT if transcript.of("started") else Plan(run=(turns[0].turn,))
 
 
-def _look_back(transcript: Transcript) -> Plan | None:
+def _look_back(policy: TurnPolicy, transcript: Transcript) -> Plan | None:
     """What is due when a round is over; None when nothing is."""
-    return None
+    return _stances(policy, transcript)
 
 
 def _settled(policy: TurnPolicy, transcript: Transcript) -> tuple[Finding, ...]:
@@ -91,21 +134,61 @@ def _test(transcript: Transcript, limit: Limit | None) -> Plan:
     return Plan(queue=(Seat(asked.judge, kinds.JUDGEMENT, reason=asked.reason),))
 
 
-def _conclude(transcript: Transcript, limit: Limit | None) -> Plan:
+def _stances(policy: TurnPolicy, transcript: Transcript) -> Plan | None:
+    """The record of who stands where after this round, kept by the chair, if it is wanted and can be afforded."""
+    wanted = transcript.verdict or transcript.until.consensus
+    if not wanted or not getattr(policy, "stances", True) or not stances.due(transcript):
+        return None
+    if any(each.measure == NO_STANCES for each in transcript.found(BudgetDegraded)):
+        return None
+    if not budget.has_to_spare(transcript):
+        detail = f"Who stands where in round {transcript.round} and later is not put on record: too little is left."
+        return Plan(note=(BudgetDegraded(round=transcript.round, measure=NO_STANCES, detail=detail),))
+    chair = officers.chair(transcript)
+    if chair is None:
+        return None
+    return Plan(queue=(Seat(chair.name, kinds.STANCES, reason="puts on record who stands where"),))
+
+
+def _conclude(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -> Plan:
+    """To the verdict, one turn at a time: who was asked by name answers before it."""
     if transcript.found(VerdictGiven):
         return Plan(end=transcript.concluding)
-    if not limit and (own := _own(transcript)):
-        return own
     if transcript.of("started"):
         return WAIT
-    asked = [turn for turn in transcript.sitting() if turn.kind == kinds.VERDICT]
+    tried = [turn for turn in transcript.sitting() if turn.kind == kinds.VERDICT and _was_her_own(turn)]
     chair = verdicts.seat(transcript)
-    if asked or limit or chair is None:
-        missing = _missing(asked[-1] if asked else None, limit)
-        return Plan(note=(verdicts.given(transcript, None, missing),))
-    return Plan(
+    if tried or limit or chair is None:
+        turn = tried[-1] if tried else None
+        return Plan(note=(verdicts.given(transcript, turn, _missing(turn, limit)),))
+    if gone := _gone(transcript):
+        return Plan(drop=gone)
+    if queued := transcript.of("queued"):
+        return Plan(run=(next_in_line(queued).turn,))
+    return _before_the_verdict(policy, transcript) or Plan(
         queue=(Seat(chair, kinds.VERDICT, reason=f"the discussion is over: {transcript.concluding}"),)
     )
+
+
+def _before_the_verdict(policy: TurnPolicy, transcript: Transcript) -> Plan | None:
+    """Who was asked by name, as far as a turn is left for the verdict; then the last round goes on record, unless
+    somebody wants the verdict now."""
+    left = budget.turns_left(transcript)
+    if left is None or left > 1:
+        for message in transcript.messages:
+            if message.seq > transcript.base_seq and asked(transcript, message):
+                return Plan(queue=(Seat(message.to, reason=ASKED),))
+    return None if transcript.concluding == "command" else _stances(policy, transcript)
+
+
+def _gone(transcript: Transcript) -> tuple[str, ...]:
+    here = {panelist.name for panelist in transcript.here()}
+    return tuple(turn.turn for turn in transcript.of("queued") if turn.panelist not in here)
+
+
+def _was_her_own(turn: Turn) -> bool:
+    """Whether it ended, and not because we stopped."""
+    return turn.status in ("failed", "cancelled") and not (turn.error and turn.error.code == "interrupted")
 
 
 def _missing(turn: Turn | None, limit: Limit | None) -> str:
@@ -113,4 +196,9 @@ def _missing(turn: Turn | None, limit: Limit | None) -> str:
         return "the chair failed"
     if limit:
         return REASONS[limit]
-    return "the chair was stopped" if turn is not None else "there is no chair"
+    return "there is no chair" if turn is None else REASONS.get(_limit(turn), "the chair was stopped")
+
+
+def _limit(turn: Turn) -> str:
+    """By which limit she was stopped; empty when it was a person's doing."""
+    return turn.reason if turn.reason.startswith("max_") else ""

@@ -21,6 +21,8 @@ class Allowance(NamedTuple):
 
 # A table that comes to a verdict keeps its last turn for it, and this share of its seconds.
 KEPT_SECONDS = 0.2
+# Of tokens and dollars, what is not spent on anything but contributions and the verdict.
+KEPT_SHARE = 0.2
 
 
 def turns_left(transcript: Transcript) -> int | None:
@@ -31,6 +33,20 @@ def turns_left(transcript: Transcript) -> int | None:
         return None
     kept = 1 if _keeps(transcript) and limit > 1 else 0
     return max(0, limit - kept - (transcript.spent.turns - transcript.base.turns))
+
+
+def has_to_spare(transcript: Transcript) -> bool:
+    """Whether the table can afford a turn that it could end well without: one is left beside the verdict's, and more
+    than a fifth of its tokens and dollars."""
+    turns, tokens, dollars = turns_left(transcript), tokens_left(transcript), dollars_left(transcript)
+    if transcript.concluding and turns is not None:
+        turns -= 1
+    limits = transcript.limits
+    return (
+        (turns is None or turns > 0)
+        and (tokens is None or tokens > KEPT_SHARE * (limits.max_tokens or 0))
+        and (dollars is None or dollars > KEPT_SHARE * (limits.max_dollars or 0))
+    )
 
 
 def _keeps(transcript: Transcript) -> bool:

@@ -10,14 +10,15 @@ FENCE = "<said"
 
 
 class SpeakerGuard:
-    """Feed text, get text. Holds back only a line's beginning that may yet become a label.
+    """Feed text, get text. Holds back only a line's beginning that may yet become a label; with no `own` name and no
+    `others` only our fence is one.
 
     Another's plain `Ben:` is a cut only after the first line: at the very start it is how one addresses Ben.
     """
 
     def __init__(self, own: str, others: Iterable[str]) -> None:
         marked = [form for name in others for form in _marked(name)]
-        self._own = [*_marked(own), f"{own}:"]
+        self._own = [*_marked(own), f"{own}:"] if own else []
         self._others = [*marked, FENCE]
         self._plain = [f"{name}:" for name in others]
         self._held = ""

@@ -15,7 +15,7 @@ from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import EventLog
 from roundtable.material.store import MaterialStore
-from roundtable.policies import REPLY, Plan, TurnPolicy
+from roundtable.policies import Plan, TurnPolicy
 from roundtable.table import agenda, budget, commanding
 from roundtable.table.floor import Floor
 from roundtable.table.writer import Writer
@@ -197,20 +197,18 @@ class StreamOrchestrator:
         table = self._transcript
         if table.of("started"):
             return
-        if agenda.concludes(table):
+        if agenda.concludes(self._policy, table):
             if not table.concluding:
                 self._writer.note(e.TableConcluding(reason=reason))
             return
-        asked = table.concluding == "command"  # who wants the verdict now may want to ask on
-        testing = table.testing
-        if table.then == "rest" or asked or testing:
+        # Who wants the verdict now, or asked one panelist after it, may want to ask on.
+        asked = table.concluding == "command" or agenda.is_errand(self._policy, table)
+        if table.then == "rest" or asked or table.testing:
             self._writer.note(e.TableRested(reason=reason))
         else:
             self._writer.note(e.TableClosed(reason=reason))
-        if testing and any(message.seq > testing for message in table.messages):
-            self._writer.note(e.TableResumed(reason="message"))  # said during a stress test, heard after it
-        if table.status == "resting" and self._policy.name == REPLY and self._policy.plan(table).queue:
-            # It was spoken to while the last answer within the limits was given: as if it had come now.
+        if table.status == "resting" and agenda.is_waited_for(self._policy, table):
+            # It was spoken to while the last words within the limits were said: as if it had come now.
             self._writer.note(e.TableResumed(reason="message"))
 
     # -- writing -----------------------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from protocol import kinds
 from protocol.codec import encode
 from protocol.messages import Message, Panelist, Role
 from protocol.transcript import Posted, Transcript, Turn
 from roundtable.deliberation import passes
 from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.record import counts
 from roundtable.policies import REPLY
 from roundtable.table import exhibits
 
@@ -25,8 +25,6 @@ from roundtable.table import exhibits
 # local ones can hold. What is older is left out from the oldest on, and the model is told so.
 MAX_CHARACTERS = 100_000
 NOTHING = Brief()
-# The reason of a turn that yielded to a person: what was said until then counts.
-INTERRUPTED = "barge_in"
 
 _MANNERS = """\
 You discuss the topic before an audience that reads along. Say what you really think and why. Where you disagree with \
@@ -118,21 +116,17 @@ def _system(transcript: Transcript, panelist: Panelist, brief: Brief) -> str:
 def _contributions(
     transcript: Transcript, panelist: Panelist, brief: Brief, *, fenced: bool = True
 ) -> list[tuple[Role, str]]:
-    order: list[tuple[int, Turn | Posted]] = [(message.seq, message) for message in transcript.messages]
+    order: list[tuple[int, Turn | Posted]] = [
+        (message.seq, message) for message in transcript.messages if message.message not in brief.unheard
+    ]
     order += [
         (turn.started_seq, turn)
         for turn in transcript.turns
-        if _is_told(turn) and turn.turn not in brief.unheard
+        if counts(turn) and turn.turn not in brief.unheard
     ]
     return [
         _contribution(item, panelist, brief, fenced) for _, item in sorted(order, key=lambda pair: pair[0])
     ]
-
-
-def _is_told(turn: Turn) -> bool:
-    """What was said to the end, or until a person took the floor; and never what was for a method to read."""
-    ended = turn.status == "completed" or (turn.status == "cancelled" and turn.reason == INTERRUPTED)
-    return ended and kinds.is_heard(turn.kind) and bool(turn.text.strip())
 
 
 def _contribution(item: Turn | Posted, panelist: Panelist, brief: Brief, fenced: bool) -> tuple[Role, str]:

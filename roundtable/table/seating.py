@@ -69,7 +69,10 @@ def seat(
         panelist=panelist.name,
         provider=provider,
         request=request,
-        others=tuple(other.name for other in transcript.panel if other.name != panelist.name),
+        others=()
+        if brief.clerk  # who reports on others names them at a line's start
+        else tuple(other.name for other in transcript.panel if other.name != panelist.name),
+        clerk=brief.clerk,
         price=price,
         deadlines=deadlines_of(provider),
     )

@@ -20,7 +20,7 @@ from roundtable.table.merge import Happened, Source, pieces
 
 
 class Speaker(msgspec.Struct, frozen=True):
-    """Who speaks, through what, and how her usage is priced."""
+    """Who speaks, through what, and how her usage is priced. A `clerk` reports, and may begin lines with her name."""
 
     turn: str
     panelist: str
@@ -29,6 +29,7 @@ class Speaker(msgspec.Struct, frozen=True):
     others: tuple[str, ...]
     price: Callable[[Usage], Cost | None]
     deadlines: Deadlines = Deadlines()
+    clerk: bool = False
 
 
 class TurnRun:
@@ -40,7 +41,7 @@ class TurnRun:
         self._clock = clock
         self._attempt = 1
         self._text = ""
-        self._guard = SpeakerGuard(speaker.panelist, speaker.others)
+        self._guard = SpeakerGuard("" if speaker.clerk else speaker.panelist, speaker.others)
         self._asking = Asking(
             speaker.provider, speaker.request, self,
             price=speaker.price, deadlines=speaker.deadlines, label=f"turn {speaker.turn}",

@@ -12,11 +12,12 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from protocol import codec
+from protocol import codec, kinds
 from protocol import events as e
 from protocol.commands import Close, Say
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import CallerError, Invalid, RoundtableError, WrongState
+from protocol.findings import VerdictGiven
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.reading import Reading
 from roundtable.hosting.convening import MAX_TEXT, Convene
@@ -60,7 +61,8 @@ class Table:
         self._host, self._broadcast = host, broadcast
 
     def run(self, args: Args, context: Context) -> AsyncGenerator[Told]:
-        """`Final.value` is `{"table","turns"}`, the turns that ended meanwhile; its reason `rested` or `closed`."""
+        """`Final.value` is `{"table","turns"}`, the turns that ended meanwhile, and the `verdict` if there was one; its
+        reason `rested` or `closed`."""
         if args.table.endswith(OFF_RECORD):
             raise Invalid("A table off the record is in no other log: follow it itself.", field="table")
         after = None if args.after == NOW else Cursor.parse(args.after)
@@ -163,6 +165,8 @@ class _Followed:
         self._table, self._head, self._pending = table, head, reason
         self._command = ""
         self._turns = list[dict[str, str]]()
+        self._paperwork = set[str]()
+        self._verdict: VerdictGiven | None = None
         self._room = KEPT
 
     def await_command(self, key: str) -> None:
@@ -179,7 +183,8 @@ class _Followed:
             for record in records:
                 self._note(record)
         self.reason = self._pending
-        yield Final({"table": self._table, "turns": self._turns}, self.reason)
+        verdict = {"verdict": msgspec.to_builtins(self._verdict)} if self._verdict else {}
+        yield Final({"table": self._table, "turns": self._turns, **verdict}, self.reason)
 
     def _note(self, record: Record) -> None:
         event = codec.decode_body(*record).event
@@ -193,8 +198,12 @@ class _Followed:
                 self._pending = "closed" if closed else "" if self._command else "rested"
             case e.TableResumed() if record.cursor.seq > self._head.seq:
                 self._pending = ""
-            case e.TurnCompleted() | e.TurnFailed() | e.TurnCancelled():
+            case e.TurnQueued() if not kinds.is_heard(event.kind):
+                self._paperwork.add(event.turn)  # its words are an answer to the table
+            case e.TurnCompleted() | e.TurnFailed() | e.TurnCancelled() if event.turn not in self._paperwork:
                 self._keep(event)
+            case VerdictGiven():
+                self._verdict = event
             case _:
                 pass
 

@@ -358,17 +358,26 @@ export interface Converge {
   value: number;
 }
 /**
+ * The chair has `panelist` in favour of a claim (its text) that she opposes, or the other way round: `holds` is what her stance says, and what the verdict's claims go by.
+ */
+export interface Correction {
+  claim: string;
+  holds: "oppose" | "support" | "unsure";
+  panelist: string;
+}
+/**
  * What a turn cost in US dollars, by list price. No Cost at all means the price is unknown, not nothing.
  */
 export interface Cost {
   dollars: number;
 }
 /**
- * What one panelist holds against the answer, in her own or the chair's words.
+ * What one panelist holds against the answer, or against most of the others: in her own words, said in turn `turn`, or where that is empty in the chair's.
  */
 export interface Dissent {
   panelist: string;
   text: string;
+  turn: string;
 }
 /**
  * How far apart the round's positions are, from 0 (the same words, or the same place) to 1. `method` says by what it was measured, `model` by whose embeddings; it is dispersion, and no measure of agreement.
@@ -854,7 +863,7 @@ export interface Variation {
   winner: string;
 }
 /**
- * Where `panelist` stands on a claim in that round, as turn `turn` reads it. If that moved since an earlier round, `moved_by` is whose argument moved her, and `new_argument` is false when there was none that she had not heard.
+ * Where `panelist` stands on a claim in that round, as turn `turn` reads it. If that moved since an earlier round, `moved_by` is whose argument moved her, and `new_argument` is false when there was none that she had not heard. `quote` is what she said of it, and stands in her words of that round exactly so.
  */
 export interface StanceTaken {
   at?: number;
@@ -863,6 +872,7 @@ export interface StanceTaken {
   moved_by: string;
   new_argument: boolean;
   panelist: string;
+  quote: string;
   reason: string;
   round: number;
   stance: "oppose" | "support" | "unsure";
@@ -882,7 +892,7 @@ export interface SummaryMade {
   type: "summary.made";
 }
 /**
- * What the panel came to. `header` says in one line who answered and who did not, and is derived from the log. `answer` is the chair's synthesis in turn `turn`, and empty where there is none: then `missing` says why, and nothing stands in for it. `source` says where claims come from: `stances` were read each round, `chair` is the chair's word, and with neither there are none. `silent` are those who did not answer, and why.
+ * What the panel came to. `header` says in one line who answered and who did not, and is derived from the log. `answer` is the chair's synthesis in turn `turn`, and empty where there is none: then `missing` says why, and nothing stands in for it. `source` says where claims come from: `stances` were read each round, `chair` is the chair's word, and with neither there are none. `silent` are those who did not answer, and why; `cut` are those whom a deadline kept from ending what they said, though they may have answered before.
  */
 export interface VerdictGiven {
   answer: string;
@@ -891,6 +901,8 @@ export interface VerdictGiven {
   chair: string;
   claims: Claim[];
   confidence: "" | "high" | "low" | "medium";
+  corrections: Correction[];
+  cut: string[];
   dissent: Dissent[];
   header: string;
   missing: string;

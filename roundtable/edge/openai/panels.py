@@ -40,7 +40,6 @@ class Panels:
                 raise Invalid(f"panels.{name}: a panel's name is letters, digits and ._- .", field="panels")
             try:
                 policies.find(panel.policy)
-                _check_show(panel, panel.show, "show")
                 if panel.panel:
                     await convening.opening("", _convene(panel, "A question"), catalog)
             except Invalid as error:
@@ -70,15 +69,8 @@ def convene(panel: Panel, asked: ChatRequest) -> Convene:
         raise Invalid(f"A panel takes no {of_seats[0]}: its seats and limits are its own.", field=of_seats[0])
     if asked.roundtable.options:
         raise Invalid("A panel's seats have options of their own.", field="roundtable.options")
-    _check_show(panel, asked.roundtable.show or panel.show, "roundtable.show")
-    return msgspec.structs.replace(_convene(panel, topic(asked.messages)), seed=asked.seed)
-
-
-def _check_show(panel: Panel, show: str, field: str) -> None:
-    if show == "verdict" and not policies.concludes(panel.policy):
-        raise Invalid(
-            f"This panel speaks under the policy {panel.policy!r}, which comes to no verdict.", field=field
-        )
+    table = msgspec.structs.replace(_convene(panel, topic(asked.messages)), seed=asked.seed)
+    return msgspec.structs.replace(table, verdict=True) if wants_verdict(panel, asked) else table
 
 
 def wants_verdict(panel: Panel, asked: ChatRequest) -> bool:
@@ -111,4 +103,5 @@ def _who(message: ChatMessage) -> str:
 def _convene(panel: Panel, topic: str) -> Convene:
     seats = [msgspec.convert(seat, AskedSeat, from_attributes=True) for seat in panel.panel]
     limits = AskedLimits(**msgspec.structs.asdict(panel.limits))
-    return Convene(topic, seats or msgspec.UNSET, panel.policy, limits)
+    verdict = msgspec.UNSET if panel.verdict is None else panel.verdict
+    return Convene(topic, seats or msgspec.UNSET, panel.policy, limits, verdict=verdict)

@@ -19,6 +19,8 @@ REASONS = {
     "max_dollars": "the money is spent",
     "no_panelists": "nobody is left to speak",
     "answered": "everything that was asked is answered",
+    "one_side": "nobody is left to disagree",
+    "no_proposal": "nobody came to a proposal",
 }
 _LONGEST_TITLE = 120
 

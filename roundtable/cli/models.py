@@ -36,7 +36,9 @@ async def opened(config: Config) -> "AsyncIterator[Catalog]":
     """The catalog that a server would have."""
     from providers.catalog import Catalog  # noqa: PLC0415 - vendors' SDKs take a while
 
-    catalog = Catalog(os.environ, config.providers, model_folders=config.model_folders)
+    catalog = Catalog(
+        os.environ, config.providers, model_folders=config.model_folders, embeddings=config.embeddings
+    )
     try:
         yield catalog
     finally:

@@ -133,7 +133,7 @@ async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
         topic=topic,
         panel=panel,
         policy=ask.policy,
-        limits=_limits(ask.limits),
+        limits=_limits(ask.limits, ask.policy),
         then=ask.then,
         seed=secrets.randbits(32) if ask.seed is None else ask.seed,
         record=ask.record,
@@ -265,9 +265,9 @@ def bounded(asked: AskedLimits) -> dict[str, Any]:
     return values
 
 
-def _limits(asked: AskedLimits) -> Limits:
+def _limits(asked: AskedLimits, policy: str) -> Limits:
     values = bounded(asked)
     if all(value is None for name, value in values.items() if name != "max_dollars"):
         # Nothing bounds nothing, and dollars alone do not where a model is free or its price unknown.
-        values["max_rounds"] = budget.DEFAULT.max_rounds
+        values["max_rounds"] = policies.rounds(policy) or budget.DEFAULT.max_rounds
     return Limits(**values)

@@ -8,20 +8,27 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
+from msgspec.structs import replace
+
 from protocol.errors import Invalid
+from protocol.kinds import VERDICT
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.brief import Brief, same_round
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies.base import Plan, Seat, TurnPolicy
+from roundtable.policies.debate import Debate
+from roundtable.policies.delphi import Delphi
 from roundtable.policies.floor_time import FloorTime
 from roundtable.policies.order import ASKED
 from roundtable.policies.parallel import Parallel
+from roundtable.policies.red_team import RedTeam
 from roundtable.policies.reply import Reply
 from roundtable.policies.round_robin import RoundRobin
 
 __all__ = [
-    "GROUP", "OURS", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "brief", "concludes", "find", "least", "until",
+    "GROUP", "OURS", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "brief", "concludes", "find", "least",
+    "rounds", "until",
 ]  # fmt: skip
 
 log = logging.getLogger("roundtable.policies")
@@ -29,7 +36,7 @@ log = logging.getLogger("roundtable.policies")
 GROUP = "roundtable.policies"
 REPLY = Reply.name
 """How a thread shares the floor. No way for a table: it waits for a person, and says nothing by itself."""
-_OURS = (RoundRobin(), Parallel(), FloorTime(), Reply())
+_OURS = (RoundRobin(), Parallel(), FloorTime(), Debate(), Delphi(), RedTeam(), Reply())
 OURS = tuple(policy.name for policy in _OURS if policy.name != REPLY)
 """Those for tables that need no other package, the default first."""
 
@@ -71,18 +78,32 @@ def least(name: str) -> int:
     return int(getattr(available().get(name), "least", 1))
 
 
+def rounds(name: str) -> int | None:
+    """How many rounds it has where nobody set a limit; None: as many as any table."""
+    found: int | None = getattr(available().get(name), "rounds", None)
+    return found
+
+
 def _nothing_special(_transcript: Transcript, _turn: Turn) -> None:
     return None
 
 
 def brief(transcript: Transcript, turn: str) -> Brief:
-    """What that turn is asked for, and what its prompt shows: by who asked for it, its kind, and the policy."""
-    state = transcript.turn(turn)
+    """What that turn is asked for, and what its prompt shows: by who asked for it, its kind, and the policy, which may
+    hide names in any of them."""
+    state, policy = transcript.turn(turn), available().get(transcript.policy)
+    found = _brief(transcript, state, policy)
+    veil = getattr(policy, "veil", None)
+    return found if veil is None else veil(transcript, state, found)
+
+
+def _brief(transcript: Transcript, state: Turn, policy: TurnPolicy | None) -> Brief:
     if state.reason == ASKED:
         return Brief()  # whoever a person asks by name hears everything
     if state.kind in BRIEFS:
-        return BRIEFS[state.kind](transcript, state)
-    policy = available().get(transcript.policy)
+        found = BRIEFS[state.kind](transcript, state)
+        charge = getattr(policy, "charge", None) if state.kind == VERDICT else None
+        return replace(found, task=f"{found.task}\n\n{charge(transcript)}") if charge else found
     own: Brief | None = getattr(policy, "brief", _nothing_special)(transcript, state)
     if own is not None:
         return own

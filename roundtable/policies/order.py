@@ -6,6 +6,8 @@ from roundtable.policies.base import Plan, Seat
 WAIT = Plan()
 ASKED = "asked"
 """The reason of a turn that answers a person."""
+ONE_SIDE = "one_side"
+"""Why a table ends at which nobody is left to disagree."""
 
 
 def first_of_all(transcript: Transcript) -> Plan:
@@ -27,6 +29,39 @@ def one_at_a_time(transcript: Transcript) -> Plan | None:
         return WAIT
     queued = transcript.of("queued")
     return Plan(run=(_next_in_line(queued).turn,)) if queued else None
+
+
+def together(transcript: Transcript, kinds: frozenset[str]) -> Plan | None:
+    """As `one_at_a_time`, but turns of these kinds are held at the same time."""
+    if first := first_of_all(transcript):
+        return first
+    queued, speaking = transcript.of("queued"), transcript.of("started")
+    if any(turn.kind not in kinds for turn in speaking):
+        return WAIT
+    ahead = _next_in_line(queued) if queued else None
+    if ahead is None or (speaking and ahead.kind not in kinds):
+        return WAIT if speaking else None
+    if ahead.kind not in kinds:
+        return Plan(run=(ahead.turn,))
+    ready = free([turn for turn in queued if turn.kind in kinds], {turn.panelist for turn in speaking})
+    return Plan(run=ready) if ready else WAIT
+
+
+def free(queued: list[Turn], busy: set[str]) -> tuple[str, ...]:
+    """The next turn of each panelist who does not speak already, in the order of the queue; the asked go first."""
+    chosen: list[str] = []
+    for turn in sorted(queued, key=lambda turn: turn.reason != ASKED):
+        if turn.panelist not in busy:
+            busy.add(turn.panelist)
+            chosen.append(turn.turn)
+    return tuple(chosen)
+
+
+def affords(transcript: Transcript, turns: int) -> bool:
+    """Whether `max_turns` leaves so many, one being kept for the verdict."""
+    most = transcript.limits.max_turns
+    used = transcript.spent.turns - transcript.base.turns
+    return most is None or most - used - transcript.verdict >= turns
 
 
 def _next_in_line(queued: list[Turn]) -> Turn:

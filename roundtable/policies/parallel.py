@@ -4,7 +4,7 @@ Whoever a person asks by name answers in a turn of its own, at once or right aft
 everything said so far. The round is over when all turns in it have ended.
 """
 
-from protocol.transcript import Transcript, Turn
+from protocol.transcript import Transcript
 from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
 
@@ -22,19 +22,9 @@ class Parallel:
         if first := order.first_of_all(transcript):
             return first
         queued, speaking = transcript.of("queued"), transcript.of("started")
-        if ready := _free(queued, {turn.panelist for turn in speaking}):
+        if ready := order.free(queued, {turn.panelist for turn in speaking}):
             return Plan(run=ready)
         if speaking:
             return order.WAIT
         seats = tuple(Seat(panelist.name) for panelist in transcript.present())
         return Plan(round=transcript.round + 1, queue=seats)
-
-
-def _free(queued: list[Turn], busy: set[str]) -> tuple[str, ...]:
-    """The next turn of each panelist who does not speak already, in the order of the queue; the asked go first."""
-    chosen: list[str] = []
-    for turn in sorted(queued, key=lambda turn: turn.reason != order.ASKED):
-        if turn.panelist not in busy:
-            busy.add(turn.panelist)
-            chosen.append(turn.turn)
-    return tuple(chosen)

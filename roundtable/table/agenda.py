@@ -8,7 +8,7 @@ from protocol import kinds
 from protocol.findings import VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
-from roundtable.deliberation import exits, reading, verdicts
+from roundtable.deliberation import convergence, exits, reading, verdicts
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import Plan, Seat, TurnPolicy
 from roundtable.policies.order import WAIT, first_of_all
@@ -23,7 +23,7 @@ def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None)
     if transcript.concluding:
         return _conclude(transcript, limit)
     if limit:
-        return Plan(end=limit)
+        return _measured_at_last(transcript) or Plan(end=limit)
     if transcript.hands:
         return WAIT
     if own := _own(transcript):
@@ -56,7 +56,16 @@ def _own(transcript: Transcript) -> Plan | None:
 
 def _look_back(transcript: Transcript) -> Plan | None:
     """What is due when a round is over; None when nothing is."""
-    return None
+    if notes := convergence.unwritten(transcript):
+        return Plan(note=tuple(notes))
+    return Plan(measure=True) if convergence.due(transcript) else None
+
+
+def _measured_at_last(transcript: Transcript) -> Plan | None:
+    """The dispersion of the round in which a limit was reached, as far as it went, and without asking a model."""
+    if transcript.of("started") or not convergence.due(transcript):
+        return None
+    return Plan(note=(convergence.lexical(transcript),))
 
 
 def _conclude(transcript: Transcript, limit: Limit | None) -> Plan:

@@ -17,6 +17,7 @@ from roundtable.log.base import EventLog
 from roundtable.policies import REPLY, Plan, TurnPolicy
 from roundtable.table import agenda, budget, commanding
 from roundtable.table.floor import Floor
+from roundtable.table.gauge import Gauge
 from roundtable.table.writer import Writer
 
 # A policy that plans more steps than this without a turn to wait for is broken.
@@ -50,6 +51,7 @@ class StreamOrchestrator:
     def _hold(self, transcript: Transcript) -> None:
         self._writer = Writer(self._stream, self._log, self._clock, transcript)
         self._floor = Floor(self._writer, self._catalog, clock=self._clock, wake=self._wake)
+        self._gauge = Gauge(self._catalog.embedder, self._wake)
 
     # -- taking the table --------------------------------------------------------------------------------------
 
@@ -110,10 +112,12 @@ class StreamOrchestrator:
                 await self._loop(turns)
             finally:
                 self._floor.leave()  # however it ends, providers have so long to close and no longer
+                self._gauge.leave()
 
     async def _loop(self, turns: asyncio.TaskGroup) -> None:
         while True:
             self._floor.open(turns)
+            self._gauge.open(turns)
             if self._over():
                 return
             await self._anything()
@@ -161,6 +165,8 @@ class StreamOrchestrator:
     def _carry_out(self, plan: Plan) -> None:
         for finding in plan.note:
             self._writer.note(finding)
+        if plan.measure and (measured := self._gauge.measure(self._transcript)):
+            self._writer.note(measured)
         for turn in plan.drop:
             panelist = self._transcript.turn(turn).panelist
             self._floor.stop(turn, e.TurnCancelled(turn=turn, panelist=panelist, reason="absent"))

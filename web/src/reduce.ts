@@ -257,6 +257,12 @@ const STEPS: { [T in Type]?: Step<T> } = {
     t.messages.push({ message, author, text, seq: seqOf(id), at, to });
   },
   ...Object.fromEntries(FINDINGS.map((type) => [type, keep])),
+  entropy: (t, entry) => {
+    keep(t, entry);
+    const { dollars, unpriced } = t.spent;
+    const unknown = entry.cost === null && entry.model !== "";
+    t.spent = { ...t.spent, dollars: dollars + (entry.cost?.dollars ?? 0), unpriced: unpriced + (unknown ? 1 : 0) };
+  },
 };
 
 function keep(t: Transcript, { id, at, ...finding }: Entry<Finding>): void {

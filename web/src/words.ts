@@ -78,6 +78,8 @@ function endReasons(limits: Partial<Limits>): Record<string, string> {
     max_seconds: max_seconds ? `The limit of ${span(max_seconds)} was reached.` : "The time limit was reached.",
     max_dollars: max_dollars ? `The limit of ${dollars(max_dollars)} was reached.` : "The cost limit was reached.",
     no_panelists: "Nobody was left at the table.",
+    one_side: "Nobody was left to disagree.",
+    no_proposal: "Nobody came to a proposal.",
   };
 }
 

@@ -22,6 +22,7 @@ from tests.tables import AT
 STREAM = "table/scene"
 FOREVER = 1e6
 Step = str | float | Exception
+Script = Sequence[Step] | Callable[[Request], Sequence[Step]]
 
 
 class MemoryLog:
@@ -68,12 +69,13 @@ class MemoryLog:
 
 
 class Voices:
-    """As `Provider`. Each says its script every turn: words, pauses in seconds, an error; `taken` counts its chunks."""
+    """As `Provider`. Each says its script every turn, or what that gives for the prompt: words, pauses in seconds, an
+    error; `taken` counts its chunks."""
 
     name, local, destination = "voice", False, "nobody"
     embedder: Embedder | None = None  # as the catalog has
 
-    def __init__(self, scripts: Mapping[str, Sequence[Step]], log: MemoryLog) -> None:
+    def __init__(self, scripts: Mapping[str, Script], log: MemoryLog) -> None:
         self.scripts = scripts
         self.log = log
         self.taken = dict.fromkeys(scripts, 0)
@@ -92,7 +94,8 @@ class Voices:
         self.open += 1
         said = 0
         try:
-            for step in self.scripts[request.speaker]:
+            script = self.scripts[request.speaker]
+            for step in script(request) if callable(script) else script:
                 if isinstance(step, Exception):
                     raise step.with_traceback(None)
                 if isinstance(step, float):
@@ -121,7 +124,7 @@ class Scene:
     def __init__(
         self,
         policy: str,
-        voices: Mapping[str, Sequence[Step]],
+        voices: Mapping[str, Script],
         *,
         log: MemoryLog | None = None,
         then: e.Then = "close",

@@ -1,6 +1,8 @@
 """What every table holds, under every policy, whatever its voices do, a person asks, and however slow the log is."""
 
 import asyncio
+import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,13 +13,16 @@ from protocol import codec, commands
 from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.findings import VerdictGiven
-from protocol.kinds import SPEECH
-from protocol.transcript import Transcript, apply, fold
+from protocol.kinds import ATTACK, CLOSING, OPENING, PROPOSAL, REBUTTAL, REVISION, SPEECH, VOTE
+from protocol.transcript import Transcript, Turn, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
 from tests import fake_time
 from tests.scene import FOREVER, STREAM, MemoryLog, Scene, Step
 
+AT_ONCE = ("parallel", "delphi")
+# Turns of these kinds are held at the same time.
+TOGETHER = {"debate": VOTE, "red_team": ATTACK}
 SEATS = ("Ada", "Ben", "Cleo", "Dag")
 Ended = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
 
@@ -27,7 +32,22 @@ broken = (
     RuntimeError("A bug."),
 )
 steps = st.sampled_from(
-    ["one ", "two ", "[Ben]: stolen ", "\n", "words " * 40, 0.0, 0.01, 3.0, FOREVER, *broken]
+    [
+        "one ",
+        "two ",
+        "[Ben]: stolen ",
+        "\n",
+        "words " * 40,
+        0.0,
+        0.01,
+        3.0,
+        FOREVER,
+        *broken,
+        "PASS",
+        '{"vote": "for"}',
+        '{"vote": "against"}',
+        "POSITION: As Ben says, and Dag.",
+    ]
 )
 scripts = st.lists(st.lists(steps, max_size=6), min_size=1, max_size=4)
 orders = st.lists(
@@ -124,6 +144,8 @@ async def _check(scene: Scene, log: MemoryLog) -> None:
         assert table.spent.turns <= scene.opening.limits.max_turns
     _in_order(scene, table, entries)
     _rules(scene, entries)
+    if scene.policy == "delphi":
+        _nameless(scene)
     _verdict(table, entries)
     await _snapshots(log, entries)
 
@@ -190,11 +212,13 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
         event = entry.event
         if isinstance(event, e.TurnStarted):
             assert event.panelist not in speaking, "one turn at a time each"
-            assert not speaking or scene.policy == "parallel"
+            under_way = {turn.kind for turn in table.of("started")}
+            assert not speaking or scene.policy in AT_ONCE or under_way == {TOGETHER.get(scene.policy)}
             reason = table.turn(event.turn).reason
             speech = table.turn(event.turn).kind == SPEECH
             if scene.policy == "floor_time" and len(table.present()) > 1 and reason != "asked" and speech:
                 assert event.panelist != last
+            _order_of(scene.policy, table, table.turn(event.turn))
             speaking.add(event.panelist)
             last = event.panelist
         elif isinstance(event, Ended):
@@ -202,6 +226,53 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
         elif isinstance(event, e.RoundStarted):
             assert not speaking, "a round is over when all its turns have ended"
             assert event.round == table.round
+
+
+def _order_of(policy: str, table: Transcript, turn: Turn) -> None:
+    """What came before a turn that begins, where the policy has an order of kinds."""
+    own = [each for each in table.sitting() if each.reason != "asked"]
+    if turn not in own:
+        return
+    if policy == "debate":
+        _debated(own, turn)
+    elif policy == "red_team":
+        _attacked(own, turn)
+
+
+def _debated(own: list[Turn], turn: Turn) -> None:
+    """Openings before rebuttals before closings, votes before and after them all and at the most two at a time each;
+    the sides of the openings alternate."""
+    before = {each.kind for each in own if each.seq < turn.seq}
+    if turn.kind == VOTE:
+        assert not {OPENING, REBUTTAL} & {each.kind for each in own if each.status in ("queued", "started")}
+        assert sum(each.kind == VOTE and each.panelist == turn.panelist for each in own) <= 4
+    assert turn.kind != OPENING or not {REBUTTAL, CLOSING} & before
+    assert turn.kind not in (REBUTTAL, CLOSING) or OPENING in before
+    dealt = [each.reason for each in own if each.kind == OPENING]
+    if "cancelled" not in [each.status for each in own]:
+        assert all(side != following for side, following in pairwise(dealt))
+
+
+def _attacked(own: list[Turn], turn: Turn) -> None:
+    """Nobody attacks what was not proposed, or herself, and a revision answers an attack."""
+    done = [each for each in own if each.status == "completed" and each.text.strip()]
+    proposals = [each for each in done if each.kind == PROPOSAL]
+    if turn.kind == ATTACK:
+        assert proposals
+        assert turn.reason == f"attacks what {proposals[-1].panelist} proposed" or len(proposals) > 1
+        assert turn.reason != f"attacks what {turn.panelist} proposed"
+    elif turn.kind == REVISION:
+        assert any(each.kind == ATTACK and each.round == turn.round for each in done)
+        assert turn.panelist in [each.panelist for each in proposals]
+
+
+def _nameless(scene: Scene) -> None:
+    """Under Delphi no prompt before the verdict's holds another's name."""
+    names = {panelist.name for panelist in scene.opening.panel}
+    for request in scene.voices.asked:
+        prompt = "\n".join([request.system, *(message.text for message in request.messages)])
+        if not request.system.startswith("You keep the record"):
+            assert not [name for name in names - {request.speaker} if re.search(rf"\b{name}\b", prompt)]
 
 
 async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:

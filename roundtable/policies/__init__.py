@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
-from msgspec.structs import replace
-
 from protocol.errors import Invalid
-from protocol.kinds import VERDICT
+from protocol.kinds import SPEECH
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.brief import Brief, same_round
@@ -98,14 +96,12 @@ def brief(transcript: Transcript, turn: str) -> Brief:
 
 
 def _brief(transcript: Transcript, state: Turn, policy: TurnPolicy | None) -> Brief:
-    if state.reason == ASKED:
+    if state.reason == ASKED and state.kind == SPEECH:
         return Brief()  # whoever a person asks by name hears everything
-    if state.kind in BRIEFS:
-        found = BRIEFS[state.kind](transcript, state)
-        charge = getattr(policy, "charge", None) if state.kind == VERDICT else None
-        return replace(found, task=f"{found.task}\n\n{charge(transcript)}") if charge else found
     own: Brief | None = getattr(policy, "brief", _nothing_special)(transcript, state)
     if own is not None:
         return own
+    if state.kind in BRIEFS:
+        return BRIEFS[state.kind](transcript, state)
     blind = policy is not None and policy.blind
     return Brief(unheard=same_round(transcript, state)) if blind else Brief()

@@ -54,8 +54,7 @@ class TurnPolicy(Protocol):
     A policy may have more: `verdict`, true where its tables come to one unless asked otherwise; `until`, what ends its
     discussions unless asked otherwise (`Until`); `least`, how many panelists it takes; `rounds`, how many rounds it has
     where no limit is set; `brief(transcript, turn)`, a `Brief` of what one of its turns is asked for, or None where
-    nothing is special about it; `charge(transcript)`, what the chair is told beside the discussion when the verdict is
-    asked for; and `veil(transcript, turn, brief)`, the brief of any turn with names hidden.
+    nothing is special about it; and `veil(transcript, turn, brief)`, the brief of any turn with names hidden.
     """
 
     name: str

@@ -11,10 +11,12 @@ has no room for the votes there are none, and it is said.
 
 from itertools import zip_longest
 
-from protocol.findings import BudgetDegraded, TallyCounted
-from protocol.kinds import CLOSING, OPENING, REBUTTAL, SPEECH, VOTE
+from msgspec.structs import replace
+
+from protocol.findings import BudgetDegraded, Finding, TallyCounted
+from protocol.kinds import CLOSING, OPENING, REBUTTAL, SPEECH, VERDICT, VOTE
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import votes
+from roundtable.deliberation import verdicts, votes
 from roundtable.deliberation.brief import Brief, subject
 from roundtable.deliberation.reading import complaint
 from roundtable.deliberation.votes import AGAINST, FOR
@@ -31,7 +33,7 @@ NO_VOTES = "no_votes"
 
 _SPEAK = """\
 This is a debate on a motion: {motion}. You speak {side} it, {name} (where it is a question, `for` says yes), whatever \
-you think yourself{company}. {part} At most about 200 words."""
+you think yourself. {company}{part} At most about 200 words."""
 
 _PARTS = {
     OPENING: "This is your opening: make your side's case by its two or three strongest reasons.",
@@ -56,6 +58,7 @@ class Debate:
     )
     blind = False
     verdict = True
+    stances = False  # who speaks for a side need not hold it: the votes tell who stands where
     least = 2
 
     def plan(self, transcript: Transcript) -> Plan:
@@ -82,8 +85,11 @@ class Debate:
         return Plan(round=transcript.round + 1 if round > transcript.round else None, queue=seats)
 
     def brief(self, transcript: Transcript, turn: Turn) -> Brief | None:
-        """A speech for her side, a question, or a vote."""
+        """A speech for her side, a question, a vote, and how the vote came out for the chair."""
         motion, name = subject(transcript), turn.panelist
+        if turn.kind == VERDICT:
+            chair = verdicts.brief(transcript, turn)
+            return replace(chair, task=f"{chair.task}\n\n{_outcome(transcript)}")
         if turn.kind == VOTE:
             return Brief(task=_ballot(transcript, turn, motion), most=votes.MOST)
         if turn.reason == UNDECIDED:
@@ -91,22 +97,15 @@ class Debate:
         side = SIDES.get(turn.reason)
         if side is None or turn.kind not in votes.SPEECHES:
             return None
-        others = [each for each in _speakers(transcript)[side == AGAINST] if each != name]
-        company = f", and with you {' and '.join(others)}" if others else ""
+        own, other = _speakers(transcript)[:: 1 if side == FOR else -1]
+        company = _company([each for each in own if each != name], other)
         part = _PARTS[turn.kind]
         return Brief(task=_SPEAK.format(motion=motion, side=side, name=name, company=company, part=part))
 
-    def charge(self, transcript: Transcript) -> str:
-        """How the vote came out, for the chair."""
-        tally = next((each for each in transcript.found(TallyCounted) if each.kind == VOTE), None)
-        if tally is None:
-            return "There was no vote after the debate. Name no winner, and say that there was none."
-        who = f"The motion has the majority {tally.winner} it." if tally.winner else "The vote is a tie."
-        return (
-            "Say first how the vote came out, and how far the debate moved it. "
-            f"After the debate: {_told(tally.scores)}. {who} "
-            f"Swing, of those who voted both times: {_told(tally.swing, '+g')}.{_missing(transcript)}"
-        )
+    def settle(self, transcript: Transcript) -> tuple[Finding, ...]:
+        """The tally, if somebody voted after the debate and it was not counted."""
+        uncounted = votes.cast(transcript, "after") and _tally(transcript) is None
+        return (votes.count(transcript),) if uncounted else ()
 
 
 def sides(transcript: Transcript) -> dict[str, str]:
@@ -178,6 +177,10 @@ def _voted(transcript: Transcript) -> bool:
     return any(turn.kind == VOTE for turn in transcript.sitting())
 
 
+def _tally(transcript: Transcript) -> TallyCounted | None:
+    return next((each for each in transcript.found(TallyCounted) if each.kind == VOTE), None)
+
+
 def _vote_first(transcript: Transcript) -> Plan | None:
     """The votes before the debate, or why there are none."""
     here = len(transcript.present())
@@ -194,7 +197,7 @@ def _vote_first(transcript: Transcript) -> Plan | None:
 
 def _vote_again(transcript: Transcript) -> Plan | None:
     """The votes after the debate, then their count; None when that is done, or nobody voted before."""
-    if not _voted(transcript) or any(each.kind == VOTE for each in transcript.found(TallyCounted)):
+    if not _voted(transcript) or _tally(transcript):
         return None
     seats = tuple(
         Seat(name, VOTE, reason="votes after the debate") for name in votes.owed(transcript, "after")
@@ -207,6 +210,26 @@ def _ballot(transcript: Transcript, turn: Turn, motion: str) -> str:
     told = "The debate has not begun." if when == "before" else "The debate is over: say where you stand now."
     again = complaint(transcript, turn) if len(votes.asked(transcript, turn.panelist, when)) > 1 else ""
     return "\n".join(filter(None, [again, votes.TASK.format(name=turn.panelist, motion=motion, when=told)]))
+
+
+def _company(own: list[str], other: list[str]) -> str:
+    beside = f"Beside you speaks {' and '.join(own)}. " if own else ""
+    return f"{beside}On the other side: {' and '.join(other)}. " if other else beside
+
+
+def _outcome(transcript: Transcript) -> str:
+    """Who spoke for what and how the vote came out, for the chair."""
+    spoke = {turn.panelist: turn.reason for turn in transcript.sitting() if turn.reason in SIDES}
+    told = f"Sides were dealt, not chosen: {', '.join(f'{name} {side}' for name, side in spoke.items())}. "
+    tally = _tally(transcript)
+    if tally is None:
+        return f"{told}There was no vote after the debate. Name no winner, and say that there was none."
+    who = f"The motion has the majority {tally.winner} it." if tally.winner else "The vote is a tie."
+    return (
+        f"{told}Say first how the vote came out, and how far the debate moved it. "
+        f"After the debate: {_told(tally.scores)}. {who} "
+        f"Swing, of those who voted both times: {_told(tally.swing, '+g')}.{_missing(transcript)}"
+    )
 
 
 def _told(votes_by_choice: dict[str, float] | dict[str, int], form: str = "g") -> str:

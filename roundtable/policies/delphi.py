@@ -13,12 +13,11 @@ from statistics import median, quantiles
 
 from msgspec.structs import replace
 
-from protocol import kinds
 from protocol.findings import Entropy
-from protocol.kinds import ANSWER
+from protocol.kinds import ANSWER, VERDICT
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import convergence
+from roundtable.deliberation import convergence, verdicts
 from roundtable.deliberation.brief import Brief, same_round, shuffled, subject
 from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
@@ -70,20 +69,19 @@ class Delphi:
 
     def plan(self, transcript: Transcript) -> Plan:
         """Implements `TurnPolicy.plan`."""
-        if first := order.first_of_all(transcript):
-            return first
-        speaking = {turn.panelist for turn in transcript.of("started")}
-        if ready := order.free(transcript.of("queued"), set(speaking)):
-            return Plan(run=ready)
-        if speaking:
-            return order.WAIT
+        plan = order.all_at_once(transcript)
+        if plan is not None:
+            return plan
         if transcript.round - transcript.base_round >= _rounds(transcript):
             return Plan(end="max_rounds")
         seats = tuple(Seat(panelist.name, ANSWER) for panelist in transcript.present())
         return Plan(round=transcript.round + 1, queue=seats)
 
     def brief(self, transcript: Transcript, turn: Turn) -> Brief | None:
-        """An answer, or an answer with those of the round before."""
+        """An answer, or an answer with those of the round before; at the end the chair is told who was who."""
+        if turn.kind == VERDICT:
+            chair = verdicts.brief(transcript, turn)
+            return replace(chair, task=f"{chair.task}\n\n{_who_was_who(transcript)}")
         if turn.kind != ANSWER:
             return None
         answers = [each for each in transcript.sitting() if each.kind == ANSWER]
@@ -96,18 +94,18 @@ class Delphi:
 
     def veil(self, transcript: Transcript, turn: Turn, brief: Brief) -> Brief:
         """Before the end nobody is told a name, nor heard in the round in which she speaks."""
-        if turn.kind == kinds.VERDICT or brief.aliases:
+        if turn.kind == VERDICT or brief.aliases:
             return brief
         unheard = brief.unheard if brief.clerk else brief.unheard | same_round(transcript, turn)
         return replace(brief, aliases=labels(transcript), veiled=not brief.clerk, unheard=unheard)
 
-    def charge(self, transcript: Transcript) -> str:
-        """What the chair must know beside the discussion: who was who."""
-        known = ", ".join(f"{name} as {label}" for name, label in labels(transcript).items())
-        return (
-            "They answered in blind rounds and knew each other by labels, which are in what they wrote: "
-            f"{known}. Say how positions moved from round to round, and whose did not."
-        )
+
+def _who_was_who(transcript: Transcript) -> str:
+    known = ", ".join(f"{name} as {label}" for name, label in labels(transcript).items())
+    return (
+        "They answered in blind rounds and knew each other by labels, which are in what they wrote: "
+        f"{known}. Say how positions moved from round to round, and whose did not."
+    )
 
 
 def labels(transcript: Transcript) -> dict[str, str]:

@@ -31,24 +31,33 @@ def one_at_a_time(transcript: Transcript) -> Plan | None:
     return Plan(run=(_next_in_line(queued).turn,)) if queued else None
 
 
+def all_at_once(transcript: Transcript) -> Plan | None:
+    """What comes before the order of a policy under which all speak at once, each one turn at a time; None when that
+    policy may decide."""
+    if first := first_of_all(transcript):
+        return first
+    queued, speaking = transcript.of("queued"), transcript.of("started")
+    if ready := one_each(queued, speaking):
+        return Plan(run=ready)
+    return WAIT if speaking else None
+
+
 def together(transcript: Transcript, kinds: frozenset[str]) -> Plan | None:
     """As `one_at_a_time`, but turns of these kinds are held at the same time."""
     if first := first_of_all(transcript):
         return first
     queued, speaking = transcript.of("queued"), transcript.of("started")
-    if any(turn.kind not in kinds for turn in speaking):
-        return WAIT
     ahead = _next_in_line(queued) if queued else None
-    if ahead is None or (speaking and ahead.kind not in kinds):
+    if ahead is None or any(turn.kind not in kinds for turn in speaking):
         return WAIT if speaking else None
     if ahead.kind not in kinds:
-        return Plan(run=(ahead.turn,))
-    ready = free([turn for turn in queued if turn.kind in kinds], {turn.panelist for turn in speaking})
-    return Plan(run=ready) if ready else WAIT
+        return WAIT if speaking else Plan(run=(ahead.turn,))
+    return Plan(run=one_each([turn for turn in queued if turn.kind in kinds], speaking))
 
 
-def free(queued: list[Turn], busy: set[str]) -> tuple[str, ...]:
+def one_each(queued: list[Turn], started: list[Turn]) -> tuple[str, ...]:
     """The next turn of each panelist who does not speak already, in the order of the queue; the asked go first."""
+    busy = {turn.panelist for turn in started}
     chosen: list[str] = []
     for turn in sorted(queued, key=lambda turn: turn.reason != ASKED):
         if turn.panelist not in busy:

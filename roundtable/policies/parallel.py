@@ -19,12 +19,8 @@ class Parallel:
 
     def plan(self, transcript: Transcript) -> Plan:
         """Implements `TurnPolicy.plan`."""
-        if first := order.first_of_all(transcript):
-            return first
-        queued, speaking = transcript.of("queued"), transcript.of("started")
-        if ready := order.free(queued, {turn.panelist for turn in speaking}):
-            return Plan(run=ready)
-        if speaking:
-            return order.WAIT
+        plan = order.all_at_once(transcript)
+        if plan is not None:
+            return plan
         seats = tuple(Seat(panelist.name) for panelist in transcript.present())
         return Plan(round=transcript.round + 1, queue=seats)

@@ -37,6 +37,7 @@ class RedTeam:
     )
     blind = False
     verdict = True
+    stances = False  # who attacks was asked to
     least = 2
     rounds = 2
 

@@ -54,7 +54,9 @@ class TurnPolicy(Protocol):
     A policy may have more: `verdict`, true where its tables come to one unless asked otherwise; `until`, what ends its
     discussions unless asked otherwise (`Until`); `least`, how many panelists it takes; `rounds`, how many rounds it has
     where no limit is set; `brief(transcript, turn)`, a `Brief` of what one of its turns is asked for, or None where
-    nothing is special about it; and `veil(transcript, turn, brief)`, the brief of any turn with names hidden.
+    nothing is special about it; `veil(transcript, turn, brief)`, the brief of any turn with names hidden; and
+    `settle(transcript)`, findings to write before its discussion ends at whatever point, which write none once they are
+    there.
     """
 
     name: str

@@ -5,7 +5,7 @@ Pure, like the policies between whose steps it stands.
 """
 
 from protocol import kinds
-from protocol.findings import VerdictGiven
+from protocol.findings import Finding, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
 from roundtable.deliberation import convergence, exits, reading, verdicts
@@ -20,6 +20,8 @@ def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None)
     nothing of that is left."""
     if notes := reading.unwritten(transcript):
         return Plan(note=tuple(notes))
+    if (limit or transcript.concluding) and (settled := _settled(policy, transcript)):
+        return Plan(note=settled)
     if transcript.concluding:
         return _conclude(transcript, limit)
     if limit:
@@ -66,6 +68,12 @@ def _measured_at_last(transcript: Transcript) -> Plan | None:
     if transcript.of("started") or not convergence.due(transcript):
         return None
     return Plan(note=(convergence.lexical(transcript),))
+
+
+def _settled(policy: TurnPolicy, transcript: Transcript) -> tuple[Finding, ...]:
+    """What the method counts or measures however its discussion ended, once nobody speaks any more."""
+    settle = getattr(policy, "settle", None)
+    return () if settle is None or transcript.of("started") else tuple(settle(transcript))
 
 
 def _conclude(transcript: Transcript, limit: Limit | None) -> Plan:

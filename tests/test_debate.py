@@ -14,7 +14,7 @@ from protocol import events as e
 from protocol.errors import ProviderError
 from protocol.findings import BudgetDegraded, TallyCounted, TurnUnread, VerdictGiven, VoteCast
 from protocol.kinds import CLOSING, OPENING, REBUTTAL, VERDICT, VOTE
-from protocol.messages import Panelist
+from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript, Turn
 from providers.base import Request
 from roundtable.deliberation.votes import AGAINST, FOR
@@ -64,9 +64,7 @@ def tally(scene: Scene) -> TallyCounted:
 
 def panel(count: int, seed: int = 0) -> Transcript:
     seats = [Panelist(f"P{number}", "scripted:x") for number in range(count)]
-    opening = e.TableOpened(
-        table="t", topic="Why?", panel=seats, policy="debate", limits=e.Limits(), seed=seed
-    )
+    opening = e.TableOpened(table="t", topic="Why?", panel=seats, policy="debate", limits=Limits(), seed=seed)
     return transcript(e.TermBegan(owner="test"), opening)
 
 

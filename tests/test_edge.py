@@ -13,7 +13,7 @@ from roundtable.config import Config
 from roundtable.edge import keys, server
 from roundtable.hosting.host import Receipt
 from roundtable.log.split import SplitLog
-from tests.serving import JSON, QUICK, TABLES, Client, Connect, convene, frames, problem, serve, tell
+from tests.serving import JSON, QUICK, SLOW, TABLES, Client, Connect, convene, frames, problem, serve, tell
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ async def test_the_ways_to_share_the_floor(client: Client) -> None:
     assert all(policy["title"] and policy["summary"].endswith(".") for policy in listed)
     assert listed == (await (await client.get("/v1/providers")).json())["policies"]
     for policy in listed:
-        table = await convene(client, policy=policy["name"])
+        table = await convene(client, policy=policy["name"], panel=[SLOW, SLOW | {"name": "Ada"}])
         opened = await (await client.get(f"{TABLES}/{table}")).json()
         assert opened["transcript"]["policy"] == policy["name"]
 

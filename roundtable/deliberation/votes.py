@@ -16,6 +16,8 @@ SPEECHES = frozenset({kinds.OPENING, kinds.REBUTTAL, kinds.CLOSING})
 """Kinds of turns that a debate consists of: a vote comes before all of them, or after."""
 # Tokens: a line of JSON, and room for a model that thinks first.
 MOST = 1_000
+# Characters of a reason that are kept: two sentences.
+REASON = 300
 
 TASK = """\
 Vote on the motion, {name}: what you think yourself, whatever side you speak for. Nobody at the table is shown your \
@@ -52,10 +54,6 @@ def read(transcript: Transcript, turn: Turn) -> list[ANY]:
     return [cast]
 
 
-# Characters of a reason that are kept: two sentences.
-REASON = 300
-
-
 def asked(transcript: Transcript, name: str, when: Stage) -> list[Turn]:
     """Her turns to vote at that stage, in order."""
     return [
@@ -66,8 +64,12 @@ def asked(transcript: Transcript, name: str, when: Stage) -> list[Turn]:
 
 
 def owed(transcript: Transcript, when: Stage) -> list[str]:
-    """Who is here and was not asked for her vote yet, or once and could not be read. Who is silent abstains."""
+    """Who is here and was not asked for her vote yet, or once, and it could not be read or we stopped. Who is silent
+    abstains."""
     unread = {each.turn for each in transcript.found(TurnUnread)}
+    unread |= {
+        turn.turn for turn in transcript.of("failed") if turn.error and turn.error.code == "interrupted"
+    }
     owing = []
     for panelist in transcript.present():
         turns = asked(transcript, panelist.name, when)

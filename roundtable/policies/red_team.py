@@ -75,7 +75,8 @@ def passes(text: str) -> bool:
 
 def _propose(transcript: Transcript, begins: int | None) -> Plan:
     """Who tried and did not come to a proposal is not asked for another."""
-    tried = {turn.panelist for turn in transcript.sitting() if turn.kind == PROPOSAL and not _told(turn)}
+    proposals = (turn for turn in transcript.sitting() if turn.kind == PROPOSAL)
+    tried = {turn.panelist for turn in proposals if not _told(turn) and not _interrupted(turn)}
     seats = [panelist.name for panelist in transcript.present() if panelist.name not in tried]
     if not seats:
         return Plan(end="no_proposal")
@@ -84,17 +85,21 @@ def _propose(transcript: Transcript, begins: int | None) -> Plan:
 
 def _examine(transcript: Transcript, proposal: Turn) -> Plan:
     proposer = proposal.panelist
-    attackers = [panelist.name for panelist in transcript.present() if panelist.name != proposer]
     attacks, revisions = (_of_round(transcript, proposal, kind) for kind in (ATTACK, REVISION))
-    if any(map(_told, attacks)) and all(passes(turn.text) for turn in attacks if _told(turn)):
+    seats = tuple(
+        Seat(panelist.name, ATTACK, reason=f"attacks what {proposer} proposed")
+        for panelist in transcript.present()
+        if panelist.name != proposer
+    )
+    made, attacked = [turn for turn in attacks if _told(turn)], {turn.panelist for turn in attacks}
+    if not revisions and (missing := tuple(seat for seat in seats if seat.panelist not in attacked)):
+        return Plan(queue=missing)
+    if made and all(passes(turn.text) for turn in made):
         return Plan(end="passes")
-    if any(map(_told, attacks)) and not revisions:
+    if made and not revisions:
         return Plan(queue=(Seat(proposer, REVISION, reason="revises"),))
-    if not attackers:
+    if not seats:
         return Plan(end=order.ONE_SIDE)
-    seats = tuple(Seat(name, ATTACK, reason=f"attacks what {proposer} proposed") for name in attackers)
-    if not attacks:
-        return Plan(queue=seats)
     if transcript.limits.max_rounds is None and transcript.round - transcript.base_round >= RedTeam.rounds:
         return Plan(end="max_rounds")
     return Plan(round=transcript.round + 1, queue=seats)
@@ -108,13 +113,20 @@ def _proposal(transcript: Transcript) -> Turn | None:
 
 
 def _of_round(transcript: Transcript, proposal: Turn, kind: str) -> list[Turn]:
-    """Turns of that kind in the round under way, on that proposal."""
+    """Turns of that kind in the round under way, on that proposal; not those that ended because we stopped."""
     return [
         turn
         for turn in transcript.sitting()
-        if turn.kind == kind and turn.round == transcript.round and turn.seq > proposal.seq
+        if turn.kind == kind
+        and turn.round == transcript.round
+        and turn.seq > proposal.seq
+        and not _interrupted(turn)
     ]
 
 
 def _told(turn: Turn) -> bool:
     return turn.status == "completed" and bool(turn.text.strip())
+
+
+def _interrupted(turn: Turn) -> bool:
+    return turn.error is not None and turn.error.code == "interrupted"

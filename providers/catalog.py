@@ -88,7 +88,7 @@ class Catalog:
         self._lock = asyncio.Lock()
         self._surveyed: tuple[float, list[ProviderStatus]] | None = None
         self._providers.update(own or {})
-        self.embedder = self._embedder(embeddings) if embeddings else None
+        self.embedder = self.find_embedder(embeddings) if embeddings else None
 
     def resolve(self, model: str) -> tuple[Provider, str]:
         """The provider of `provider:model`, and the vendor's name for the model.
@@ -118,6 +118,17 @@ class Catalog:
         provider, _ = self.resolve(panelist.model)
         if isinstance(provider, Checks):
             provider.check(panelist.options)
+
+    def find_embedder(self, model: str) -> Embedder:
+        """The model as one that makes vectors. Raises `Invalid` (`embeddings`) when it cannot be had, or its provider
+        makes none."""
+        try:
+            provider, name = self.resolve(model)
+        except Invalid as error:
+            raise Invalid(f"embeddings: {error.detail}", field="embeddings", code=error.code) from error
+        if not isinstance(provider, Embeds):
+            raise Invalid(f"embeddings: {provider.name} has none.", field="embeddings")
+        return Embedder(model, provider, name, provider.local)
 
     async def survey(self) -> list[ProviderStatus]:
         """Every provider, usable or not; at most `SURVEY_KEEPS` seconds old. Raises nothing."""
@@ -180,15 +191,6 @@ class Catalog:
             detail = f"The installed provider {name!r} does not load: {type(error).__name__}."
             raise Invalid(detail, field="model", code="not_configured") from error
         return provider
-
-    def _embedder(self, model: str) -> Embedder:
-        try:
-            provider, name = self.resolve(model)
-        except Invalid as error:
-            raise Invalid(f"embeddings: {error.detail}", field="embeddings", code=error.code) from error
-        if not isinstance(provider, Embeds):
-            raise Invalid(f"embeddings: {provider.name} has none.", field="embeddings")
-        return Embedder(model, provider, name, provider.local)
 
     async def _status(self, name: str) -> ProviderStatus:
         preset = self._presets[name]

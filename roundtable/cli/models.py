@@ -36,9 +36,7 @@ async def opened(config: Config) -> "AsyncIterator[Catalog]":
     """The catalog that a server would have."""
     from providers.catalog import Catalog  # noqa: PLC0415 - vendors' SDKs take a while
 
-    catalog = Catalog(
-        os.environ, config.providers, model_folders=config.model_folders, embeddings=config.embeddings
-    )
+    catalog = Catalog(os.environ, config.providers, model_folders=config.model_folders)
     try:
         yield catalog
     finally:

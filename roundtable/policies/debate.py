@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from protocol.findings import BudgetDegraded, Finding, TallyCounted
 from protocol.kinds import CLOSING, OPENING, REBUTTAL, SPEECH, VERDICT, VOTE
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import verdicts, votes
+from roundtable.deliberation import votes
 from roundtable.deliberation.brief import Brief, subject
+from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.deliberation.reading import complaint
 from roundtable.deliberation.votes import AGAINST, FOR
 from roundtable.policies import order
@@ -88,7 +89,7 @@ class Debate:
         """A speech for her side, a question, a vote, and how the vote came out for the chair."""
         motion, name = subject(transcript), turn.panelist
         if turn.kind == VERDICT:
-            chair = verdicts.brief(transcript, turn)
+            chair = BRIEFS[VERDICT](transcript, turn)
             return replace(chair, task=f"{chair.task}\n\n{_outcome(transcript)}")
         if turn.kind == VOTE:
             return Brief(task=_ballot(transcript, turn, motion), most=votes.MOST)

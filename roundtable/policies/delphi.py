@@ -17,8 +17,9 @@ from protocol.findings import Entropy
 from protocol.kinds import ANSWER, VERDICT
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import convergence, verdicts
+from roundtable.deliberation import convergence
 from roundtable.deliberation.brief import Brief, same_round, shuffled, subject
+from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
 
@@ -80,7 +81,7 @@ class Delphi:
     def brief(self, transcript: Transcript, turn: Turn) -> Brief | None:
         """An answer, or an answer with those of the round before; at the end the chair is told who was who."""
         if turn.kind == VERDICT:
-            chair = verdicts.brief(transcript, turn)
+            chair = BRIEFS[VERDICT](transcript, turn)
             return replace(chair, task=f"{chair.task}\n\n{_who_was_who(transcript)}")
         if turn.kind != ANSWER:
             return None

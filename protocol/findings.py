@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from protocol.event import Event
+from protocol.messages import Cost
 
 Position = Literal["support", "oppose", "unsure"]
 Method = Literal["lexical", "embedding"]
@@ -143,12 +144,15 @@ class StanceTaken(Reading, frozen=True, tag="stance.taken"):
 
 class Entropy(Finding, frozen=True, tag="entropy"):
     """How far apart the round's positions are, from 0 (the same words, or the same place) to 1. `method` says by what
-    it was measured, `model` by whose embeddings; it is dispersion, and no measure of agreement."""
+    it was measured, `model` by whose embeddings, which read so many `tokens`; it is dispersion, and no measure of
+    agreement. `cost` absent is unknown, where a model was asked."""
 
     value: float
     method: Method
     model: str = ""
     voices: int = 0
+    tokens: int = 0
+    cost: Cost | None = None
 
 
 class Converge(Finding, frozen=True, tag="converge"):
@@ -229,7 +233,7 @@ class BudgetWarned(Finding, frozen=True, tag="budget.warned"):
 
 class BudgetDegraded(Finding, frozen=True, tag="budget.degraded"):
     """What the table does without from here on so that it can end well: `fewer_rounds`, `cheaper_chair`, `no_ballots`,
-    `no_stances`, `no_synthesis`."""
+    `no_votes`, `no_stances`, `no_synthesis`."""
 
     measure: str
     detail: str

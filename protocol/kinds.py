@@ -6,6 +6,12 @@ is sent them. A kind this version does not know is words.
 
 SPEECH = "speech"
 ANSWER = "answer"
+OPENING = "opening"
+REBUTTAL = "rebuttal"
+CLOSING = "closing"
+PROPOSAL = "proposal"
+ATTACK = "attack"
+REVISION = "revision"
 VERDICT = "verdict"
 MODERATION = "moderation"
 BID = "bid"

@@ -85,8 +85,8 @@ class Found(msgspec.Struct):
 
 
 class Spent(msgspec.Struct):
-    """What the table has used, in all. `unpriced` counts turns whose price is unknown: with any, dollars
-    are a lower bound."""
+    """What the table has used, in all. `unpriced` counts turns and measurements whose price is unknown:
+    with any, dollars are a lower bound."""
 
     turns: int = 0
     tokens_in: int = 0

@@ -147,6 +147,15 @@ def _finding(t: Transcript, entry: e.Entry, event: findings.ANY) -> None:
     t.findings.append(Found(entry.cursor.seq, entry.at, event))
 
 
+def _entropy(t: Transcript, entry: e.Entry, event: findings.Entropy) -> None:
+    """Embeddings cost money, and are none of the turns and tokens that are limited."""
+    _finding(t, entry, event)
+    if event.cost:
+        t.spent.dollars += event.cost.dollars
+    elif event.model:
+        t.spent.unpriced += 1
+
+
 def _round(t: Transcript, entry: e.Entry, event: e.RoundStarted) -> None:
     t.round = event.round
 
@@ -268,5 +277,6 @@ _STEPS: dict[type[e.Event], _Step] = cast(
         e.MessagePosted: _posted,
         e.MaterialAdded: _material,
         **dict.fromkeys(findings.ANY.__args__, _finding),
+        findings.Entropy: _entropy,
     },
 )

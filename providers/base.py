@@ -4,7 +4,7 @@ A provider normalises its vendor's vocabulary to the chunks below and its vendor
 `protocol.errors.ProviderError`. It holds no table state and retries nothing: that is the turn's to decide.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -91,6 +91,22 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Release connections; streams still open are ended."""
+        ...
+
+
+class Embedded(msgspec.Struct, frozen=True):
+    """A vector for each text, in their order, and how many tokens were read; None when the server told nothing."""
+
+    vectors: list[list[float]]
+    tokens: int | None = None
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A provider some of whose models turn texts into vectors that are near where the meanings are."""
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
+        """Raises `ProviderError` and nothing else; cancelling the task closes the upstream connection."""
         ...
 
 

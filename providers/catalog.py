@@ -10,14 +10,14 @@ from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from itertools import chain, cycle, zip_longest
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from protocol.errors import Invalid
 from protocol.messages import Panelist
 from providers import survey
-from providers.base import Provider
+from providers.base import Embeds, Provider
 from providers.demo import demo_panel
 from providers.llama.provider import LlamaProvider
 from providers.openai import OpenAIProvider
@@ -46,12 +46,22 @@ class Checks(Protocol):
     def check(self, options: dict[str, Any]) -> None: ...
 
 
+class Embedder(NamedTuple):
+    """A model that turns texts into vectors: `model` as `provider:model`, `name` as its provider knows it."""
+
+    model: str
+    provider: Embeds
+    name: str
+    local: bool
+
+
 class Catalog:
     """All providers by name, each constructed once, when first asked for.
 
     They come from the presets, from `custom`, and from the entry points of other packages, whose factories take the
     environment. `llama` finds its files in `model_folders`. A program's `own` go before all others. `clock` (seconds)
-    ages the survey.
+    ages the survey. `embeddings` names the model that is `embedder`, if there is one; raises `Invalid` when it cannot
+    be.
     """
 
     def __init__(
@@ -61,6 +71,7 @@ class Catalog:
         *,
         model_folders: Sequence[Path] = (),
         own: Mapping[str, Provider] | None = None,
+        embeddings: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._environ = environ
@@ -77,6 +88,7 @@ class Catalog:
         self._lock = asyncio.Lock()
         self._surveyed: tuple[float, list[ProviderStatus]] | None = None
         self._providers.update(own or {})
+        self.embedder = self.find_embedder(embeddings) if embeddings else None
 
     def resolve(self, model: str) -> tuple[Provider, str]:
         """The provider of `provider:model`, and the vendor's name for the model.
@@ -106,6 +118,17 @@ class Catalog:
         provider, _ = self.resolve(panelist.model)
         if isinstance(provider, Checks):
             provider.check(panelist.options)
+
+    def find_embedder(self, model: str) -> Embedder:
+        """The model as one that makes vectors. Raises `Invalid` (`embeddings`) when it cannot be had, or its provider
+        makes none."""
+        try:
+            provider, name = self.resolve(model)
+        except Invalid as error:
+            raise Invalid(f"embeddings: {error.detail}", field="embeddings", code=error.code) from error
+        if not isinstance(provider, Embeds):
+            raise Invalid(f"embeddings: {provider.name} has none.", field="embeddings")
+        return Embedder(model, provider, name, provider.local)
 
     async def survey(self) -> list[ProviderStatus]:
         """Every provider, usable or not; at most `SURVEY_KEEPS` seconds old. Raises nothing."""

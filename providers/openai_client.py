@@ -5,17 +5,21 @@ Its client, the names of its errors, and the list of models, which every compati
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import httpx2
 import msgspec
 import openai
 
+from providers.base import Embedded
 from providers.connection import TIMEOUT, settings
 from providers.presets import Preset
 from providers.server import Errors, ModelServer
 
 # Lists of models are for people to choose from; OpenRouter's, the longest, has about 400.
 MODELS_LIMIT = 500
+# Bytes of an answer: twelve texts' vectors of the widest models (4,096 decimals of 22 characters) are a megabyte.
+EMBEDDINGS_LIMIT = 8 << 20
 _ERRORS = Errors(openai.OpenAIError, openai.APIStatusError, openai.APITimeoutError, openai.APIConnectionError)
 
 
@@ -25,6 +29,18 @@ class _Models(msgspec.Struct):
         owned_by: str | None = None
 
     data: list[Model]
+
+
+class _Embeddings(msgspec.Struct):
+    class Embedding(msgspec.Struct):
+        index: int
+        embedding: list[float]
+
+    class Usage(msgspec.Struct):
+        prompt_tokens: int | None = None
+
+    data: list[Embedding]
+    usage: Usage | None = None
 
 
 class _Foreign(openai.AsyncOpenAI):
@@ -52,6 +68,35 @@ class OpenAIServer(ModelServer[openai.AsyncOpenAI]):
             http_client=openai.DefaultAsyncHttpxClient(**settings(preset)),
         )
         super().__init__(preset, key, client, _ERRORS, now)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
+        """See `providers.base.Embeds`. Vectors as decimals: not every compatible server knows the other way."""
+        if self._client.is_closed():
+            raise self._failures.cut()
+        try:
+            read = msgspec.json.decode(await self._embeddings(model, texts), type=_Embeddings)
+        except msgspec.MsgspecError:
+            raise self._failures.nonsense("something that is no list of embeddings") from None
+        except self._refused as error:
+            raise self._failed(error, model) from None
+        except (httpx2.HTTPError, httpx2.StreamError, OSError):
+            raise self._failures.cut() from None
+        vectors = {each.index: each.embedding for each in read.data}
+        if sorted(vectors) != list(range(len(texts))):
+            raise self._failures.nonsense("other embeddings than it was asked for")
+        tokens = read.usage.prompt_tokens if read.usage else None
+        return Embedded([vectors[index] for index in range(len(texts))], tokens)
+
+    async def _embeddings(self, model: str, texts: Sequence[str]) -> bytes:
+        read = bytearray()
+        async with self._client.embeddings.with_streaming_response.create(
+            model=model, input=list(texts), encoding_format="float"
+        ) as answer:
+            async for data in answer.iter_bytes():
+                read += data
+                if len(read) > EMBEDDINGS_LIMIT:
+                    raise self._failures.nonsense("more embeddings than it was asked for")
+        return bytes(read)
 
     async def models(self, within: float) -> list[str]:
         """The models a server lists, within so many seconds; raises `ProviderError`. No vendor charges for it."""

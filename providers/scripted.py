@@ -7,8 +7,9 @@ A token here is a word with the white space before it, so counts are exact and t
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from zlib import crc32
 
 import msgspec
 
@@ -16,7 +17,7 @@ from protocol import codec
 from protocol.errors import Invalid, ProviderError
 from protocol.messages import Logprob, StopReason, TopLogprob, Usage
 from providers import calling, demo
-from providers.base import Chunk, Request, Stop, Text, Thinking, ToolCall
+from providers.base import Chunk, Embedded, Request, Stop, Text, Thinking, ToolCall
 from providers.failures import RETRYABLE
 from providers.options import (
     LIMIT,
@@ -43,6 +44,7 @@ JITTER = 0.3  # a seed varies each step by up to this share, so the mean pace st
 TICK = 0.002  # seconds; what is due sooner goes out at once: a timer is hardly finer, and each costs a turn
 BURST = 64  # tokens between two turns of the loop when nothing has to be waited for
 FRAGMENT = 16  # characters of JSON in one fragment of a tool call
+DIMENSIONS = 256  # of an embedding: of a sentence's words few fall together
 MOST_CALLS = 128  # in one turn: as many as tools may be given to OpenAI's models
 
 _TOKEN = re.compile(r"\s*\S+(?:\s+\Z)?|\s+\Z")
@@ -188,6 +190,11 @@ class ScriptedProvider:
             raise await self._failure(options, breaks_at)
         yield Stop(reason, None if options.usage == "none" else options.usage or usage)
 
+    async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
+        """See `providers.base.Embeds`: by the words in common, in whatever order."""
+        words = [text.casefold().split() for text in texts]
+        return Embedded([_direction(each) for each in words], sum(map(len, words)))
+
     async def close(self) -> None:
         """End what is open."""
         self._closed.set()
@@ -272,6 +279,13 @@ def _told(request: Request, calls: Iterable[Tool]) -> Iterator[ToolCall]:
         arguments = codec.encode(tool.arguments).decode()
         for at in range(0, len(arguments), FRAGMENT):
             yield ToolCall(f"call_{number}", arguments=arguments[at : at + FRAGMENT])
+
+
+def _direction(words: Sequence[str]) -> list[float]:
+    vector = [0.0] * DIMENSIONS
+    for word in words or [""]:
+        vector[crc32(word.encode(errors="replace")) % DIMENSIONS] += 1.0
+    return vector
 
 
 def _logprobs(token: str, options: Options) -> tuple[Logprob, ...]:

@@ -62,6 +62,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     secret_file: Path | None = None
     # Never in the file: from ROUNDTABLE_SECRET, or what `secret_file` holds. Empty means loopback only.
     secret: str = Secret()
+    # "provider:model" by whose embeddings the dispersion of positions is measured; without one, by words. One that is
+    # not on this machine is asked only at tables where somebody speaks through the same provider.
+    embeddings: str = ""
     # Names under which the server may be called, besides loopback and `host`: "table.example.org".
     allowed_hosts: tuple[str, ...] = ()
     # Other sites whose pages may post here: "https://example.org".

@@ -6,6 +6,7 @@ from protocol import events as e
 from protocol.findings import Finding
 from protocol.transcript import Transcript, apply
 from roundtable import policies
+from roundtable.deliberation import convergence
 from roundtable.table import agenda
 from tests.golden_scenarios import Table
 
@@ -19,7 +20,7 @@ def follow(table: Table) -> None:
     planned = list[Step]()
     for entry in table.entries:
         if isinstance(entry.event, _DECIDED):
-            planned = planned or list(_steps(agenda.plan(policies.find(transcript.policy), transcript)))
+            planned = planned or list(_steps(transcript))
             assert [_step(entry.event)] == planned[:1], entry.cursor
             planned.pop(0)
         apply(transcript, entry)
@@ -27,8 +28,11 @@ def follow(table: Table) -> None:
             transcript.until = policies.until(entry.event.policy)
 
 
-def _steps(plan: policies.Plan) -> Iterator[Step]:
+def _steps(transcript: Transcript) -> Iterator[Step]:
+    plan = agenda.plan(policies.find(transcript.policy), transcript)
     yield from plan.note
+    if plan.measure:
+        yield convergence.lexical(transcript)
     if plan.round is not None:
         yield "round", plan.round
     yield from (("queued", *seat) for seat in plan.queue)

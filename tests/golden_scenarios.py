@@ -18,7 +18,7 @@ from protocol.codec import encode, encode_body
 from protocol.cursor import Cursor
 from protocol.messages import Cost, Failure, Limits, Panelist, Usage
 from protocol.transcript import Transcript, fold
-from roundtable.deliberation import reading, verdicts
+from roundtable.deliberation import convergence, reading, verdicts
 
 FOLDER = Path(__file__).with_name("golden")
 TERM = 1763675000000
@@ -101,6 +101,10 @@ class Table:
             self.add(e.TurnDelta(turn=turn, panelist=panelist.name, attempt=1, text=part))
         usage = Usage(input=40 * self.turns, output=12, cached=8)
         self.complete(turn, panelist, "".join(parts), usage, cost)
+
+    def measure(self) -> None:
+        """How far apart the round's positions are, by their words."""
+        self.add(convergence.lexical(fold(self.entries)), 0)
 
     def words(self, turn: str, panelist: Panelist, text: str) -> None:
         self.add(e.TurnDelta(turn=turn, panelist=panelist.name, attempt=1, text=text))
@@ -357,6 +361,7 @@ def moderated() -> Table:
     table.words(asked, BEN, "Measured in May.")
     table.complete(asked, BEN, "Measured in May.", Usage(input=95, output=3))
     turn(CLEO, 1, "I trust neither.", "named by Eve", question="And you?")
+    table.measure()
     table.add(e.RoundStarted(round=2))
     choose(2, "", "", "both numbers are on the table")
     table.add(e.TableClosed(reason="moderator"))
@@ -402,6 +407,7 @@ def raise_hand() -> Table:
     speak(CLEO, 1, "The tail decides.", "bid 8 of 10: the tail")
     bid(1, (ADA, "Me!"), (BEN, ""))
     speak(BEN, 1, "Then measure it.", "no bid; spoke least so far")
+    table.measure()
     table.add(e.RoundStarted(round=2))
     bid(2, (ADA, '{"urgency": 0}'), (CLEO, "PASS"))
     speak(ADA, 2, "We will.", "no bid")
@@ -699,9 +705,116 @@ def _stress(table: Table) -> None:
     table.add(f.StressTested(round=1, winner="Ben", survives=False, variations=variations), 0)
 
 
+Said = tuple[Panelist, str, str]
+"""Who says what, and the reason for which she has the floor."""
+
+
+def _turn(table: Table, round: int, kind: str, said: Said) -> str:
+    return _at_once(table, round, kind, said)[0]
+
+
+def _at_once(table: Table, round: int, kind: str, *said: Said) -> list[str]:
+    """Turns of several who speak at the same time."""
+    turns = [table.queue(who, round, reason, kind=kind) for who, _, reason in said]
+    for turn, (who, _, _) in zip(turns, said, strict=True):
+        table.begin(turn, who)
+    for turn, (who, text, _) in zip(turns, said, strict=True):
+        table.words(turn, who, text)
+        table.complete(turn, who, text, Usage(input=40, output=5), Cost(0.001))
+    return turns
+
+
+def _vote(table: Table, round: int, stage: str, *choices: tuple[Panelist, str]) -> None:
+    said = [(who, f'{{"vote": "{choice}"}}', f"votes {stage} the debate") for who, choice in choices]
+    for turn, (who, choice) in zip(_at_once(table, round, "vote", *said), choices, strict=True):
+        read: dict[str, Any] = {"turn": turn, "panelist": who.name, "round": round}
+        if choice == "perhaps":
+            table.add(
+                f.TurnUnread(**read, kind="vote", detail="'perhaps' is none of for, against, undecided.")
+            )
+        else:
+            table.add(f.VoteCast(**read, choice=choice, stage=stage))
+
+
+def _verdict(table: Table, panelist: Panelist, round: int, reason: str, text: str, **found: Any) -> None:
+    """The chair's, and the table's end."""
+    table.add(e.TableConcluding(reason=reason))
+    turn = _turn(table, round, "verdict", (panelist, text, f"the discussion is over: {reason}"))
+    table.add(f.VerdictGiven(round=round, answer=text, chair=panelist.name, turn=turn, **found))
+    table.add(e.TableClosed(reason=reason))
+
+
+def debate() -> Table:
+    """Two sides and one who is undecided; a vote is read at the second time, and one is moved."""
+    table = Table(ADA, BEN, CLEO, policy="debate", max_rounds=3)
+    table.add(e.RoundStarted(round=1))
+    _vote(table, 1, "before", (ADA, "for"), (BEN, "perhaps"), (CLEO, "undecided"))
+    _vote(table, 1, "before", (BEN, "against"))
+    pro, con = "for the motion", "against the motion"
+    _turn(table, 1, "opening", (ADA, "Nobody reads them all.", pro))
+    _turn(table, 1, "opening", (BEN, "Nobody answers for it.", con))
+    table.add(f.Entropy(round=1, value=0.8, method="lexical", voices=2))
+    table.add(e.RoundStarted(round=2))
+    _turn(table, 2, "speech", (CLEO, "Who signs? Who pays?", "undecided, asks both sides"))
+    _turn(table, 2, "rebuttal", (ADA, "The ward signs.", pro))
+    _turn(table, 2, "rebuttal", (BEN, "It never has.", con))
+    table.add(f.Entropy(round=2, value=0.85, method="lexical", voices=3))
+    table.add(e.RoundStarted(round=3))
+    _turn(table, 3, "closing", (ADA, "Flag, and let them sign.", pro))
+    _turn(table, 3, "closing", (BEN, "Then they need not read.", con))
+    _vote(table, 3, "after", (ADA, "for"), (BEN, "against"), (CLEO, "for"))
+    tally = f.TallyCounted(
+        round=3, kind="vote", scores={"for": 2.0, "against": 1.0, "undecided": 0.0}, winner="for",
+        swing={"for": 1, "against": 0, "undecided": -1}, ballots=3,
+    )  # fmt: skip
+    table.add(tally)
+    table.add(f.Entropy(round=3, value=0.75, method="lexical", voices=2))
+    header, answered = "3 of 3 answered.", ["Ada", "Ben", "Cleo"]
+    _verdict(table, ADA, 3, "max_rounds", "For, by one.", header=header, answered=answered, tally=tally)
+    return table
+
+
+def delphi() -> Table:
+    """Two blind rounds, of which the second is near enough; the first is measured by a model that costs money, the
+    second by one whose price is unknown."""
+    table = Table(ADA, BEN, CLEO, policy="delphi")
+    measured: dict[str, Any] = {"method": "embedding", "voices": 3, "tokens": 60}
+    table.add(e.RoundStarted(round=1))
+    first = (ADA, "POSITION: 40%.", ""), (BEN, "POSITION: 10%.", ""), (CLEO, "POSITION: Half.", "")
+    _at_once(table, 1, "answer", *first)
+    small = f.Entropy(round=1, value=0.4, model="openai:small", cost=Cost(0.0001), **measured)
+    table.add(small)
+    table.add(e.RoundStarted(round=2))
+    _at_once(table, 2, "answer", *((who, "POSITION: 40%.", "") for who, _, _ in first))
+    table.add(f.Entropy(round=2, value=0.0, model="house:large", **measured))
+    table.add(f.Converge(round=2, value=0.0, threshold=0.2, method="embedding"))
+    header, answered = "3 of 3 answered.", ["Ada", "Ben", "Cleo"]
+    _verdict(table, ADA, 2, "convergence", "40%.", header=header, answered=answered)
+    return table
+
+
+def red_team() -> Table:
+    """The first who proposes fails, the next is attacked by two at once, revises, and then all pass."""
+    table = Table(ADA, BEN, CLEO, policy="red_team")
+    table.add(e.RoundStarted(round=1))
+    turn = table.start(ADA, 1, "proposes", kind="proposal")
+    table.add(e.TurnFailed(turn=turn, panelist="Ada", error=BUSY))
+    _turn(table, 1, "proposal", (BEN, "Flag the letters.", "proposes"))
+    attacks = "attacks what Ben proposed"
+    _at_once(table, 1, "attack", (ADA, "At night nobody looks.", attacks), (CLEO, "PASS", attacks))
+    _turn(table, 1, "revision", (BEN, "Ada: accepted. Flag, and call.", "revises"))
+    table.add(f.Entropy(round=1, value=0.9, method="lexical", voices=3))
+    table.add(e.RoundStarted(round=2))
+    _at_once(table, 2, "attack", (ADA, "PASS", attacks), (CLEO, "PASS", attacks))
+    table.add(f.Entropy(round=2, value=0.0, method="lexical", voices=2))
+    header, answered = "3 of 3 answered.", ["Ada", "Ben", "Cleo"]
+    _verdict(table, ADA, 2, "passes", "Flag, and call.", header=header, answered=answered)
+    return table
+
+
 SCENARIOS: tuple[Callable[[], Table], ...] = (
     plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread, steered,
-    moderated, raise_hand, council, verdict, stances,
+    moderated, raise_hand, council, verdict, stances, debate, delphi, red_team,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).

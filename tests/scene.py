@@ -12,6 +12,7 @@ from protocol.errors import Conflict
 from protocol.messages import Limits, Office, Panelist, Until, Usage
 from protocol.transcript import Transcript, fold
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking
+from providers.catalog import Embedder
 from roundtable import policies
 from roundtable.log import batch as rules
 from roundtable.log.base import Checkpoint, Outcome, Record
@@ -83,6 +84,7 @@ class Voices:
     error; `taken` counts its chunks."""
 
     name, local, destination = "voice", False, "nobody"
+    embedder: Embedder | None = None  # as the catalog has
 
     def __init__(self, scripts: Mapping[str, Script], log: MemoryLog) -> None:
         self.scripts = scripts

@@ -65,6 +65,17 @@ def test_a_panel_that_keeps_a_server_from_starting(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("environ")
+def test_embeddings_that_keep_a_server_from_starting(tmp_path: Path) -> None:
+    settings = tmp_path / "r.toml"
+    settings.write_text('embeddings = "opnai:small"')
+    code, found = examined("--config", settings)
+    assert (code, found["embeddings"].state) == (1, "wrong")
+    assert found["embeddings"].detail == "There is no provider 'opnai'; did you mean 'openai'?"
+    settings.write_text('embeddings = "scripted:words"')
+    assert examined("--config", settings)[1]["embeddings"].state == "ok"
+
+
+@pytest.mark.usefixtures("environ")
 async def test_a_directory_in_use_and_its_server(tmp_path: Path) -> None:
     await asyncio.to_thread(keep, tmp_path / "d", "x", "y")
     settings = tmp_path / "r.toml"

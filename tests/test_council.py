@@ -63,7 +63,9 @@ def test_it_answers_ranks_and_sums_up() -> None:
     scene = play(PANEL)
     table = scene.table
     # These voices keep no record of who stands where; the chair is asked for it twice.
-    assert [turn.kind for turn in table.turns] == ["answer"] * 3 + ["ballot"] * 6 + ["stances"] * 2 + ["verdict"]
+    assert [turn.kind for turn in table.turns] == ["answer"] * 3 + ["ballot"] * 6 + ["stances"] * 2 + [
+        "verdict"
+    ]
     assert (table.status, table.ended_reason, table.round) == ("closed", "ranked", 1)
     counted = tally(scene)
     assert (counted.winner, counted.condorcet, counted.ballots) == ("Ben", "Ben", 6)

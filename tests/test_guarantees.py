@@ -1,6 +1,8 @@
 """What every table holds, under every policy, whatever its voices do, a person asks, and however slow the log is."""
 
 import asyncio
+import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,7 +22,21 @@ from protocol.findings import (
     TurnUnread,
     VerdictGiven,
 )
-from protocol.kinds import ANSWER, BALLOT, BID, SPEECH, STANCES, is_heard
+from protocol.kinds import (
+    ANSWER,
+    ATTACK,
+    BALLOT,
+    BID,
+    CLOSING,
+    OPENING,
+    PROPOSAL,
+    REBUTTAL,
+    REVISION,
+    SPEECH,
+    STANCES,
+    VOTE,
+    is_heard,
+)  # fmt: skip
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn, apply, fold
 from roundtable import policies
@@ -30,8 +46,10 @@ from tests.scene import FOREVER, STREAM, InTurn, MemoryLog, Scene, Step
 
 # Under these nobody speaks twice in a row while another is present.
 ALTERNATING = ("floor_time", "moderated", "raise_hand")
+AT_ONCE = ("parallel", "delphi", "council")
+# Turns of these kinds are held at the same time.
+TOGETHER = {"debate": VOTE, "red_team": ATTACK, "raise_hand": BID}
 SEATS = ("Ada", "Ben", "Cleo", "Dag")
-AT_ONCE = ("parallel", "council")
 Ended = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
 
 broken = (
@@ -71,6 +89,9 @@ steps = st.sampled_from(
         '{"urgency": 7}',
         '{"urgency": 0}',
         "PASS",
+        '{"vote": "for"}',
+        '{"vote": "against"}',
+        "POSITION: As Ben says, and Dag.",
     ]
 )
 scripts = st.lists(st.lists(steps, max_size=6), min_size=1, max_size=4)
@@ -172,6 +193,8 @@ async def _check(scene: Scene, log: MemoryLog) -> None:
         assert table.spent.turns <= scene.opening.limits.max_turns
     _in_order(scene, table, entries)
     _rules(scene, entries)
+    if scene.policy == "delphi":
+        _nameless(scene)
     _verdict(table, entries)
     await _snapshots(log, entries)
 
@@ -328,14 +351,14 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
             assert event.panelist not in speaking, "one turn at a time each"
             reason, kind = table.turn(event.turn).reason, table.turn(event.turn).kind
             under_way = {turn.kind for turn in table.of("started")}
-            assert (
-                not speaking or scene.policy in AT_ONCE or (scene.policy, under_way) == ("raise_hand", {BID})
-            )
+            assert not speaking or scene.policy in AT_ONCE or under_way == {TOGETHER.get(scene.policy)}
             speech = kind == SPEECH
             if scene.policy in ALTERNATING and len(table.present()) > 1 and reason != "asked" and speech:
                 assert event.panelist != last
             if scene.policy == "council":
                 _council(table, event.turn)
+            _order_of(scene.policy, table, table.turn(event.turn))
+            _order_of(scene.policy, table, table.turn(event.turn))
             speaking.add(event.panelist)
             last = event.panelist if speech else last
         elif isinstance(event, e.TurnQueued) and scene.policy in ("moderated", "raise_hand"):
@@ -371,6 +394,53 @@ def _council(table: Transcript, turn: str) -> None:
         assert not table.found(TallyCounted)
     tallies = table.found(TallyCounted)
     assert [tally.ballots for tally in tallies] == [len(table.found(BallotCast))] * (len(tallies) > 0)
+
+
+def _order_of(policy: str, table: Transcript, turn: Turn) -> None:
+    """What came before a turn that begins, where the policy has an order of kinds."""
+    own = [each for each in table.sitting() if each.reason != "asked"]
+    if turn not in own:
+        return
+    if policy == "debate":
+        _debated(own, turn)
+    elif policy == "red_team":
+        _attacked(own, turn)
+
+
+def _debated(own: list[Turn], turn: Turn) -> None:
+    """Openings before rebuttals before closings, votes before and after them all and at the most two at a time each;
+    the sides of the openings alternate."""
+    before = {each.kind for each in own if each.seq < turn.seq}
+    if turn.kind == VOTE:
+        assert not {OPENING, REBUTTAL} & {each.kind for each in own if each.status in ("queued", "started")}
+        assert sum(each.kind == VOTE and each.panelist == turn.panelist for each in own) <= 4
+    assert turn.kind != OPENING or not {REBUTTAL, CLOSING} & before
+    assert turn.kind not in (REBUTTAL, CLOSING) or OPENING in before
+    dealt = [each.reason for each in own if each.kind == OPENING]
+    if "cancelled" not in [each.status for each in own]:
+        assert all(side != following for side, following in pairwise(dealt))
+
+
+def _attacked(own: list[Turn], turn: Turn) -> None:
+    """Nobody attacks what was not proposed, or herself, and a revision answers an attack."""
+    done = [each for each in own if each.status == "completed" and each.text.strip()]
+    proposals = [each for each in done if each.kind == PROPOSAL]
+    if turn.kind == ATTACK:
+        assert proposals
+        assert turn.reason == f"attacks what {proposals[-1].panelist} proposed" or len(proposals) > 1
+        assert turn.reason != f"attacks what {turn.panelist} proposed"
+    elif turn.kind == REVISION:
+        assert any(each.kind == ATTACK and each.round == turn.round for each in done)
+        assert turn.panelist in [each.panelist for each in proposals]
+
+
+def _nameless(scene: Scene) -> None:
+    """Under Delphi no prompt before the verdict's holds another's name."""
+    names = {panelist.name for panelist in scene.opening.panel}
+    for request in scene.voices.asked:
+        prompt = "\n".join([request.system, *(message.text for message in request.messages)])
+        if not request.system.startswith("You keep the record"):
+            assert not [name for name in names - {request.speaker} if re.search(rf"\b{name}\b", prompt)]
 
 
 async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:

@@ -10,8 +10,11 @@ from protocol.errors import Invalid
 from protocol.messages import Failure, Usage
 from roundtable import policies
 from roundtable.policies import Plan, Seat, TurnPolicy
+from roundtable.policies.debate import Debate
+from roundtable.policies.delphi import Delphi
 from roundtable.policies.floor_time import FloorTime
 from roundtable.policies.parallel import Parallel
+from roundtable.policies.red_team import RedTeam
 from roundtable.policies.round_robin import RoundRobin
 from tests.tables import ADA, BEN, CLEO, opened, transcript, turn
 
@@ -19,7 +22,7 @@ PANEL = (ADA, BEN, CLEO)
 GONE = Failure("auth", "The key was refused.")
 
 
-POLICIES: list[TurnPolicy] = [RoundRobin(), Parallel(), FloorTime()]
+POLICIES: list[TurnPolicy] = [RoundRobin(), Parallel(), FloorTime(), Debate(), Delphi(), RedTeam()]
 every_policy = pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 
 

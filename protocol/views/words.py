@@ -25,6 +25,8 @@ REASONS = {
     "loop": "the panel was repeating itself",
     "convergence": "the answers had come close to each other",
     "consensus": "nobody opposed anything any more",
+    "one_side": "nobody is left to disagree",
+    "no_proposal": "nobody came to a proposal",
 }
 _LONGEST_TITLE = 120
 

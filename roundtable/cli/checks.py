@@ -125,6 +125,18 @@ async def panels(config: Config) -> list[Finding]:
     return [Finding("panels", "ok", ", ".join(config.panels))] if config.panels else []
 
 
+async def embeddings(config: Config) -> list[Finding]:
+    """Whether the model that measures can be had; a server would not start."""
+    if not config.embeddings:
+        return []
+    try:
+        async with opened(config) as catalog:
+            model = catalog.find_embedder(config.embeddings)
+    except Invalid as error:
+        return [Finding("embeddings", "wrong", error.detail.removeprefix("embeddings: "))]
+    return [Finding("embeddings", "ok", model.model)]
+
+
 def packages() -> list[Finding]:
     """What other packages add that cannot be used."""
     from roundtable.tools.toolbox import Toolbox  # noqa: PLC0415 - as above

@@ -1,5 +1,8 @@
 """What a turn is asked for, and what of the table its prompt shows: the same for everyone who computes it again."""
 
+import hashlib
+from collections.abc import Iterable
+
 import msgspec
 
 from protocol.messages import Panelist
@@ -11,13 +14,16 @@ class Brief(msgspec.Struct, frozen=True):
 
     `task` is asked at its end; empty: she simply has the floor. Turns and messages in `unheard` are not in it.
     `aliases` are names by which the reader knows panelists instead of theirs: with any, her own words are shown among
-    the others', under her alias. A `clerk` is asked for a record of what was said, without the manners of a
-    discussion. `most` bounds the answer, in tokens.
+    the others', under her alias. Who is `veiled` is not told who sits there. Turns in `order` are shown in that order,
+    at the places they had. A `clerk` is asked for a record of what was said, without the manners of a discussion.
+    `most` bounds the answer, in tokens.
     """
 
     task: str = ""
     unheard: frozenset[str] = frozenset()
     aliases: dict[str, str] = {}
+    veiled: bool = False
+    order: tuple[str, ...] = ()
     clerk: bool = False
     most: int | None = None
 
@@ -38,3 +44,15 @@ def same_round(transcript: Transcript, turn: Turn) -> frozenset[str]:
 def aliases(panel: list[Panelist], label: str = "Panelist") -> dict[str, str]:
     """`Panelist A`, `Panelist B`, ... in the order given."""
     return {panelist.name: f"{label} {chr(ord('A') + place)}" for place, panelist in enumerate(panel)}
+
+
+def shuffled(items: Iterable[str], seed: object) -> list[str]:
+    """In an order that only the seed decides, whatever machine shuffles: by SHA-256 of the seed and the item."""
+    return sorted(items, key=lambda item: hashlib.sha256(f"{seed}/{item}".encode()).digest())
+
+
+def subject(transcript: Transcript) -> str:
+    """What a method is to work on: the topic, or what a person asked since."""
+    first = transcript.turns and transcript.turns[0].seq > transcript.base_seq
+    asked = any(not message.to for message in transcript.messages)
+    return "the topic" if first or not asked else "the last question that a person put to all"

@@ -56,7 +56,9 @@ async def _log(app: web.Application) -> AsyncIterator[None]:
 
 async def _catalog(app: web.Application) -> AsyncIterator[None]:
     config = app[keys.CONFIG]
-    catalog = app[keys.CATALOG] = Catalog(os.environ, config.providers, model_folders=config.model_folders)
+    catalog = app[keys.CATALOG] = Catalog(
+        os.environ, config.providers, model_folders=config.model_folders, embeddings=config.embeddings
+    )
     yield
     await catalog.close()
 

@@ -140,7 +140,7 @@ async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
         topic=topic,
         panel=panel,
         policy=policy,
-        limits=_limits(AskedLimits() if ask.limits is msgspec.UNSET else ask.limits),
+        limits=_limits(AskedLimits() if ask.limits is msgspec.UNSET else ask.limits, policy),
         then="close" if ask.then is msgspec.UNSET else ask.then,
         seed=secrets.randbits(32) if ask.seed is None else ask.seed,
         record=ask.record,
@@ -280,9 +280,9 @@ def bounded(asked: AskedLimits) -> dict[str, Any]:
     return values
 
 
-def _limits(asked: AskedLimits) -> Limits:
+def _limits(asked: AskedLimits, policy: str) -> Limits:
     values = bounded(asked)
     if all(value is None for name, value in values.items() if name != "max_dollars"):
         # Nothing bounds nothing, and dollars alone do not where a model is free or its price unknown.
-        values["max_rounds"] = budget.DEFAULT.max_rounds
+        values["max_rounds"] = policies.rounds(policy) or budget.DEFAULT.max_rounds
     return Limits(**values)

@@ -16,16 +16,20 @@ from roundtable.deliberation.brief import Brief, same_round
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies.base import Plan, Seat, TurnPolicy
 from roundtable.policies.council import Council
+from roundtable.policies.debate import Debate
+from roundtable.policies.delphi import Delphi
 from roundtable.policies.floor_time import FloorTime
 from roundtable.policies.moderated import Moderated
 from roundtable.policies.order import ASKED
 from roundtable.policies.parallel import Parallel
 from roundtable.policies.raise_hand import RaiseHand
+from roundtable.policies.red_team import RedTeam
 from roundtable.policies.reply import Reply
 from roundtable.policies.round_robin import RoundRobin
 
 __all__ = [
-    "GROUP", "OURS", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "brief", "concludes", "find", "least", "until",
+    "GROUP", "OURS", "REPLY", "Plan", "Seat", "TurnPolicy", "available", "brief", "concludes", "find", "least",
+    "rounds", "until",
 ]  # fmt: skip
 
 log = logging.getLogger("roundtable.policies")
@@ -33,7 +37,9 @@ log = logging.getLogger("roundtable.policies")
 GROUP = "roundtable.policies"
 REPLY = Reply.name
 """How a thread shares the floor. No way for a table: it waits for a person, and says nothing by itself."""
-_OURS = (RoundRobin(), Parallel(), FloorTime(), Moderated(), RaiseHand(), Council(), Reply())
+_OURS = (
+    RoundRobin(), Parallel(), FloorTime(), Moderated(), RaiseHand(), Debate(), Delphi(), Council(), RedTeam(), Reply(),
+)  # fmt: skip
 OURS = tuple(policy.name for policy in _OURS if policy.name != REPLY)
 """Those for tables that need no other package, the default first."""
 
@@ -75,16 +81,28 @@ def least(name: str) -> int:
     return int(getattr(available().get(name), "least", 1))
 
 
+def rounds(name: str) -> int | None:
+    """How many rounds it has where nobody set a limit; None: as many as any table."""
+    found: int | None = getattr(available().get(name), "rounds", None)
+    return found
+
+
 def _nothing_special(_transcript: Transcript, _turn: Turn) -> None:
     return None
 
 
 def brief(transcript: Transcript, turn: str) -> Brief:
-    """What that turn is asked for, and what its prompt shows: by who asked for it, its kind, and the policy."""
-    state = transcript.turn(turn)
+    """What that turn is asked for, and what its prompt shows: by who asked for it, its kind, and the policy, which may
+    hide names in any of them."""
+    state, policy = transcript.turn(turn), available().get(transcript.policy)
+    found = _brief(transcript, state, policy)
+    veil = getattr(policy, "veil", None)
+    return found if veil is None else veil(transcript, state, found)
+
+
+def _brief(transcript: Transcript, state: Turn, policy: TurnPolicy | None) -> Brief:
     if state.reason == ASKED and state.kind == SPEECH:
         return Brief()  # whoever a person asks by name hears everything
-    policy = available().get(transcript.policy)
     own: Brief | None = getattr(policy, "brief", _nothing_special)(transcript, state)
     if own is not None:
         return own

@@ -21,12 +21,14 @@ class Seat(NamedTuple):
 class Plan(msgspec.Struct, frozen=True):
     """What should happen now; nothing at all means: wait for what is under way.
 
-    In order: `note` writes findings, `drop` cancels queued turns, `round` begins a round, `queue` adds turns, `run`
-    gives queued turns the floor, and `end` says why the table has nothing more to say (then the others are empty).
-    The plan is asked again after every step, so a policy need not do more than one thing at a time.
+    In order: `note` writes findings, `measure` the dispersion of the round that is over (the agenda sees to it), `drop`
+    cancels queued turns, `round` begins a round, `queue` adds turns, `run` gives queued turns the floor, and `end` says
+    why the table has nothing more to say (then the others are empty). The plan is asked again after every step, so a
+    policy need not do more than one thing at a time.
     """
 
     note: tuple[Finding, ...] = ()
+    measure: bool = False
     drop: tuple[str, ...] = ()
     round: int | None = None
     queue: tuple[Seat, ...] = ()
@@ -34,7 +36,15 @@ class Plan(msgspec.Struct, frozen=True):
     end: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.note or self.drop or self.round is not None or self.queue or self.run or self.end)
+        return bool(
+            self.note
+            or self.measure
+            or self.drop
+            or self.round is not None
+            or self.queue
+            or self.run
+            or self.end
+        )
 
 
 class TurnPolicy(Protocol):
@@ -42,10 +52,11 @@ class TurnPolicy(Protocol):
     what others said in the same round.
 
     A policy may have more: `verdict`, true where its tables come to one unless asked otherwise; `until`, what ends its
-    discussions unless asked otherwise (`Until`); `least`, how many panelists it takes; `stances`, false where who
-    stands where is not to be put on record after each round of a table that comes to a verdict; and
-    `brief(transcript, turn)`, a `Brief` of what one of its turns is asked for, or None where nothing is special about
-    it; and `settle(transcript)`, findings to write before its discussion ends at whatever point, none once they are
+    discussions unless asked otherwise (`Until`); `least`, how many panelists it takes; `rounds`, how many rounds it has
+    where no limit is set; `stances`, false where who stands where is not to be put on record after each round of a
+    table that comes to a verdict; `brief(transcript, turn)`, a `Brief` of what one of its turns is asked for, or None
+    where nothing is special about it; `veil(transcript, turn, brief)`, the brief of any turn with names hidden; and
+    `settle(transcript)`, findings to write before its discussion ends at whatever point, which write none once they are
     there.
     """
 

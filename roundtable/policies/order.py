@@ -8,6 +8,8 @@ from roundtable.policies.base import Plan, Seat
 WAIT = Plan()
 ASKED = "asked"
 """The reason of a turn that answers a person."""
+ONE_SIDE = "one_side"
+"""Why a table ends at which nobody is left to disagree."""
 
 
 def first_of_all(transcript: Transcript) -> Plan:
@@ -52,9 +54,17 @@ def all_at_once(transcript: Transcript) -> Plan | None:
     return WAIT if speaking else None
 
 
-def next_in_line(queued: list[Turn]) -> Turn:
-    """Of those who speak one at a time, the next: the asked go first."""
-    return next((turn for turn in queued if turn.reason == ASKED), queued[0])
+def together(transcript: Transcript, kinds: frozenset[str]) -> Plan | None:
+    """As `one_at_a_time`, but turns of these kinds are held at the same time."""
+    if first := first_of_all(transcript):
+        return first
+    queued, speaking = transcript.of("queued"), transcript.of("started")
+    ahead = next_in_line(queued) if queued else None
+    if ahead is None or any(turn.kind not in kinds for turn in speaking):
+        return WAIT if speaking else None
+    if ahead.kind not in kinds:
+        return WAIT if speaking else Plan(run=(ahead.turn,))
+    return Plan(run=one_each([turn for turn in queued if turn.kind in kinds], speaking))
 
 
 def one_each(queued: list[Turn], started: list[Turn]) -> tuple[str, ...]:
@@ -66,6 +76,18 @@ def one_each(queued: list[Turn], started: list[Turn]) -> tuple[str, ...]:
             busy.add(turn.panelist)
             chosen.append(turn.turn)
     return tuple(chosen)
+
+
+def affords(transcript: Transcript, turns: int) -> bool:
+    """Whether `max_turns` leaves so many, one being kept for the verdict."""
+    most = transcript.limits.max_turns
+    used = transcript.spent.turns - transcript.base.turns
+    return most is None or most - used - transcript.verdict >= turns
+
+
+def next_in_line(queued: list[Turn]) -> Turn:
+    """Of those who speak one at a time, the next: the asked go first."""
+    return next((turn for turn in queued if turn.reason == ASKED), queued[0])
 
 
 def asked(transcript: Transcript, message: Posted) -> bool:

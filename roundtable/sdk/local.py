@@ -102,7 +102,11 @@ class Local(Streams):
             self._log = await self._open()
             stack.push_async_callback(self._log.close)
             catalog = Catalog(
-                os.environ, self._config.providers, model_folders=self._config.model_folders, own=self._models
+                os.environ,
+                self._config.providers,
+                model_folders=self._config.model_folders,
+                own=self._models,
+                embeddings=self._config.embeddings,
             )
             stack.push_async_callback(catalog.close)
             self._broadcast = Broadcast(self._log)

@@ -8,7 +8,7 @@ from protocol import kinds
 from protocol.findings import BudgetDegraded, Finding, StressTested, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
-from roundtable.deliberation import exits, judging, officers, reading, stances, verdicts
+from roundtable.deliberation import convergence, exits, judging, officers, reading, stances, verdicts
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import Plan, Seat, TurnPolicy
 from roundtable.policies.order import ASKED, WAIT, asked, first_of_all, next_in_line, one_at_a_time
@@ -51,7 +51,9 @@ def _go_on(policy: TurnPolicy, transcript: Transcript) -> Plan:
 def _wind_up(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -> Plan:
     if settled := _settled(policy, transcript):
         return Plan(note=settled)
-    return _conclude(policy, transcript, limit) if transcript.concluding else Plan(end=limit or "")
+    if transcript.concluding:
+        return _conclude(policy, transcript, limit)
+    return _measured_at_last(transcript) or Plan(end=limit or "")
 
 
 def concludes(policy: TurnPolicy, transcript: Transcript) -> bool:
@@ -105,7 +107,18 @@ def _own(transcript: Transcript) -> Plan | None:
 
 def _look_back(policy: TurnPolicy, transcript: Transcript) -> Plan | None:
     """What is due when a round is over; None when nothing is."""
+    if notes := convergence.unwritten(transcript):
+        return Plan(note=tuple(notes))
+    if convergence.due(transcript):
+        return Plan(measure=True)
     return _stances(policy, transcript)
+
+
+def _measured_at_last(transcript: Transcript) -> Plan | None:
+    """The dispersion of the round in which a limit was reached, as far as it went, and without asking a model."""
+    if transcript.of("started") or not convergence.due(transcript):
+        return None
+    return Plan(note=(convergence.lexical(transcript),))
 
 
 def _settled(policy: TurnPolicy, transcript: Transcript) -> tuple[Finding, ...]:

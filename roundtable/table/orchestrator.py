@@ -18,6 +18,7 @@ from roundtable.material.store import MaterialStore
 from roundtable.policies import Plan, TurnPolicy
 from roundtable.table import agenda, budget, commanding
 from roundtable.table.floor import Floor
+from roundtable.table.gauge import Gauge
 from roundtable.table.writer import Writer
 
 # A policy that plans more steps than this without a turn to wait for is broken.
@@ -53,6 +54,7 @@ class StreamOrchestrator:
         self._floor = Floor(
             self._writer, self._catalog, clock=self._clock, wake=self._wake, pictures=self._picture
         )
+        self._gauge = Gauge(self._catalog.embedder, self._wake)
 
     async def _picture(self, sha256: str) -> str:
         store = MaterialStore(self._log, self._clock)
@@ -121,10 +123,12 @@ class StreamOrchestrator:
                 await self._loop(turns)
             finally:
                 self._floor.leave()  # however it ends, providers have so long to close and no longer
+                self._gauge.leave()
 
     async def _loop(self, turns: asyncio.TaskGroup) -> None:
         while True:
             self._floor.open(turns)
+            self._gauge.open(turns)
             if self._over():
                 return
             await self._anything()
@@ -172,6 +176,8 @@ class StreamOrchestrator:
     def _carry_out(self, plan: Plan) -> None:
         for finding in plan.note:
             self._writer.note(finding)
+        if plan.measure and (measured := self._gauge.measure(self._transcript)):
+            self._writer.note(measured)
         for turn in plan.drop:
             panelist = self._transcript.turn(turn).panelist
             self._floor.stop(turn, e.TurnCancelled(turn=turn, panelist=panelist, reason="absent"))

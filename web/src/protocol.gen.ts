@@ -123,7 +123,7 @@ export interface BidMade {
   urgency: number;
 }
 /**
- * What the table does without from here on so that it can end well: `fewer_rounds`, `cheaper_chair`, `no_ballots`, `no_stances`, `no_synthesis`.
+ * What the table does without from here on so that it can end well: `fewer_rounds`, `cheaper_chair`, `no_ballots`, `no_votes`, `no_stances`, `no_synthesis`.
  */
 export interface BudgetDegraded {
   at?: number;
@@ -380,13 +380,15 @@ export interface Dissent {
   turn: string;
 }
 /**
- * How far apart the round's positions are, from 0 (the same words, or the same place) to 1. `method` says by what it was measured, `model` by whose embeddings; it is dispersion, and no measure of agreement.
+ * How far apart the round's positions are, from 0 (the same words, or the same place) to 1. `method` says by what it was measured, `model` by whose embeddings, which read so many `tokens`; it is dispersion, and no measure of agreement. `cost` absent is unknown, where a model was asked.
  */
 export interface Entropy {
   at?: number;
+  cost: Cost | null;
   method: "embedding" | "lexical";
   model: string;
   round: number;
+  tokens: number;
   type: "entropy";
   value: number;
   voices: number;
@@ -981,7 +983,7 @@ export interface Posted {
   to: string;
 }
 /**
- * What the table has used, in all. `unpriced` counts turns whose price is unknown: with any, dollars are a lower bound.
+ * What the table has used, in all. `unpriced` counts turns and measurements whose price is unknown: with any, dollars are a lower bound.
  */
 export interface Spent {
   dollars: number;

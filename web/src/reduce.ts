@@ -274,6 +274,12 @@ const STEPS: { [T in Type]?: Step<T> } = {
     t.materials.push({ ...material, seq: seqOf(id), at });
   },
   ...Object.fromEntries(FINDINGS.map((type) => [type, keep])),
+  entropy: (t, entry) => {
+    keep(t, entry);
+    const { dollars, unpriced } = t.spent;
+    const unknown = entry.cost === null && entry.model !== "";
+    t.spent = { ...t.spent, dollars: dollars + (entry.cost?.dollars ?? 0), unpriced: unpriced + (unknown ? 1 : 0) };
+  },
 };
 
 function keep(t: Transcript, { id, at, ...finding }: Entry<Finding>): void {

@@ -85,6 +85,8 @@ function endReasons(limits: Partial<Limits>): Record<string, string> {
     loop: "The panel was repeating itself.",
     convergence: "The answers had come close to each other.",
     consensus: "Nobody opposed anything any more.",
+    one_side: "Nobody was left to disagree.",
+    no_proposal: "Nobody came to a proposal.",
   };
 }
 

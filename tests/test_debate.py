@@ -1,5 +1,6 @@
 """A debate: who speaks for which side, when who votes, and what the vote came to."""
 
+import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -236,6 +237,32 @@ def test_turns_that_are_short_go_to_the_speeches_and_both_votes_or_none_are_held
     if stages:
         assert tally(scene).ballots == count
     assert scene.table.spent.turns <= turns
+
+
+def test_a_vote_is_told_from_the_other_whatever_else_a_person_asks_for() -> None:
+    """Speeches of an earlier sitting are tried again while people vote; all openings are skipped."""
+
+    async def run() -> Scene:
+        slow: dict[str, list[Step]] = {name: [1.0, ballot("for")] for name in ("Ada", "Ben")}
+        scene = Scene("debate", slow, then="rest", verdict=False)
+        async with scene.playing():
+            await asyncio.sleep(1.5)
+            for turn in ("t3", "t4"):
+                scene.tell(commands.Cancel(turn))
+        for command in (commands.Retry("t3"), commands.Say("And at night?")):
+            scene.tell(command)
+        scene.owner = scene.new_owner()
+        await scene.owner.take_over(scene.table)
+        for position in (3, 4):
+            scene.owner.deliver(position, scene.told[position])
+        async with scene.held():
+            pass
+        return scene
+
+    scene = fake_time.run(run())
+    votes_cast = [vote.stage for vote in scene.table.found(VoteCast, sitting=False)]
+    assert votes_cast == [*["before"] * 2, *["after"] * 2] * 2
+    assert len(scene.table.found(TallyCounted, sitting=False)) == 2
 
 
 def test_a_follow_up_is_a_debate_of_its_own() -> None:

@@ -1,7 +1,8 @@
 """Votes for or against a motion, in secret, before a debate and after it: asked for, read and counted."""
 
 from collections import Counter
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, get_args
 
 import msgspec
 
@@ -14,6 +15,8 @@ Stage = Literal["before", "after"]
 FOR, AGAINST, UNDECIDED = CHOICES = ("for", "against", "undecided")
 SPEECHES = frozenset({kinds.OPENING, kinds.REBUTTAL, kinds.CLOSING})
 """Kinds of turns that a debate consists of: a vote comes before all of them, or after."""
+QUESTIONS: Mapping[str, Stage] = {f"Where do you stand {when} the debate?": when for when in get_args(Stage)}
+"""What is put to a voter; it stays with her turn whatever becomes of it."""
 # Tokens: a line of JSON, and room for a model that thinks first.
 MOST = 1_000
 # Characters of a reason that are kept: two sentences.
@@ -28,11 +31,14 @@ Answer with one JSON object and nothing else: \
 
 class _Vote(msgspec.Struct):
     vote: str
-    reason: str = ""
+    reason: str | None = None
 
 
 def stage(transcript: Transcript, turn: Turn) -> Stage:
-    """Whether that vote is before the debate of its sitting, or after it."""
+    """Whether that vote is before the debate of its sitting, or after it. One that a person asked for again had no
+    question put to it, and is told by what was said before."""
+    if turn.question in QUESTIONS:
+        return QUESTIONS[turn.question]
     debated = any(each.kind in SPEECHES and each.seq < turn.seq for each in transcript.sitting())
     return "after" if debated else "before"
 
@@ -48,7 +54,7 @@ def read(transcript: Transcript, turn: Turn) -> list[ANY]:
         panelist=turn.panelist,
         round=turn.round,
         choice=choice,
-        reason=" ".join(vote.reason.split())[:REASON],
+        reason=" ".join((vote.reason or "").split())[:REASON],
         stage=stage(transcript, turn),
     )
     return [cast]

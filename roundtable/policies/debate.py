@@ -25,7 +25,7 @@ from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
 
 ROUNDS = 3
-# Whoever wants more asks for the same words again.
+# Each side has then rebutted eight times; `max_rounds` may be a million.
 MOST_ROUNDS = 10
 SIDES = {f"{side} the motion": side for side in (FOR, AGAINST)}
 """By what is said of a speaker on the stage, her side."""
@@ -70,20 +70,12 @@ class Debate:
         opened = _held(transcript, OPENING, 0)
         if not opened and (plan := _vote_first(transcript)):
             return plan
-        both = all(_speakers(transcript))
         step = _phase(transcript)
-        if not both or step is None:
-            reason = "max_rounds" if both else order.ONE_SIDE
-            return (_vote_again(transcript) if opened else None) or Plan(end=reason)
-        kind, round = step
-        seats = _seats(transcript, kind)
-        if (
-            opened
-            and _voted(transcript)
-            and not order.affords(transcript, len(seats) + len(transcript.present()))
-        ):
-            return _vote_again(transcript) or Plan(end="max_turns")
-        return Plan(round=transcript.round + 1 if round > transcript.round else None, queue=seats)
+        seats = _seats(transcript, step[0]) if step else ()
+        if why := _why_over(transcript, step, seats):
+            return (_vote_again(transcript) if opened else None) or Plan(end=why)
+        begins = step is not None and step[1] > transcript.round
+        return Plan(round=transcript.round + 1 if begins else None, queue=seats)
 
     def brief(self, transcript: Transcript, turn: Turn) -> Brief | None:
         """A speech for her side, a question, a vote, and how the vote came out for the chair."""
@@ -118,14 +110,18 @@ def sides(transcript: Transcript) -> dict[str, str]:
     seats = [panelist.name for panelist in transcript.panel if not panelist.role]
     last = ""
     for name in (name for name in here if name not in spoke):
-        for_it, against = (list(dealt.values()).count(side) for side in (FOR, AGAINST))
+        lead = _lead(dealt)
         by_seat = (seats.index(name) + transcript.seed) % 2 == 0
-        dealt[name] = FOR if for_it < against or (for_it == against and by_seat) else AGAINST
+        dealt[name] = FOR if lead < 0 or (lead == 0 and by_seat) else AGAINST
         last = name
-    counts = [list(dealt.values()).count(side) for side in (FOR, AGAINST)]
-    if last and len(dealt) > 1 and counts[dealt[last] == AGAINST] > counts[dealt[last] == FOR]:
-        del dealt[last]
+    if last and len(dealt) > 1 and _lead(dealt) == (1 if dealt[last] == FOR else -1):
+        del dealt[last]  # nobody is left to speak against her
     return dealt
+
+
+def _lead(dealt: dict[str, str]) -> int:
+    """How many more are for it than against."""
+    return sum(1 if side == FOR else -1 for side in dealt.values())
 
 
 def _speakers(transcript: Transcript) -> tuple[list[str], list[str]]:
@@ -143,8 +139,8 @@ def _seats(transcript: Transcript, kind: str) -> tuple[Seat, ...]:
         for name, reason in zip(pair, reasons, strict=True)
         if name is not None
     ]
-    dealt = sides(transcript)
     if kind == REBUTTAL:
+        dealt = sides(transcript)
         left = [panelist.name for panelist in transcript.present() if panelist.name not in dealt]
         seats = [Seat(name, SPEECH, reason=UNDECIDED) for name in left] + seats
     return tuple(seats)
@@ -161,6 +157,16 @@ def _phase(transcript: Transcript) -> tuple[str, int] | None:
         if not _held(transcript, kind, round):
             return kind, round
     return None
+
+
+def _why_over(transcript: Transcript, step: tuple[str, int] | None, seats: tuple[Seat, ...]) -> str:
+    """Why there are no further speeches; empty while there are. Where people voted, turns are kept to vote again."""
+    if step is None:
+        return "max_rounds"
+    if not all(_speakers(transcript)):
+        return order.ONE_SIDE
+    votes_kept = len(transcript.present()) if _voted(transcript) else 0
+    return "" if not votes_kept or order.affords(transcript, len(seats) + votes_kept) else "max_turns"
 
 
 def _held(transcript: Transcript, kind: str, round: int) -> bool:
@@ -190,9 +196,8 @@ def _vote_first(transcript: Transcript) -> Plan | None:
     if not _voted(transcript) and not order.affords(transcript, 3 * here):
         detail = "The turns that are left are for speeches; nobody votes."
         return Plan(note=(BudgetDegraded(measure=NO_VOTES, detail=detail),))
-    owed = votes.owed(transcript, "before")
     begins = transcript.round == transcript.base_round
-    seats = tuple(Seat(name, VOTE, reason="votes before the debate") for name in owed)
+    seats = _voters(transcript, "before")
     return Plan(round=transcript.round + 1 if begins else None, queue=seats) if seats else None
 
 
@@ -200,10 +205,14 @@ def _vote_again(transcript: Transcript) -> Plan | None:
     """The votes after the debate, then their count; None when that is done, or nobody voted before."""
     if not _voted(transcript) or _tally(transcript):
         return None
-    seats = tuple(
-        Seat(name, VOTE, reason="votes after the debate") for name in votes.owed(transcript, "after")
-    )
+    seats = _voters(transcript, "after")
     return Plan(queue=seats) if seats else Plan(note=(votes.count(transcript),))
+
+
+def _voters(transcript: Transcript, when: votes.Stage) -> tuple[Seat, ...]:
+    question = next(question for question, stage in votes.QUESTIONS.items() if stage == when)
+    reason = f"votes {when} the debate"
+    return tuple(Seat(name, VOTE, reason, question) for name in votes.owed(transcript, when))
 
 
 def _ballot(transcript: Transcript, turn: Turn, motion: str) -> str:

@@ -26,7 +26,8 @@ from roundtable.policies.base import Plan, Seat
 # By words, as measured: who takes over another's wording is 0 from her, with a word more or less 0.15. One of up to
 # nine who stands apart keeps the mean above it. What is near in a model's embeddings was not measured: set `until`.
 THRESHOLD = 0.2
-# Experts' answers move between the first rounds and hardly after the third; more is patience, not insight.
+# Three rounds are commonly enough for answers to be stable, and further ones show little change (Linstone and Turoff,
+# The Delphi Method, 1975).
 MOST_ROUNDS = 5
 
 _FORM = """\

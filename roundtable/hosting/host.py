@@ -23,7 +23,7 @@ from protocol.transcript import Transcript
 from protocol.views import thread
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.hosting import convening, inbox, off_record, people, threads
+from roundtable.hosting import convening, inbox, off_record, people, steering, threads
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.inbox import Inbox
 from roundtable.hosting.outcomes import Outcomes
@@ -142,7 +142,7 @@ class Host:
         key and command again gives the same answer and has no second effect.
         """
         transcript = await self.transcript(table)
-        convening.check_command(command, transcript)
+        steering.check(command, transcript, self._catalog)
         if transcript.status == "closed" and key not in transcript.commands:
             raise WrongState("The table is closed; convene another to go on.")
         await self._owners.attend(table)

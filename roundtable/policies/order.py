@@ -10,7 +10,8 @@ ASKED = "asked"
 
 def first_of_all(transcript: Transcript) -> Plan:
     """What comes before any policy's own order; nothing when the policy may decide."""
-    left = tuple(turn.turn for turn in transcript.of("queued") if turn.panelist in transcript.absent)
+    here = {panelist.name for panelist in transcript.here()}
+    left = tuple(turn.turn for turn in transcript.of("queued") if turn.panelist not in here)
     if left:
         return Plan(drop=left)
     if not transcript.present():
@@ -34,9 +35,10 @@ def _next_in_line(queued: list[Turn]) -> Turn:
 
 
 def _unanswered(transcript: Transcript) -> Posted | None:
-    """The oldest message to someone present who was not given a turn for it yet."""
+    """The oldest message to someone who is here and was not given a turn for it yet."""
+    here = {panelist.name for panelist in transcript.here()}
     for message in transcript.messages:
-        if message.to and message.to not in transcript.absent:
+        if message.to in here:
             later = (
                 turn for turn in transcript.turns if turn.panelist == message.to and turn.seq > message.seq
             )

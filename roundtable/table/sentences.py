@@ -9,16 +9,16 @@ import re
 # Behind these a full stop is part of the word, in the languages that our panels are mostly held in.
 _SHORT = frozenset(
     (  # noqa: SIM905 - as a list of strings it cannot be read
-        "al approx av bzw ca cf d.h dr e.g eq etc fig figs gen gov hon i.e incl mr mrs ms nr p pp prof resp rev sog st "
+        "al approx av bzw ca cf d.h dr e.g eq fig figs gen gov hon i.e incl mr mrs ms nr p pp prof resp rev sog st "
         "u.a usw vgl viz vs z.b"
     ).split()
 )
 # How far back an end is looked for: it may stand at the very end of what was said before. Characters.
 _BACK = 200
-_CLOSERS = r"[\"'”’»›)\]}*_`」』）】〉》]*"
+_CLOSERS = r"[\"'”’»›)\]}*_`」』）】〉》]*+"
 _END = re.compile(
-    rf"[。！？｡]+{_CLOSERS}(?=[^。！？｡])"  # wide ones stand alone
-    rf"|[.!?…؟।]+{_CLOSERS}(?=\s+[^\s])"  # others are followed by a blank, and by what does not go on
+    rf"[。！？｡]++{_CLOSERS}(?=[^。！？｡])"  # wide ones stand alone
+    rf"|[.!?…؟।]++{_CLOSERS}(?=\s+\S)"  # others are followed by a blank, and by what does not go on
     r"|(?<=\S)(?=\s*\n)"
 )
 _WORD = re.compile(r"[^\s(\[{\"'“‘«]*\Z")

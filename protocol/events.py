@@ -102,7 +102,8 @@ class HandRaised(Effect, frozen=True, tag="hand.raised"):
 
 
 class HandLowered(Effect, frozen=True, tag="hand.lowered"):
-    """The table waits for that person no more: `said`, `command`, `timeout`, or `ended` as it rests or is closed."""
+    """The table waits for that person no more: `said`, `command`, `timeout`, or `ended` as the discussion is
+    over, or the table."""
 
     author: str
     reason: str = "command"

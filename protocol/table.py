@@ -83,8 +83,9 @@ class Transcript(msgspec.Struct):
     """A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to
     count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise.
 
-    `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given.
-    The table waits for the first of `hands` since `hand_at`, as far as nobody speaks, for `hand_within` seconds."""
+    `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given;
+    `concluding_seq` is the entry that said so. The table waits for the first of `hands` since `hand_at`, as far as
+    nobody speaks, for `hand_within` seconds."""
 
     cursor: str = str(ZERO)
     at: float = 0.0
@@ -111,6 +112,7 @@ class Transcript(msgspec.Struct):
     origin: Origin | None = None
     concluding: str = ""
     concluding_detail: str = ""
+    concluding_seq: int = 0
     muted: list[str] = []
     removed: list[str] = []
     hands: list[str] = []

@@ -93,7 +93,7 @@ def _closed(t: Transcript, entry: e.Entry, event: e.TableClosed) -> None:
 
 
 def _concluding(t: Transcript, entry: e.Entry, event: e.TableConcluding) -> None:
-    t.concluding, t.concluding_detail = event.reason, event.detail
+    t.concluding, t.concluding_detail, t.concluding_seq = event.reason, event.detail, entry.cursor.seq
 
 
 def _titled(t: Transcript, entry: e.Entry, event: e.TableTitled) -> None:

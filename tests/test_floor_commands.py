@@ -1,7 +1,7 @@
 """What a person does at a table while it talks: hands, interruptions, seats, limits, a verdict on request."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -81,7 +81,9 @@ async def interrupted(words: Sequence[Step], *, after: float, text: str = "") ->
         (["I say", 1.0, " and", " so"], "I say and so"),
     ],
 )
-def test_who_speaks_ends_her_sentence_and_nothing_beyond_it_is_heard(words: Sequence[Step], said: str) -> None:
+def test_who_speaks_ends_her_sentence_and_nothing_beyond_it_is_heard(
+    words: Sequence[Step], said: str
+) -> None:
     async def play() -> None:
         scene, told = await interrupted(words, after=0.5, text="Wait!")
         assert isinstance(told[0], e.TurnYielding)
@@ -103,7 +105,8 @@ def test_who_speaks_ends_her_sentence_and_nothing_beyond_it_is_heard(words: Sequ
 
 @in_fake_time
 async def test_who_speaks_on_is_cut_after_so_many_seconds_or_tokens() -> None:
-    scene, _ = await interrupted(["one ", *["and ", 0.5] * 100], after=3.1)
+    slow: list[Step] = ["one ", *("and ", 0.5) * 100]
+    scene, _ = await interrupted(slow, after=3.1)
     turn = scene.table.turn("t1")
     assert turn.ended_at - turn.started_at == pytest.approx(3.1 + WITHIN)
     scene, _ = await interrupted(["one ", 1.0, *["and "] * 1_000], after=0.5)
@@ -475,3 +478,39 @@ async def test_a_table_at_rest_comes_to_a_verdict_about_what_it_said() -> None:
         pass
     (given,) = verdicts(scene)
     assert (given.header, given.answer, scene.table.status) == ("2 of 2 answered.", "A.", "resting")
+
+
+@in_fake_time
+async def test_a_chair_who_failed_may_try_again() -> None:
+    for command in (commands.Conclude(), commands.Retry("t3")):
+        scene = Scene("round_robin", {"Ada": ["A."], "Ben": ["B."], "Dag": [REFUSED]}, roles={"Dag": "chair"},
+                      then="rest", max_turns=3, verdict=True)  # fmt: skip
+        await scene.play()
+        assert verdicts(scene)[0].header == "2 of 2 answered; the chair failed, no synthesis."
+        scene.voices.scripts = {"Ada": ["A."], "Ben": ["B."], "Dag": ["So."]}
+        await scene.owner.take_over(scene.table)
+        scene.tell(commands.Swap("Dag", seat("Dag", role="chair")))
+        scene.tell(command)
+        async with scene.held():
+            pass
+        assert [given.header for given in verdicts(scene)[1:]] == ["2 of 2 answered."]
+        assert (scene.table.status, verdicts(scene)[1].answer) == ("resting", "So.")
+
+
+@in_fake_time
+async def test_a_node_that_dies_while_somebody_yields_leaves_no_turn_open() -> None:
+    scene = Scene("round_robin", THREE, max_rounds=1)
+    await scene.owner.begin(scene.opening)
+    task = asyncio.create_task(scene.owner.run())
+    await asyncio.sleep(1.0)
+    await tell(scene, commands.BargeIn("Wait!"))
+    task.cancel()
+    await asyncio.wait([task])
+    assert scene.table.turn("t1").yielding
+    scene.owner = scene.new_owner()
+    await scene.owner.take_over(scene.table)
+    async with scene.held():
+        pass
+    failed = scene.table.turn("t1").error
+    assert failed is not None
+    assert (failed.code, speakers(scene)) == ("interrupted", ["Ada", "Ben", "Cleo"])

@@ -5,7 +5,6 @@ Pure, like the policies between whose steps it stands.
 """
 
 from protocol import kinds
-from protocol.findings import VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
 from roundtable.deliberation import exits, reading, verdicts
@@ -40,7 +39,7 @@ def concludes(transcript: Transcript) -> bool:
     """Whether the table, which has nothing more to say, comes to a verdict first: it was asked for, and somebody said
     something that it can be about."""
     if transcript.concluding:
-        return not transcript.found(VerdictGiven)
+        return not verdicts.is_given(transcript)
     return transcript.verdict and bool(verdicts.answered(transcript))
 
 
@@ -60,13 +59,17 @@ def _look_back(transcript: Transcript) -> Plan | None:
 
 
 def _conclude(transcript: Transcript, limit: Limit | None) -> Plan:
-    if transcript.found(VerdictGiven):
+    if verdicts.is_given(transcript):
         return Plan(end=transcript.concluding)
     if not limit and (own := _own(transcript)):
         return own
     if transcript.of("started"):
         return WAIT
-    asked = [turn for turn in transcript.sitting() if turn.kind == kinds.VERDICT]
+    asked = [
+        turn
+        for turn in transcript.sitting()
+        if turn.kind == kinds.VERDICT and turn.seq > transcript.concluding_seq
+    ]
     chair = verdicts.seat(transcript)
     if asked or limit or chair is None:
         missing = _missing(asked[-1] if asked else None, limit)

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from protocol import commands
 from protocol import events as e
 from protocol.findings import VerdictGiven
-from protocol.kinds import SPEECH
+from protocol.kinds import VERDICT, is_heard
 from protocol.messages import Limits
 from protocol.transcript import Turn
 from roundtable.deliberation import verdicts
@@ -58,7 +58,7 @@ def _do(command: commands.ANY, deed: Deed, floor: Floor) -> None:
         case commands.Cancel(turn=turn):
             _cancel(turn, deed)
         case commands.Retry(turn=turn) if status in ("open", "resting"):
-            _retry(turn, deed)
+            _retry(turn, deed, floor)
         case commands.Conclude():
             _conclude(deed, floor)
         case commands.Extend(limits=limits):
@@ -89,30 +89,36 @@ def _cancel(turn: str, deed: Deed) -> None:
         deed.refuse(f"{turn} has ended: it is {state.status}.")
 
 
-def _retry(turn: str, deed: Deed) -> None:
-    """Whoever left for having failed is back by that."""
+def _retry(turn: str, deed: Deed, floor: Floor) -> None:
+    """Whoever left for having failed is back by that. A verdict is tried again as one."""
     table, state = deed.table, _turn(turn, deed)
     if state is None:
         return
     if state.status not in ("failed", "cancelled"):
         deed.refuse(f"{turn} is {state.status}; there is nothing to try again.")
+    elif state.kind == VERDICT:
+        _conclude(deed, floor)
+    elif not is_heard(state.kind) and (table.status == "resting" or state.seq < table.base_seq):
+        deed.refuse(f"{turn} belongs to a discussion that is over.")
     elif state.panelist in (*table.muted, *table.removed):
         left = "is muted; unmute her first" if state.panelist in table.muted else "has left; add her again"
         deed.refuse(f"{state.panelist} {left}.")
     else:
         if table.status == "resting":
             deed.prepare(e.TableResumed(reason="retry"))
-        deed.queue(state.panelist, state, ASKED if state.kind == SPEECH else state.reason)
+        deed.queue(state.panelist, state, ASKED if is_heard(state.kind) else state.reason)
 
 
 def _conclude(deed: Deed, floor: Floor) -> None:
-    """At rest it is about what was said before: that sitting goes on."""
+    """At rest it is about what was said before: that sitting goes on. Where the last verdict lacks a synthesis the
+    chair may try again."""
     table = deed.table
+    given = table.found(VerdictGiven)
     if table.policy == REPLY:
         deed.refuse("A thread answers what is said in it, and comes to no verdict.")
     elif table.concluding and table.status != "resting":
         deed.refuse("The discussion is over already; its verdict is on its way.")
-    elif table.found(VerdictGiven):
+    elif given and not given[-1].missing:
         deed.refuse("The verdict on this was given; say something, and the panel goes on.")
     elif not verdicts.answered(table):
         deed.refuse("Nobody has answered yet, so there is nothing to come to a verdict about.")
@@ -121,3 +127,4 @@ def _conclude(deed: Deed, floor: Floor) -> None:
             deed.prepare(e.TableResumed(reason="verdict"))
         deed.note(e.TableConcluding(reason="command"))
         floor.clear("concluding")
+        floor.lower_hands()

@@ -106,7 +106,7 @@ class Floor:
             self.stop(turn.turn, e.TurnCancelled(turn=turn.turn, panelist=turn.panelist, reason=reason))
 
     def lower_hands(self) -> None:
-        """Before the table rests or is closed: nobody is waited for any more."""
+        """The discussion, or the table, is over: nobody is waited for any more."""
         for author in self._transcript.hands:
             self._writer.note(e.HandLowered(author=author, reason="ended"))
 

@@ -516,7 +516,7 @@ export interface HandRaised {
   within: number;
 }
 /**
- * The table waits for that person no more: `said`, `command`, `timeout`, or `ended` as it rests or is closed.
+ * The table waits for that person no more: `said`, `command`, `timeout`, or `ended` as the discussion is over, or the table.
  */
 export interface HandLowered {
   at: number;
@@ -893,7 +893,7 @@ export interface Spent {
   unpriced: number;
 }
 /**
- * A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise. `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given. The table waits for the first of `hands` since `hand_at`, as far as nobody speaks, for `hand_within` seconds.
+ * A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise. `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given; `concluding_seq` is the entry that said so. The table waits for the first of `hands` since `hand_at`, as far as nobody speaks, for `hand_within` seconds.
  */
 export interface Transcript {
   absent: {
@@ -908,6 +908,7 @@ export interface Transcript {
   };
   concluding: string;
   concluding_detail: string;
+  concluding_seq: number;
   cursor: string;
   ended_detail: string;
   ended_reason: string;

@@ -28,7 +28,7 @@ export function newTranscript(): Transcript {
   return {
     cursor: ZERO, at: 0, status: "new", table: "", topic: "", panel: [], policy: "", limits: NO_LIMITS, then: "close",
     seed: 0, record: true, opened_at: 0, running_since: 0, ended_reason: "", ended_detail: "", round: 0, turns: [], messages: [],
-    findings: [], title: "", verdict: false, until: NO_ENDS, origin: null, concluding: "", concluding_detail: "", muted: [],
+    findings: [], title: "", verdict: false, until: NO_ENDS, origin: null, concluding: "", concluding_detail: "", concluding_seq: 0, muted: [],
     removed: [], hands: [], hand_at: 0, hand_within: 0, absent: {}, failures: {}, spent: NOTHING_SPENT, base: NOTHING_SPENT, base_round: 0, base_seq: 0,
     commands: {}, inbox: 0,
   };
@@ -191,9 +191,10 @@ const STEPS: { [T in Type]?: Step<T> } = {
     t.status = "open";
     t.running_since = at;
   },
-  "table.concluding": (t, { reason, detail }) => {
+  "table.concluding": (t, { id, reason, detail }) => {
     t.concluding = reason;
     t.concluding_detail = detail;
+    t.concluding_seq = seqOf(id);
   },
   "table.titled": (t, { title }) => {
     t.title = title;

@@ -24,8 +24,8 @@ examples:
   roundtable tell ID swap Ada Ada openai:gpt-5.1
   roundtable tell ID extend max_rounds=6 max_dollars=2
   roundtable tell ID retry t7               and cancel
-  roundtable tell ID verdict                and pause, resume, close, raise_hand,
-                                            lower_hand, title "Another"
+  roundtable tell ID verdict                and pause, resume, close, title,
+                                            raise_hand, lower_hand
 """
 _KINDS: dict[str, type[commands.Command]] = {
     str(kind.__struct_config__.tag): kind for kind in commands.ANY.__args__

@@ -1,6 +1,6 @@
 """What a person or a program may ask of a table. A command is a request: it may be refused, and says so."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -123,8 +123,24 @@ class Title(Command, frozen=True, tag="title"):
     title: Annotated[str, bound(maxLength=MAX_TITLE)]
 
 
+class Put(Command, frozen=True, tag="put"):
+    """Lay material on the table, of which the bytes are kept and the text is read already: no caller's command."""
+
+    name: str
+    media_type: str
+    form: Literal["text", "image"]
+    size: int
+    sha256: str
+    text: str = ""
+    pages: int = 0
+    cut: bool = False
+    author: str = ""
+
+
 ANY = (
     Say | Pause | Resume | Close | Cancel | Retry | BargeIn | RaiseHand | LowerHand | Skip | Mute | Unmute
     | Add | Remove | Swap | Extend | Conclude | Title
 )  # fmt: skip
-"""The tagged union that the codec decodes."""
+"""The tagged union that the codec decodes: what callers may ask."""
+INBOX = ANY | Put
+"""What may stand in a table's inbox."""

@@ -147,9 +147,13 @@ def _started(event: e.TurnStarted, at: float) -> ThreadEvent:
 
 def _retried(event: e.TurnRetried, at: float) -> ThreadEvent:
     return MessageStreaming(
-        at=at, message=event.turn, model=event.model or msgspec.UNSET,
-        attempt=event.attempt, error=event.error, wait=event.wait,
-    )  # fmt: skip
+        at=at,
+        message=event.turn,
+        model=event.model or msgspec.UNSET,
+        attempt=event.attempt,
+        error=event.error,
+        wait=event.wait,
+    )
 
 
 def _delta(event: e.TurnDelta, at: float) -> ThreadEvent:

@@ -11,7 +11,7 @@ from providers.catalog import Catalog
 from roundtable.hosting import convening
 
 
-def check(command: commands.ANY, transcript: Transcript, catalog: Catalog) -> None:
+def check(command: commands.INBOX, transcript: Transcript, catalog: Catalog) -> None:
     """Raise `Invalid` naming the field. A name that no seat has ever had is one; that its seat is empty is not."""
     match command:
         case commands.Say():

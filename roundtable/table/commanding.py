@@ -19,20 +19,6 @@ from roundtable.table.deed import Deed
 from roundtable.table.floor import Floor
 from roundtable.table.writer import Writer
 
-# Who speaks, and who sits.
-_STEERS: Mapping[type[commands.Command], Callable[[Any, Deed], None]] = {
-    commands.Say: interrupting.say,
-    commands.BargeIn: interrupting.barge_in,
-    commands.RaiseHand: interrupting.raise_hand,
-    commands.LowerHand: interrupting.lower_hand,
-    commands.Skip: interrupting.skip,
-    commands.Mute: changing.mute,
-    commands.Unmute: changing.unmute,
-    commands.Add: changing.add,
-    commands.Remove: changing.remove,
-    commands.Swap: changing.swap,
-}
-
 
 def act(position: int, submitted: e.CommandSubmitted, writer: Writer, floor: Floor) -> None:
     """Note the whole effect of the command at this place of the inbox, or its refusal; nothing of it comes later."""
@@ -44,7 +30,7 @@ def act(position: int, submitted: e.CommandSubmitted, writer: Writer, floor: Flo
         deed.refuse(f"The table is {status}; {asked} would change nothing.")
 
 
-def _do(command: commands.ANY, deed: Deed, floor: Floor) -> None:
+def _do(command: commands.INBOX, deed: Deed, floor: Floor) -> None:
     status = deed.table.status
     match command:
         case commands.Pause() if status == "open":
@@ -61,13 +47,8 @@ def _do(command: commands.ANY, deed: Deed, floor: Floor) -> None:
             _retry(turn, deed, floor)
         case commands.Conclude():
             _conclude(deed, floor)
-        case commands.Extend(limits=limits):
-            given = {name: value for name, value in asdict(limits).items() if value is not None}
-            deed.note(e.LimitsChanged(limits=Limits(**asdict(deed.table.limits) | given)))
-        case commands.Title(title=title):
-            deed.note(e.TableTitled(title=" ".join(title.split())))
-        case _ if type(command) in _STEERS:
-            _STEERS[type(command)](command, deed)
+        case _ if type(command) in _OTHERS:
+            _OTHERS[type(command)](command, deed)
         case _:
             pass
 
@@ -128,3 +109,34 @@ def _conclude(deed: Deed, floor: Floor) -> None:
         deed.note(e.TableConcluding(reason="command"))
         floor.clear("concluding")
         floor.lower_hands()
+
+
+def _extend(asked: commands.Extend, deed: Deed) -> None:
+    given = {name: value for name, value in asdict(asked.limits).items() if value is not None}
+    deed.note(e.LimitsChanged(limits=Limits(**asdict(deed.table.limits) | given)))
+
+
+def _title(asked: commands.Title, deed: Deed) -> None:
+    deed.note(e.TableTitled(title=" ".join(asked.title.split())))
+
+
+def _put(put: commands.Put, deed: Deed) -> None:
+    deed.note(e.MaterialAdded(material=f"d{len(deed.table.materials) + 1}", **asdict(put)))
+
+
+# Those that the course of the table does not depend on.
+_OTHERS: Mapping[type[commands.Command], Callable[[Any, Deed], None]] = {
+    commands.Say: interrupting.say,
+    commands.BargeIn: interrupting.barge_in,
+    commands.RaiseHand: interrupting.raise_hand,
+    commands.LowerHand: interrupting.lower_hand,
+    commands.Skip: interrupting.skip,
+    commands.Mute: changing.mute,
+    commands.Unmute: changing.unmute,
+    commands.Add: changing.add,
+    commands.Remove: changing.remove,
+    commands.Swap: changing.swap,
+    commands.Extend: _extend,
+    commands.Title: _title,
+    commands.Put: _put,
+}

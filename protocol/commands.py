@@ -1,13 +1,15 @@
 """What a person or a program may ask of a table. A command is a request: it may be refused, and says so."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from protocol.messages import Limits, Panelist
+from protocol.asked import MAX_TEXT, MAX_TITLE, AskedLimits, AskedSeat, bound
 
 HOST = "Host"
 """Under whose name something is said that names no author."""
+
+Text = Annotated[str, bound(maxLength=MAX_TEXT)]
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
@@ -17,7 +19,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 class Say(Command, frozen=True, tag="say"):
     """Post a message to the table, or put it to one panelist, who then has the floor next."""
 
-    text: str
+    text: Annotated[Text, bound(minLength=1, pattern=r"\S")]
     to: str = ""
     author: str = ""
 
@@ -48,9 +50,9 @@ class Retry(Command, frozen=True, tag="retry"):
 
 class BargeIn(Command, frozen=True, tag="barge_in"):
     """Take the floor: who speaks yields at the next sentence's end, or after 2 s or 200 tokens. `text` is said at
-    once."""
+    once; without it the author's hand is raised, and the table waits for what comes."""
 
-    text: str = ""
+    text: Text = ""
     to: str = ""
     author: str = ""
 
@@ -74,7 +76,7 @@ class Skip(Command, frozen=True, tag="skip"):
 
 
 class Mute(Command, frozen=True, tag="mute"):
-    """Give a panelist no turns; what she is saying is cut."""
+    """Give a panelist no turns until unmuted; what she is saying is cut."""
 
     panelist: str
 
@@ -86,9 +88,9 @@ class Unmute(Command, frozen=True, tag="unmute"):
 
 
 class Add(Command, frozen=True, tag="add"):
-    """Seat another panelist."""
+    """Seat another panelist, or one who left, or is absent, again."""
 
-    seat: Panelist
+    seat: AskedSeat
 
 
 class Remove(Command, frozen=True, tag="remove"):
@@ -98,20 +100,21 @@ class Remove(Command, frozen=True, tag="remove"):
 
 
 class Swap(Command, frozen=True, tag="swap"):
-    """Put `seat` in a panelist's place. Under the same name it is another model that speaks from now on."""
+    """Put `seat` in a panelist's place, and give it the turns that she had open. Under the same name it is another
+    model that speaks from now on; what it was saying is cut."""
 
     panelist: str
-    seat: Panelist
+    seat: AskedSeat
 
 
 class Extend(Command, frozen=True, tag="extend"):
-    """Set limits anew; those that are absent stay as they are."""
+    """Set limits anew; those that are absent stay as they are. A table at rest stays at rest."""
 
-    limits: Limits
+    limits: AskedLimits
 
 
 class Conclude(Command, frozen=True, tag="verdict"):
-    """End the discussion and come to a verdict now; the table rests after it."""
+    """End the discussion and come to a verdict now: who speaks is cut, and the table rests after it."""
 
 
 class StressTest(Command, frozen=True, tag="stress_test"):
@@ -122,7 +125,7 @@ class StressTest(Command, frozen=True, tag="stress_test"):
 class Title(Command, frozen=True, tag="title"):
     """Call the table by another name than its topic; an empty one takes that back."""
 
-    title: str
+    title: Annotated[str, bound(maxLength=MAX_TITLE)]
 
 
 class Put(Command, frozen=True, tag="put"):

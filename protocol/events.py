@@ -56,7 +56,8 @@ class TablePaused(Effect, frozen=True, tag="table.paused"):
 
 
 class TableResumed(Effect, frozen=True, tag="table.resumed"):
-    """Turns begin again. From rest, the limits on turns, rounds, tokens, seconds and dollars count anew."""
+    """Turns begin again. From rest, the limits on turns, rounds, tokens, seconds and dollars count anew; `reason` is
+    then what woke it: `message`, `retry`, `command`, or `verdict`, which is still about what was said before."""
 
     reason: str = "command"
 
@@ -98,14 +99,16 @@ class PanelChanged(Effect, frozen=True, tag="panel.changed"):
 
 
 class HandRaised(Effect, frozen=True, tag="hand.raised"):
-    """A person asks for the floor; who speaks may end, then the table waits, at most `within` seconds."""
+    """A person asks for the floor; who speaks may end, then the table waits, at most `within` seconds, for one person
+    after the other."""
 
     author: str
     within: float = 0.0
 
 
 class HandLowered(Effect, frozen=True, tag="hand.lowered"):
-    """The table waits for that person no more: `said`, `command` or `timeout`."""
+    """The table waits for that person no more: `said`, `command`, `timeout`, or `ended` as the discussion is
+    over, or the table."""
 
     author: str
     reason: str = "command"
@@ -241,7 +244,9 @@ class TurnFailed(TurnEvent, frozen=True, kw_only=True, tag="turn.failed"):
 
 
 class TurnCancelled(TurnEvent, frozen=True, tag="turn.cancelled"):
-    """The turn's end by a person's or the table's decision. A queued turn may be cancelled too."""
+    """The turn's end by a person's or the table's decision. A queued turn may be cancelled too. `reason`: `command`
+    (this one was named), `barge_in`, `skipped`, `muted`, `removed`, `swapped`, `absent`, `concluding`, `closing`, or a
+    limit's name. What was said until a `barge_in` is part of the conversation."""
 
     attempt: int = 1
     text: str = ""

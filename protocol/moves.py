@@ -62,6 +62,9 @@ def _check_change(transcript: Transcript, event: e.PanelChanged) -> None:
     sits = transcript.seat(event.panelist) is not None and event.panelist not in transcript.removed
     if sits == (event.change == "added"):
         raise IllegalMove(f"{event.panelist!r} {'sits' if sits else 'does not sit'} at this table.")
+    other = event.seat.name if event.change == "swapped" and event.seat else event.panelist
+    if other != event.panelist and any(panelist.name == other for panelist in transcript.seated()):
+        raise IllegalMove(f"{other!r} sits at this table.")
     if (event.seat is not None) != (event.change in ("added", "swapped")):
         raise IllegalMove(f"panel.changed by {event.change} has {'a' if event.seat else 'no'} seat.")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from protocol import commands, events, findings, transcript
+from protocol import asked, commands, events, findings, transcript
 
 FILE = Path(__file__).with_name("schema.json")
 
@@ -23,7 +23,7 @@ def schema() -> dict[str, Any]:
     roots = [events.KNOWN, commands.ANY, transcript.Transcript]
     _, definitions = msgspec.json.schema_components(roots, ref_template="#/$defs/{name}")
     for struct in _structs(roots):
-        if issubclass(struct, commands.Command):
+        if issubclass(struct, commands.Command | asked.AskedSeat | asked.AskedLimits):
             continue  # what callers send may leave out what has a default
         required = [field.encode_name for field in msgspec.structs.fields(struct) if not _may_be_unset(field)]
         definition = definitions[struct.__name__]

@@ -100,9 +100,10 @@ class Transcript(msgspec.Struct):
     """A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to
     count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise.
 
-    `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given.
-    `testing` is the entry that asked for a stress test, while one is held; `ended_reason` is then still why the table
-    rested."""
+    `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given;
+    `concluding_seq` is the entry that said so. `testing` is the entry that asked for a stress test, while one is held;
+    `ended_reason` is then still why the table rested. The table waits for the first of `hands` since `hand_at`, as far
+    as nobody speaks, for `hand_within` seconds."""
 
     cursor: str = str(ZERO)
     at: float = 0.0
@@ -131,9 +132,12 @@ class Transcript(msgspec.Struct):
     concluding: str = ""
     concluding_detail: str = ""
     testing: int = 0
+    concluding_seq: int = 0
     muted: list[str] = []
     removed: list[str] = []
     hands: list[str] = []
+    hand_at: float = 0.0
+    hand_within: float = 0.0
     absent: dict[str, Failure] = {}
     failures: dict[str, int] = {}
     spent: Spent = msgspec.field(default_factory=Spent)
@@ -157,6 +161,10 @@ class Transcript(msgspec.Struct):
     def seat(self, name: str) -> Panelist | None:
         """The seat of that name, taken or left."""
         return next((panelist for panelist in self.panel if panelist.name == name), None)
+
+    def seated(self) -> list[Panelist]:
+        """Everyone who sits at the table, muted and absent ones too, in seat order."""
+        return [panelist for panelist in self.panel if panelist.name not in self.removed]
 
     def here(self) -> list[Panelist]:
         """Everyone who can be given a turn, whatever her office, in seat order."""

@@ -79,7 +79,9 @@ def _paused(t: Transcript, entry: e.Entry, event: e.TablePaused) -> None:
 
 def _resumed(t: Transcript, entry: e.Entry, event: e.TableResumed) -> None:
     if t.status == "resting":
-        t.base, t.base_round, t.base_seq = msgspec.structs.replace(t.spent), t.round, entry.cursor.seq
+        t.base, t.base_round = msgspec.structs.replace(t.spent), t.round
+        if event.reason != "verdict":  # which is about what was said before the rest
+            t.base_seq = entry.cursor.seq
         t.ended_reason = t.concluding = t.concluding_detail = ""
     t.status, t.running_since = "open", entry.at
 
@@ -100,7 +102,7 @@ def _closed(t: Transcript, entry: e.Entry, event: e.TableClosed) -> None:
 
 
 def _concluding(t: Transcript, entry: e.Entry, event: e.TableConcluding) -> None:
-    t.concluding, t.concluding_detail = event.reason, event.detail
+    t.concluding, t.concluding_detail, t.concluding_seq = event.reason, event.detail, entry.cursor.seq
 
 
 def _titled(t: Transcript, entry: e.Entry, event: e.TableTitled) -> None:
@@ -132,10 +134,15 @@ def _panel(t: Transcript, entry: e.Entry, event: e.PanelChanged) -> None:
 
 
 def _hand_raised(t: Transcript, entry: e.Entry, event: e.HandRaised) -> None:
+    if not t.hands:
+        t.hand_at = entry.at
     t.hands = [*(each for each in t.hands if each != event.author), event.author]
+    t.hand_within = event.within
 
 
 def _hand_lowered(t: Transcript, entry: e.Entry, event: e.HandLowered) -> None:
+    if t.hands[:1] == [event.author]:
+        t.hand_at = entry.at  # the next one's time begins
     t.hands = [each for each in t.hands if each != event.author]
 
 
@@ -165,6 +172,9 @@ def _queued(t: Transcript, entry: e.Entry, event: e.TurnQueued) -> None:
         Turn(event.turn, event.panelist, entry.cursor.seq, kind=event.kind, round=event.round,
              reason=event.reason, question=event.question, queued_at=entry.at)
     )  # fmt: skip
+    if event.command:  # whom a person gives the floor again is counted on again
+        t.absent.pop(event.panelist, None)
+        t.failures.pop(event.panelist, None)
 
 
 def _started(t: Transcript, entry: e.Entry, event: e.TurnStarted) -> None:

@@ -9,6 +9,7 @@ from roundtable.sdk.client import Client
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Reset
 from roundtable.sdk.refusals import Unreachable
+from roundtable.sdk.steering import Steering
 from roundtable.sdk.streams import Convened, Outcome, Posted, Streams
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "Outcome",
     "Posted",
     "Reset",
+    "Steering",
     "Streams",
     "SyncClient",
     "TimedOut",

@@ -812,9 +812,37 @@ def red_team() -> Table:
     return table
 
 
+def floor() -> Table:
+    """Two hands, one after the other; somebody absent is given the floor again; a verdict after the rest."""
+    table = Table(ADA, BEN, then="rest", max_rounds=2)
+    table.add(e.RoundStarted(round=1))
+    turn = table.start(BEN, 1)
+    table.add(e.TurnFailed(turn=turn, panelist="Ben", error=GONE))
+    table.say(ADA, 1, "Three letters.")
+    table.add(e.HandRaised(author="Rosa", within=60.0, command="key-1", inbox=1))
+    table.add(e.HandRaised(author="Kim", within=60.0, command="key-2", inbox=2))
+    table.add(e.HandLowered(author="Rosa", reason="timeout"), 60)
+    again = e.TurnQueued(turn="t3", panelist="Ben", round=1, reason="asked", command="key-3", inbox=3)
+    table.add(again)
+    table.turns += 1
+    table.add(e.HandLowered(author="Kim", reason="command", command="key-4", inbox=4))
+    table.begin("t3", BEN)
+    table.complete("t3", BEN, "Two.", Usage(input=60, output=2))
+    table.add(e.HandRaised(author="Rosa", within=60.0, command="key-5", inbox=5))
+    table.add(e.HandLowered(author="Rosa", reason="ended"))
+    table.add(e.TableRested(reason="max_rounds"))
+    table.add(e.TableTitled(title="Letters", command="key-6", inbox=6))
+    table.add(e.TableResumed(reason="verdict"), 30)
+    table.add(e.TableConcluding(reason="command", command="key-7", inbox=7))
+    header = "2 of 2 answered; there is no chair, no synthesis."
+    table.add(f.VerdictGiven(round=1, header=header, missing="there is no chair", answered=["Ada", "Ben"]))
+    table.add(e.TableRested(reason="command"))
+    return table
+
+
 SCENARIOS: tuple[Callable[[], Table], ...] = (
     plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread, steered,
-    moderated, raise_hand, council, verdict, stances, debate, delphi, red_team,
+    moderated, raise_hand, council, verdict, stances, debate, delphi, red_team, floor,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).
@@ -836,6 +864,7 @@ ILLEGAL: dict[str, tuple[Callable[[], Table], int, e.Event]] = {
     "someone seated twice": (steered, 3, e.PanelChanged(change="added", panelist="Ada", seat=ADA)),
     "a stranger muted": (steered, 3, e.PanelChanged(change="muted", panelist="Cleo")),
     "a swap without a seat": (steered, 3, e.PanelChanged(change="swapped", panelist="Ada")),
+    "a swap for one who sits here": (steered, 3, e.PanelChanged(change="swapped", panelist="Ada", seat=BEN)),
     "a turn for who left": (steered, 23, e.TurnQueued(turn="t2", panelist="Ben")),
     "a test of a table that is held": (plain, 9, e.StressRequested()),
     "a new turn while paused": (people, 14, e.TurnQueued(turn="t3", panelist="Ada")),

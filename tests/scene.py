@@ -1,6 +1,7 @@
 """A table in fake time: voices that say what a test tells them, and a log in memory whose appends take their time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -89,7 +90,7 @@ class Voices:
     def __init__(self, scripts: Mapping[str, Script], log: MemoryLog) -> None:
         self.scripts = scripts
         self.log = log
-        self.taken = dict.fromkeys(scripts, 0)
+        self.taken = Counter(dict.fromkeys(scripts, 0))
         self.asked: list[Request] = []
         self.closing = 0.0  # seconds that each takes to close
         self.open = 0

@@ -209,7 +209,7 @@ def test_one_who_is_asked_while_the_verdict_is_written_answers_and_that_is_all()
 
     scene = held(ask, {"Ada": ["Yes."], "Ben": ["No."], "Cleo": InTurn(*CLEO)})
     assert kinds_of(scene) == ["speech", "speech", "stances", "verdict", "speech"]
-    assert ends(scene) == ["max_rounds", "answered"]
+    assert ends(scene) == ["max_rounds", "command"]
     assert len(scene.table.found(VerdictGiven, sitting=False)) == 1
 
 

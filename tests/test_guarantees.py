@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from protocol import codec, commands
 from protocol import events as e
+from protocol.asked import AskedLimits, AskedSeat
 from protocol.errors import ProviderError
 from protocol.findings import (
     BallotCast,
@@ -41,6 +42,7 @@ from protocol.messages import Until
 from protocol.transcript import Transcript, Turn, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
+from roundtable.table.yielding import TOKENS, WITHIN
 from tests import fake_time
 from tests.scene import FOREVER, STREAM, InTurn, MemoryLog, Scene, Step
 
@@ -50,6 +52,7 @@ AT_ONCE = ("parallel", "delphi", "council")
 # Turns of these kinds are held at the same time.
 TOGETHER = {"debate": VOTE, "red_team": ATTACK, "raise_hand": BID}
 SEATS = ("Ada", "Ben", "Cleo", "Dag")
+EVE: tuple[Step, ...] = ("Said. ", 1.0, "And more. ")
 Ended = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
 
 broken = (
@@ -95,17 +98,25 @@ steps = st.sampled_from(
     ]
 )
 scripts = st.lists(st.lists(steps, max_size=6), min_size=1, max_size=4)
-orders = st.lists(
-    st.tuples(
-        st.sampled_from(
-            [commands.Say("Hm?"), commands.Say("Ada?", to="Ada"), commands.Say("Cleo?", to="Cleo"),
-             commands.Pause(), commands.Resume(), commands.StressTest(), commands.Retry("t1"), commands.Retry("t3"),
-             *(commands.Cancel(f"t{number}") for number in range(1, 8))]
-        ),
-        st.sampled_from([0.0, 0.01, 1.0, 40.0]),
-    ),
-    max_size=8,
+TALK: tuple[commands.ANY, ...] = (
+    commands.Say("Hm?"), commands.Say("Ada?", to="Ada"), commands.Say("Cleo?", to="Cleo"),
+    commands.Say("Well.", author="Rosa"), commands.Pause(), commands.Resume(), commands.Retry("t1"),
+    commands.Retry("t3"), *(commands.Cancel(f"t{number}") for number in range(1, 8)), commands.Skip(),
+    commands.Skip("Ben"), commands.BargeIn(), commands.BargeIn("Stop!"),
+    commands.BargeIn("You?", to="Ben", author="Rosa"), commands.RaiseHand(), commands.RaiseHand("Rosa"),
+    commands.LowerHand(), commands.LowerHand("Rosa"), commands.Title("Another"), commands.StressTest(),
 )  # fmt: skip
+STEERING: tuple[commands.ANY, ...] = (
+    *(command(name) for command in (commands.Mute, commands.Unmute, commands.Remove) for name in ("Ada", "Ben")),
+    commands.Add(AskedSeat("Ada", "voice:Ada")), commands.Add(AskedSeat("Eve", "voice:Eve")),
+    commands.Swap("Ada", AskedSeat("Ada", "voice:Eve")), commands.Swap("Ben", AskedSeat("Eve", "voice:Eve")),
+    commands.Swap("Eve", AskedSeat("Ben", "voice:Ben", role="chair")),
+    commands.Extend(AskedLimits(max_turns=3)), commands.Extend(AskedLimits(max_seconds=20.0)),
+    commands.Conclude(),
+)  # fmt: skip
+pauses = st.sampled_from([0.0, 0.01, 1.0, 40.0])
+talk = st.lists(st.tuples(st.sampled_from(TALK), pauses), max_size=8)
+orders = st.lists(st.tuples(st.sampled_from(TALK + STEERING), pauses), max_size=8)
 limits = st.fixed_dictionaries(
     {"max_turns": st.integers(1, 9)},
     optional={"max_rounds": st.integers(1, 3), "max_tokens": st.integers(1, 4_000),
@@ -150,18 +161,25 @@ def test_whatever_happens(
 
 async def to_its_end(scene: Scene, asked: list[tuple[commands.ANY, float]], dies_after: int | None) -> None:
     """Play the scene, with these commands, and check all that every table holds."""
+    scene.voices.scripts = dict.fromkeys((*SEATS, "Eve"), EVE) | dict(scene.voices.scripts)
     await scene.owner.begin(scene.opening)
     owner = asyncio.create_task(scene.owner.run())
     for number, (command, after) in enumerate(asked):
         if number == dies_after:
             owner = await next_owner(scene, owner)
         await asyncio.sleep(after)
-        scene.tell(command)
-    scene.tell(commands.Resume())
+        owner = await _tell(scene, owner, command)
+    owner = await _tell(scene, owner, commands.Resume())
     await asyncio.wait([owner], timeout=3_000.0)
-    scene.tell(commands.Close())
+    owner = await _tell(scene, owner, commands.Close())
     await owner
     await _check(scene, scene.log)
+
+
+async def _tell(scene: Scene, owner: asyncio.Task[None], command: commands.ANY) -> asyncio.Task[None]:
+    """At rest nobody owns it."""
+    scene.tell(command)
+    return await next_owner(scene, owner) if owner.done() else owner
 
 
 async def next_owner(scene: Scene, owner: asyncio.Task[None]) -> asyncio.Task[None]:
@@ -189,12 +207,11 @@ async def _check(scene: Scene, log: MemoryLog) -> None:
     table = fold(entries)
     assert table.status == "closed"
     assert {turn.turn: turn.status for turn in table.turns} == turns
-    if scene.opening.limits.max_turns is not None:
-        assert table.spent.turns <= scene.opening.limits.max_turns
     _in_order(scene, table, entries)
     _rules(scene, entries)
     if scene.policy == "delphi":
         _nameless(scene)
+    _yields(entries)
     _verdict(table, entries)
     await _snapshots(log, entries)
 
@@ -347,6 +364,7 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
     for entry in entries:
         apply(table, entry)
         event = entry.event
+        _has_the_floor(table, event)
         if isinstance(event, e.TurnStarted):
             assert event.panelist not in speaking, "one turn at a time each"
             reason, kind = table.turn(event.turn).reason, table.turn(event.turn).kind
@@ -365,6 +383,8 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
             _given_for_a_reason(table, table.turn(event.turn))
         elif isinstance(event, Ended):
             speaking.discard(event.panelist)
+            if isinstance(event, e.TurnCancelled) and event.reason == "swapped":
+                last = ""  # it is another who speaks under that name
         elif isinstance(event, e.RoundStarted):
             assert not speaking, "a round is over when all its turns have ended"
             assert event.round == table.round
@@ -443,6 +463,34 @@ def _nameless(scene: Scene) -> None:
             assert not [name for name in names - {request.speaker} if re.search(rf"\b{name}\b", prompt)]
 
 
+def _has_the_floor(table: Transcript, event: e.Event) -> None:
+    """Who begins may speak, within the limits, and while no person waits to; who yields ends soon."""
+    if isinstance(event, e.TurnStarted):
+        limit = table.limits.max_turns
+        assert limit is None or table.spent.turns - table.base.turns <= limit
+        assert event.panelist not in (*table.muted, *table.removed)
+        assert not table.hands or table.concluding
+    elif isinstance(event, e.TableRested | e.TableClosed):
+        assert not table.hands
+
+
+def _yields(entries: list[e.Entry]) -> None:
+    """Who was asked to yield says so many tokens at the most, for so long."""
+    since, said = dict[str, float](), dict[str, int]()
+    for entry in entries:
+        match event := entry.event:
+            case e.TurnYielding():
+                since[event.turn], said[event.turn] = entry.at, 0
+            case e.TurnDelta() if event.turn in since:
+                said[event.turn] += len(event.text.split())
+                assert said[event.turn] <= TOKENS
+                assert entry.at - since[event.turn] <= WITHIN + 1.0, (
+                    "an append is under way for half a second"
+                )
+            case _:
+                pass
+
+
 async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:
     found = await Snapshots(log).of(STREAM)  # type: ignore[arg-type]
     assert found == fold(entries)
@@ -457,7 +505,7 @@ async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:
 @settings(max_examples=80, deadline=None)
 @given(
     scripts,
-    orders,
+    talk,
     st.just({}) | limits,
     st.tuples(st.sampled_from([0.0, 0.005, 0.5]), st.none() | st.integers(0, 7)),
 )

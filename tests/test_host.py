@@ -11,12 +11,13 @@ import pytest
 
 from protocol import codec, commands
 from protocol import events as e
+from protocol.asked import AskedLimits, AskedSeat
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import CallerError, Invalid, KeyReused, LogDamaged, LogUnavailable, NotFound, WrongState
 from protocol.transcript import Transcript, fold
 from providers.catalog import Catalog
 from roundtable.hosting import convening, inbox, snapshots
-from roundtable.hosting.convening import MAX_TOPIC, AskedLimits, AskedSeat, Convene
+from roundtable.hosting.convening import MAX_TOPIC, Convene
 from roundtable.hosting.host import Host, stream
 from roundtable.hosting.inbox import Inbox
 from roundtable.hosting.snapshots import Snapshots

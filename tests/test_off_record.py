@@ -10,12 +10,13 @@ import pytest
 
 from protocol import codec, commands
 from protocol import events as e
+from protocol.asked import AskedLimits, AskedSeat
 from protocol.cursor import ZERO
 from protocol.errors import Invalid, LogUnavailable, NotFound
 from protocol.transcript import Transcript, fold
 from providers.catalog import Catalog
 from roundtable.hosting import inbox, off_record
-from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
+from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import Host, stream
 from roundtable.log.memory import MemoryLog
 from roundtable.log.split import SplitLog, is_off_record

@@ -9,12 +9,12 @@ import pytest
 
 from protocol import codec, commands
 from protocol import events as e
+from protocol.asked import AskedLimits
 from protocol.cursor import Cursor
 from protocol.errors import LogUnavailable
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable.hosting import inbox
-from roundtable.hosting.convening import AskedLimits
 from roundtable.hosting.host import Host, stream
 from roundtable.hosting.owners import NOBODY
 from roundtable.log.base import EventLog, Outcome, Record

@@ -227,7 +227,7 @@ def test_a_form_for_what_is_decided_is_not_tried_again() -> None:
     async def run() -> None:
         scene = await rested({**PANEL, "Cleo": broken})
         await ask(scene, commands.Retry("t6"))
-        assert refusal(scene) == "t6 was a ballot for what is decided; a retry would change nothing."
+        assert refusal(scene) == "t6 belongs to a discussion that is over."
         assert scene.table.status == "resting"
 
     fake_time.run(run())

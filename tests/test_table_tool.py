@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from protocol import sse
+from protocol.asked import AskedSeat
 from roundtable.edge import keys
-from roundtable.hosting.convening import AskedSeat, Convene
+from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import stream
 from roundtable.tools.table import ConveneTable
 from tests.serving import QUICK, SLOW, Client, Connect, convene, serve

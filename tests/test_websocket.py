@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, web
 
+from protocol.asked import AskedSeat
 from protocol.commands import Say
 from protocol.cursor import Cursor
 from roundtable.config import Config
@@ -22,7 +23,7 @@ from roundtable.edge import app, keys
 from roundtable.edge.limits import MAX_BODY
 from roundtable.edge.wires import conversation
 from roundtable.fanout.channel import Channel
-from roundtable.hosting.convening import AskedSeat, Convene
+from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import Host, Receipt
 from tests.readers import delta
 from tests.server_process import serving

@@ -82,10 +82,14 @@ def posted(entry: e.Entry) -> ThreadMessage | None:
 
 
 def title(transcript: Transcript) -> str:
-    """The thread's title, or the beginning of what was said first."""
+    """What a person calls it, or the topic, or the beginning of what was said first."""
     first = transcript.messages[0].text if transcript.messages else ""
     line = " ".join(first[: 4 * MAX_LINE].split())
-    return transcript.topic or (line if len(line) <= MAX_LINE else line[: MAX_LINE - 1].rstrip() + "…")
+    return (
+        transcript.title
+        or transcript.topic
+        or (line if len(line) <= MAX_LINE else line[: MAX_LINE - 1].rstrip() + "…")
+    )
 
 
 def shown(body: bytes) -> Sequence[tuple[bytes, bytes]]:

@@ -28,6 +28,17 @@ REASONS = {
     "one_side": "nobody is left to disagree",
     "no_proposal": "nobody came to a proposal",
 }
+CUT = {
+    "command": "on request",
+    "barge_in": "for a person to speak",
+    "skipped": "on request",
+    "muted": "to be muted",
+    "removed": "as she left",
+    "swapped": "for another model to go on",
+    "absent": "as she had left",
+    "concluding": "as the verdict was asked for",
+}
+"""Why a turn was stopped, behind "was stopped here". Whatever is not here came with the table's end."""
 _LONGEST_TITLE = 120
 
 
@@ -89,7 +100,7 @@ def end_of(turn: Turn) -> str:
         case "failed" if turn.error is not None:
             return f"{who} failed: {turn.error.detail or turn.error.code}{kept}"
         case "cancelled":
-            why = "on request" if turn.reason == "command" else "as the table closed"
+            why = CUT.get(turn.reason, "as the table closed")
             return f"{who} was {'stopped here' if turn.text else 'skipped'} {why}."
         case "completed" if turn.stop_reason in STOPPED:
             return f"{who}: {STOPPED[turn.stop_reason]}."

@@ -13,10 +13,24 @@ from collections.abc import Sequence
 
 from protocol.errors import CallerError, RoundtableError
 from roundtable import __version__
-from roundtable.cli import ask, backup, copy, doctor, export, invoke, models, replay, restore, serve, watch
-from roundtable.cli.console import FAILED, INTERRUPTED, PIPE_CLOSED, USAGE, tell
+from roundtable.cli import (
+    ask,
+    backup,
+    copy,
+    doctor,
+    export,
+    invoke,
+    models,
+    replay,
+    restore,
+    serve,
+    tell,
+    watch,
+)
+from roundtable.cli.console import FAILED, INTERRUPTED, PIPE_CLOSED, USAGE
+from roundtable.cli.console import tell as complain
 
-_COMMANDS = (serve, ask, watch, invoke, replay, export, models, doctor, backup, restore, copy)
+_COMMANDS = (serve, ask, watch, tell, invoke, replay, export, models, doctor, backup, restore, copy)
 _MAIN = """\
 Language models talking at one table: everything said is kept, and can be
 watched, resumed and replayed.
@@ -24,6 +38,7 @@ watched, resumed and replayed.
   roundtable serve --open     the tables in a browser
   roundtable ask "QUESTION"   one table in this terminal
   roundtable watch URL        a table on a server, as it happens
+  roundtable tell URL say X   something to it: say, pause, mute, verdict ...
   roundtable invoke TOOL      a tool or a model on a server, step by step
   roundtable export ID        a table as a file
   roundtable models           who can speak here, and what others lack
@@ -51,12 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except RoundtableError as error:
-        tell(error.detail)
+        complain(error.detail)
         return USAGE if isinstance(error, CallerError) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        tell(f"Cannot write: {error.strerror}.")
+        complain(f"Cannot write: {error.strerror}.")
         return FAILED
     return code
 

@@ -57,8 +57,8 @@ class Terminal:
         match event:
             case e.TableOpened():
                 self._opened(event.topic, event.panel)
-            case e.RoundStarted():
-                self._note(f"Round {event.round}")
+            case e.RoundStarted() | e.PanelChanged() | e.HandRaised() | e.TableTitled():
+                self._note(_told(event))
             case e.TurnStarted():
                 self._enter(event, "speech")
             case e.TurnThinking():
@@ -220,6 +220,24 @@ class Wrap:
     def _break(self) -> str:
         self._column, self._fresh, self._blanks = 0, True, ""
         return "\n"
+
+
+def _told(event: e.RoundStarted | e.PanelChanged | e.HandRaised | e.TableTitled) -> str:
+    match event:
+        case e.RoundStarted():
+            return f"Round {event.round}"
+        case e.HandRaised():
+            return f"{event.author} asks for the floor."
+        case e.TableTitled():
+            return (
+                f"The table is called {event.title!r} now." if event.title else "The table has no title now."
+            )
+        case e.PanelChanged(seat=seat) if seat and seat.name == event.panelist:
+            return f"{seat.name} {'joins' if event.change == 'added' else 'speaks on'} through {seat.model}."
+        case e.PanelChanged(seat=seat) if seat:
+            return f"{seat.name} ({seat.model}) takes {event.panelist}'s place."
+        case e.PanelChanged():
+            return f"{event.panelist} was {event.change}."
 
 
 def _cells(letter: str) -> int:

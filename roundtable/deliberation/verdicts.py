@@ -234,6 +234,13 @@ def _in_her_words(transcript: Transcript, stance: StanceTaken, first: int) -> Di
     )  # fmt: skip
 
 
+def is_given(transcript: Transcript) -> bool:
+    """Whether this conclusion of the discussion has come to its verdict. One that has no synthesis may be followed by
+    another conclusion, when a person asks for it."""
+    since = max(transcript.base_seq, transcript.concluding_seq)
+    return any(each.seq > since and isinstance(each.finding, VerdictGiven) for each in transcript.findings)
+
+
 def seat(transcript: Transcript) -> str | None:
     """Who writes it."""
     chair = officers.chair(transcript)

@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from protocol.asked import Name
 from protocol.errors import Invalid
-from roundtable.hosting.convening import Name
 
 # Characters of an idempotency key: a UUID is 36.
 MAX_KEY = 200

@@ -8,14 +8,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from protocol import events as e
+from protocol.asked import MAX_TITLE, AskedLimits, AskedSeat
 from protocol.commands import HOST, Say
 from protocol.cursor import Cursor
 from protocol.errors import Invalid
 from protocol.messages import Origin, Panelist
 from protocol.transcript import Transcript, fold
 from providers.catalog import Catalog
-from roundtable.hosting import convening
-from roundtable.hosting.convening import AskedLimits, AskedSeat, AskedUntil, Convene
+from roundtable.hosting import convening, steering
+from roundtable.hosting.convening import AskedUntil, Convene
 from roundtable.hosting.past import Happened, going_on, past, reseated
 
 
@@ -44,9 +45,7 @@ class Fork(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     then: e.Then | UnsetType = UNSET
     verdict: bool | UnsetType = UNSET
     until: AskedUntil | UnsetType = UNSET
-    title: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": convening.MAX_TITLE})] | UnsetType = (
-        UNSET
-    )
+    title: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TITLE})] | UnsetType = UNSET
     seed: int | UnsetType = UNSET
     message: Message | UnsetType = UNSET
 
@@ -134,7 +133,7 @@ def _is_anew(was: Transcript, opening: e.TableOpened) -> bool:
 def _said(message: Message, was: Transcript, panel: list[Panelist]) -> e.MessagePosted:
     say = Say(message.text, message.to, message.author)
     try:
-        convening.check_command(say, Transcript(panel=panel))
+        steering.check_said(say, Transcript(panel=panel))
     except Invalid as error:
         raise Invalid(error.detail, field=f"message.{error.field}", code=error.code) from error
     return e.MessagePosted(

@@ -26,7 +26,7 @@ from protocol.views import thread
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.config import Panel
-from roundtable.hosting import convening, forking, inbox, off_record, people, threads
+from roundtable.hosting import convening, forking, inbox, off_record, people, steering, threads
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.forking import Fork
 from roundtable.hosting.inbox import Inbox
@@ -189,7 +189,7 @@ class Host:
         key and command again gives the same answer and has no second effect.
         """
         transcript = await self.transcript(table)
-        convening.check_command(command, transcript)
+        steering.check(command, transcript, self._catalog)
         if transcript.status == "closed" and key not in transcript.commands:
             raise WrongState("The table is closed; convene another to go on.")
         await self._owners.attend(table)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from protocol import system
+from protocol.asked import MAX_SEATS, AskedLimits, AskedSeat
 from protocol.errors import Invalid, LogDamaged, NotFound, WrongState
 from protocol.events import Then
 from protocol.messages import Limits, Panelist, Until
@@ -19,7 +20,7 @@ from protocol.system import PanelDropped, PanelSaved
 from providers.catalog import Catalog
 from roundtable import config
 from roundtable.hosting import convening
-from roundtable.hosting.convening import MAX_SEATS, AskedLimits, AskedSeat, AskedUntil, Convene
+from roundtable.hosting.convening import AskedUntil, Convene
 from roundtable.hosting.shared import Shared
 from roundtable.log.base import EventLog, Record
 

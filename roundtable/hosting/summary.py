@@ -13,11 +13,12 @@ class SeatLine(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a list shows of a table. Times are Unix seconds, `dollars` is a lower bound while `unpriced` is not 0;
-    `record` is false for one that is kept in memory only."""
+    """What a list shows of a table; `title` is what a person calls it instead of its topic. Times are Unix seconds,
+    `dollars` is a lower bound while `unpriced` is not 0; `record` is false for one that is kept in memory only."""
 
     id: str
     topic: str
+    title: str
     status: TableStatus
     reason: str
     panel: list[SeatLine]
@@ -37,6 +38,7 @@ def summarise(transcript: Transcript) -> Summary:
     return Summary(
         id=transcript.table,
         topic=transcript.topic,
+        title=transcript.title,
         status=transcript.status,
         reason=transcript.ended_reason,
         panel=[SeatLine(panelist.name, panelist.model) for panelist in transcript.panel],

@@ -7,13 +7,13 @@ import msgspec
 
 from protocol import commands
 from protocol import events as e
+from protocol.asked import AskedLimits, AskedSeat
 from protocol.errors import Invalid
 from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript
 from protocol.views import thread
 from providers.catalog import Catalog
-from roundtable.hosting import convening
-from roundtable.hosting.convening import AskedLimits, AskedSeat
+from roundtable.hosting import convening, steering
 from roundtable.policies import REPLY
 
 MAX_TITLE = 200
@@ -123,6 +123,6 @@ def _check_said(ask: Begin, opened: e.TableOpened) -> None:
     """What was said first is checked like everything said later."""
     say = commands.Say(text=ask.message or "", author=ask.author)
     try:
-        convening.check_command(say, Transcript(panel=opened.panel))
+        steering.check_said(say, Transcript(panel=opened.panel))
     except Invalid as error:
         raise Invalid(error.detail, field="message" if error.field == "text" else error.field) from error

@@ -14,7 +14,8 @@ ONE_SIDE = "one_side"
 
 def first_of_all(transcript: Transcript) -> Plan:
     """What comes before any policy's own order; nothing when the policy may decide."""
-    left = tuple(turn.turn for turn in transcript.of("queued") if turn.panelist in transcript.absent)
+    here = {panelist.name for panelist in transcript.here()}
+    left = tuple(turn.turn for turn in transcript.of("queued") if turn.panelist not in here)
     if left:
         return Plan(drop=left)
     if not transcript.present():

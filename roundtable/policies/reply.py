@@ -31,8 +31,10 @@ def _owing(transcript: Transcript) -> list[Seat]:
     """A seat for each who has a message to her that her last turn, if any, does not answer."""
     last = {turn.panelist: turn for turn in transcript.turns}
     owing = list[Seat]()
-    for panelist in transcript.panel:
+    for panelist in transcript.seated():
         name = panelist.name
+        if name in transcript.muted:
+            continue
         message = next((each for each in reversed(transcript.messages) if each.to in ("", name)), None)
         if message and not (name in last and _answers(last[name], message)):
             owing.append(Seat(name, reason=order.ASKED if message.to else ""))

@@ -18,6 +18,7 @@ from typing import Any, Self
 import msgspec
 
 from protocol import commands, invocation
+from protocol.asked import AskedLimits, AskedSeat
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogUnavailable, NotFound
 from protocol.events import Then
@@ -32,7 +33,7 @@ from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
 from roundtable.fanout.kinds import stored
 from roundtable.hosting import host as hosting
-from roundtable.hosting.convening import AskedLimits, AskedSeat, AskedUntil, Convene
+from roundtable.hosting.convening import AskedUntil, Convene
 from roundtable.hosting.host import Host
 from roundtable.hosting.summary import Summary
 from roundtable.hosting.threads import Begin

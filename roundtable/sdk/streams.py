@@ -21,6 +21,7 @@ from roundtable.log.base import Record
 from roundtable.sdk import answering, asking
 from roundtable.sdk.answering import OnChunk
 from roundtable.sdk.event import Event
+from roundtable.sdk.steering import Steering
 
 _RESTS = frozenset({"table.rested", "table.closed"})
 _THREAD_RESTS = frozenset({"thread.rested", "thread.closed"})
@@ -159,6 +160,10 @@ class Streams(ABC):
     @abstractmethod
     def tables(self) -> AsyncIterator[Summary]:
         """All tables, newest first."""
+
+    def table(self, id: str) -> Steering:
+        """That table, with a method for each command."""
+        return Steering(id, self.command)
 
     @abstractmethod
     async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:

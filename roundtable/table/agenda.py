@@ -5,7 +5,7 @@ Pure, like the policies between whose steps it stands.
 """
 
 from protocol import kinds
-from protocol.findings import BudgetDegraded, Finding, StressTested, VerdictGiven
+from protocol.findings import BudgetDegraded, Finding, StressTested
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
 from roundtable.deliberation import convergence, exits, judging, officers, reading, stances, verdicts
@@ -62,7 +62,7 @@ def concludes(policy: TurnPolicy, transcript: Transcript) -> bool:
     if transcript.testing:
         return False
     if transcript.concluding:
-        return not transcript.found(VerdictGiven)
+        return not verdicts.is_given(transcript)
     if is_errand(policy, transcript):
         return False
     return transcript.verdict and bool(verdicts.answered(transcript))
@@ -165,11 +165,15 @@ def _stances(policy: TurnPolicy, transcript: Transcript) -> Plan | None:
 
 def _conclude(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -> Plan:
     """To the verdict, one turn at a time: who was asked by name answers before it."""
-    if transcript.found(VerdictGiven):
+    if verdicts.is_given(transcript):
         return Plan(end=transcript.concluding)
     if transcript.of("started"):
         return WAIT
-    tried = [turn for turn in transcript.sitting() if turn.kind == kinds.VERDICT and _was_her_own(turn)]
+    tried = [
+        turn
+        for turn in transcript.sitting()
+        if turn.kind == kinds.VERDICT and turn.seq > transcript.concluding_seq and _was_her_own(turn)
+    ]
     chair = verdicts.seat(transcript)
     if tried or limit or chair is None:
         turn = tried[-1] if tried else None

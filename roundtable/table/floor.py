@@ -5,7 +5,7 @@ closed behind it, and nothing it still says is heard.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -15,13 +15,15 @@ from protocol.errors import Invalid
 from protocol.messages import Failure
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
+from roundtable.deliberation.record import INTERRUPTED
 from roundtable.log.base import MAX_BATCH_BYTES
 from roundtable.material.showing import Open
 from roundtable.table import budget, seating
 from roundtable.table.budget import Allowance, Limit
-from roundtable.table.merge import Merge, Source, coalesce
+from roundtable.table.merge import Happened, Merge, Source, coalesce
 from roundtable.table.turn import TurnRun
 from roundtable.table.writer import Writer
+from roundtable.table.yielding import Yielding
 
 # Characters taken from the merge for one append: a quarter of a batch in bytes, as UTF-8 needs at most four each.
 TAKE = MAX_BATCH_BYTES // 4
@@ -51,6 +53,7 @@ class Floor:
         self._pictures = pictures
         self._merge = Merge(wake)
         self._speaking: dict[str, _Speaking] = {}
+        self._yielding: dict[str, Yielding] = {}
         self._given: list[tuple[str, TurnRun]] = []
 
     def give(self, turns: Sequence[str]) -> Limit | None:
@@ -68,14 +71,36 @@ class Floor:
         self._given.clear()
 
     def hear(self) -> None:
-        """Note what was said, in fair order, and who has ended."""
-        for item in coalesce(self._merge.take(TAKE)):
+        """Note what was said, in fair order, and who has ended; who yields is stopped where her sentence ends."""
+        for item in coalesce(self._admitted(self._merge.take(TAKE))):
             self._writer.note(item.event, item.at)
             if isinstance(item.event, e.TurnCompleted | e.TurnFailed):
+                self._yielding.pop(item.event.turn, None)
                 self._merge.close(self._speaking.pop(item.event.turn).source)
+        for turn in [turn for turn, yielding in self._yielding.items() if yielding.is_over]:
+            panelist = self._transcript.turn(turn).panelist
+            self.stop(turn, e.TurnCancelled(turn=turn, panelist=panelist, reason=INTERRUPTED))
+
+    def _admitted(self, items: Iterable[Happened]) -> Iterator[Happened]:
+        for item in items:
+            yielding = self._yielding.get(item.event.turn)
+            if yielding is None:
+                yield item
+            elif not yielding.over and (heard := yielding.hear(item)):
+                yield heard
+
+    def ask_to_yield(self, turn: str) -> None:
+        """From now on hear a speaker only to the end of her sentence, within bounds."""
+        self._yielding[turn] = Yielding(self._transcript.turn(turn).text)
+
+    @property
+    def yields_in(self) -> float | None:
+        """Seconds until `hear` has somebody to stop, whatever is said meanwhile; None while nobody yields."""
+        return min((yielding.seconds_left for yielding in self._yielding.values()), default=None)
 
     def stop(self, turn: str, why: e.TurnCancelled) -> None:
         """End a turn now, queued or speaking, with what the log holds of it; `why` is completed with that."""
+        self._yielding.pop(turn, None)
         if speaking := self._speaking.pop(turn, None):
             self._merge.close(speaking.source)
             usage, cost = speaking.run.stop()
@@ -87,6 +112,11 @@ class Floor:
         """Stop every queued turn, and with `speaking` those under way."""
         for turn in self._transcript.of("queued", *(("started",) if speaking else ())):
             self.stop(turn.turn, e.TurnCancelled(turn=turn.turn, panelist=turn.panelist, reason=reason))
+
+    def lower_hands(self) -> None:
+        """The discussion, or the table, is over: nobody is waited for any more."""
+        for author in self._transcript.hands:
+            self._writer.note(e.HandLowered(author=author, reason="ended"))
 
     def leave(self) -> None:
         """Close the providers and note nothing: the table is another's now."""

@@ -6,6 +6,7 @@ idle one adds no delay. Nothing is begun before the log says that it has begun.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from protocol import events as e
@@ -16,7 +17,7 @@ from providers.catalog import Catalog
 from roundtable.log.base import EventLog
 from roundtable.material.store import MaterialStore
 from roundtable.policies import Plan, TurnPolicy
-from roundtable.table import agenda, budget, commanding
+from roundtable.table import agenda, budget, commanding, hands
 from roundtable.table.floor import Floor
 from roundtable.table.gauge import Gauge
 from roundtable.table.writer import Writer
@@ -143,12 +144,16 @@ class StreamOrchestrator:
         return status == "closed" or (status == "resting" and not self._commands)
 
     async def _anything(self) -> None:
-        seconds = budget.seconds_left(self._transcript, self._clock())
-        try:
+        now = self._clock()
+        waits = (
+            budget.seconds_left(self._transcript, now),  # max_seconds is over; _advance sees to it
+            hands.seconds_left(self._transcript, now),  # likewise
+            self._floor.yields_in,  # _gather does
+        )
+        seconds = min((wait for wait in waits if wait is not None), default=None)
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if seconds is None else max(0.0, seconds)):
                 await self._wake.wait()
-        except TimeoutError:
-            pass  # max_seconds is over; _advance sees to it
 
     def _gather(self) -> None:
         """Commands before words: however much is being said, what a person asks is acted on in the next append."""
@@ -165,6 +170,7 @@ class StreamOrchestrator:
             if self._transcript.status != "open":
                 return
             before = self._writer.last
+            self._wait_no_longer()
             limit = budget.reached(self._transcript, self._clock())
             if budget.is_over(self._transcript, self._clock()):
                 self._floor.clear("max_seconds")
@@ -172,6 +178,12 @@ class StreamOrchestrator:
             if self._writer.last == before:
                 return
         raise RuntimeError(f"Policy {self._policy.name} plans without end.")
+
+    def _wait_no_longer(self) -> None:
+        """For a hand that was waited for long enough."""
+        left = hands.seconds_left(self._transcript, self._clock())
+        if left is not None and left <= 0:
+            self._writer.note(e.HandLowered(author=self._transcript.hands[0], reason="timeout"))
 
     def _carry_out(self, plan: Plan) -> None:
         for finding in plan.note:
@@ -207,6 +219,7 @@ class StreamOrchestrator:
             if not table.concluding:
                 self._writer.note(e.TableConcluding(reason=reason))
             return
+        self._floor.lower_hands()
         # Who wants the verdict now, or asked one panelist after it, may want to ask on.
         asked = table.concluding == "command" or agenda.is_errand(self._policy, table)
         if table.then == "rest" or asked or table.testing:

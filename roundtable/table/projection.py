@@ -93,7 +93,7 @@ def project(transcript: Transcript, panelist: Panelist, brief: Brief = NOTHING) 
 
 def _thread(transcript: Transcript, panelist: Panelist) -> Projection:
     """A thread as `panelist` must see it; alone with one person she has nothing to tell apart."""
-    alone = len(transcript.panel) == 1 and len({message.author for message in transcript.messages}) <= 1
+    alone = len(transcript.seated()) == 1 and len({message.author for message in transcript.messages}) <= 1
     said, omitted = _recent(_contributions(transcript, panelist, NOTHING, fenced=not alone))
     if omitted:
         said.insert(0, ("user", f"({omitted} earlier messages are left out here for length.)"))
@@ -103,7 +103,7 @@ def _thread(transcript: Transcript, panelist: Panelist) -> Projection:
 
 
 def _company(transcript: Transcript, panelist: Panelist) -> str:
-    others = [other.name for other in transcript.panel if other.name != panelist.name]
+    others = [other.name for other in transcript.seated() if other.name != panelist.name]
     lines = [f"You are {panelist.name}{', beside ' + ', '.join(others) if others else ''}."]
     if panelist.persona:
         lines.append(f"Who you are: {panelist.persona}")
@@ -111,14 +111,15 @@ def _company(transcript: Transcript, panelist: Panelist) -> str:
 
 
 def _system(transcript: Transcript, panelist: Panelist, brief: Brief) -> str:
+    seated = transcript.seated()
     if brief.clerk or (brief.aliases and not brief.veiled):
-        return f"You keep the record of a discussion of {len(transcript.panel)} at a round table.\n{_CLERK}"
+        return f"You keep the record of a discussion of {len(seated)} at a round table.\n{_CLERK}"
     if brief.veiled:
         persona = f"Who you are: {panelist.persona}\n" if panelist.persona else ""
         return _VEILED.format(name=panelist.name, persona=persona)
-    others = [other.name for other in transcript.panel if other.name != panelist.name]
+    others = [other.name for other in seated if other.name != panelist.name]
     company = f" with {', '.join(others)}" if others else ""
-    lines = [f"You are {panelist.name}, one of {len(transcript.panel)} at a round table{company}."]
+    lines = [f"You are {panelist.name}, one of {len(seated)} at a round table{company}."]
     if panelist.persona:
         lines.append(f"Who you are: {panelist.persona}")
     manners = _MANNERS.format(name=panelist.name)

@@ -14,13 +14,14 @@ import msgspec
 
 from protocol import codec, kinds
 from protocol import events as e
+from protocol.asked import MAX_TEXT
 from protocol.commands import Close, Say
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import CallerError, Invalid, RoundtableError, WrongState
 from protocol.findings import VerdictGiven
 from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.reading import Reading
-from roundtable.hosting.convening import MAX_TEXT, Convene
+from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import Host, Opened, stream
 from roundtable.log.base import Record
 from roundtable.log.split import OFF_RECORD

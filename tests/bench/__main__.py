@@ -9,6 +9,7 @@ from tests.bench import (
     fanout,
     first_token,
     halt,
+    interrupt,
     memory,
     proxying,
     replay,
@@ -26,7 +27,7 @@ def main() -> None:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="fanout, views, replay, first_token, append, memory, takeover, upstream, cancel, halt, steps, "
+        help="fanout, views, replay, first_token, append, memory, takeover, upstream, cancel, halt, interrupt, steps, "
         "proxying (all)",
     )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
@@ -43,6 +44,7 @@ def main() -> None:
         "upstream": lambda: upstream.measure(options.repeat),
         "cancel": lambda: cancel.measure(options.repeat),
         "halt": lambda: halt.measure(options.repeat),
+        "interrupt": lambda: interrupt.measure(options.repeat),
         "steps": lambda: steps.measure(options.repeat),
         "proxying": lambda: proxying.measure(options.repeat),
     }

@@ -69,25 +69,35 @@ export type Event =
   | RoundForecast;
 
 /**
- * Seat another panelist.
+ * Seat another panelist, or one who left, or is absent, again.
  */
 export interface Add {
-  seat: Panelist;
+  seat: AskedSeat;
   type: "add";
 }
 /**
- * A seat: a unique name, a model as `provider:model`, and what the model is told to be. `options` goes to the provider (temperature, max_tokens, a script); it never holds a key. `role` is `moderator` or `chair` for a seat that does only that, and empty for who takes part. `fallback` are models that speak for her when hers cannot, in order; `tools` are those she may use, as `server.tool` or `server.*`.
+ * A seat as asked for: a misspelt member is an error here, while logs may hold what later versions add.
  */
-export interface Panelist {
-  fallback: string[];
+export interface AskedSeat {
+  fallback?: string[];
   model: string;
   name: string;
-  options: {
+  options?: {
     [k: string]: unknown;
   };
-  persona: string;
-  role: "" | "chair" | "moderator";
-  tools: string[];
+  persona?: string;
+  role?: "" | "chair" | "moderator";
+  tools?: string[];
+}
+/**
+ * Limits as asked for, strict likewise.
+ */
+export interface AskedLimits {
+  max_dollars?: number | null;
+  max_rounds?: number | null;
+  max_seconds?: number | null;
+  max_tokens?: number | null;
+  max_turns?: number | null;
 }
 /**
  * Panelists by how good she finds their answers, best first. `shown` is the order in which she was shown them.
@@ -102,7 +112,7 @@ export interface BallotCast {
   type: "ballot.cast";
 }
 /**
- * Take the floor: who speaks yields at the next sentence's end, or after 2 s or 200 tokens. `text` is said at once.
+ * Take the floor: who speaks yields at the next sentence's end, or after 2 s or 200 tokens. `text` is said at once; without it the author's hand is raised, and the table waits for what comes.
  */
 export interface BargeIn {
   author?: string;
@@ -227,7 +237,7 @@ export interface Skip {
   type: "skip";
 }
 /**
- * Give a panelist no turns; what she is saying is cut.
+ * Give a panelist no turns until unmuted; what she is saying is cut.
  */
 export interface Mute {
   panelist: string;
@@ -248,32 +258,22 @@ export interface Remove {
   type: "remove";
 }
 /**
- * Put `seat` in a panelist's place. Under the same name it is another model that speaks from now on.
+ * Put `seat` in a panelist's place, and give it the turns that she had open. Under the same name it is another model that speaks from now on; what it was saying is cut.
  */
 export interface Swap {
   panelist: string;
-  seat: Panelist;
+  seat: AskedSeat;
   type: "swap";
 }
 /**
- * Set limits anew; those that are absent stay as they are.
+ * Set limits anew; those that are absent stay as they are. A table at rest stays at rest.
  */
 export interface Extend {
-  limits: Limits;
+  limits: AskedLimits;
   type: "extend";
 }
 /**
- * When a table ends at the latest; absent means unlimited. Seconds are of open (not paused) wall time.
- */
-export interface Limits {
-  max_dollars: number | null;
-  max_rounds: number | null;
-  max_seconds: number | null;
-  max_tokens: number | null;
-  max_turns: number | null;
-}
-/**
- * End the discussion and come to a verdict now; the table rests after it.
+ * End the discussion and come to a verdict now: who speaks is cut, and the table rests after it.
  */
 export interface Conclude {
   type: "verdict";
@@ -422,11 +422,35 @@ export interface TableOpened {
   verdict: boolean;
 }
 /**
+ * When a table ends at the latest; absent means unlimited. Seconds are of open (not paused) wall time.
+ */
+export interface Limits {
+  max_dollars: number | null;
+  max_rounds: number | null;
+  max_seconds: number | null;
+  max_tokens: number | null;
+  max_turns: number | null;
+}
+/**
  * Where a forked table comes from: another table, up to a cursor.
  */
 export interface Origin {
   cursor: string;
   table: string;
+}
+/**
+ * A seat: a unique name, a model as `provider:model`, and what the model is told to be. `options` goes to the provider (temperature, max_tokens, a script); it never holds a key. `role` is `moderator` or `chair` for a seat that does only that, and empty for who takes part. `fallback` are models that speak for her when hers cannot, in order; `tools` are those she may use, as `server.tool` or `server.*`.
+ */
+export interface Panelist {
+  fallback: string[];
+  model: string;
+  name: string;
+  options: {
+    [k: string]: unknown;
+  };
+  persona: string;
+  role: "" | "chair" | "moderator";
+  tools: string[];
 }
 /**
  * What ends a discussion before its limits do, whichever comes first. `convergence` is a threshold from 0 to 1 on the dispersion of a round (`entropy`); `consensus` is that nobody opposes any claim; `loop` that the panel repeats itself or only thanks; `passes` that everyone had nothing to add.
@@ -448,7 +472,7 @@ export interface TablePaused {
   type: "table.paused";
 }
 /**
- * Turns begin again. From rest, the limits on turns, rounds, tokens, seconds and dollars count anew.
+ * Turns begin again. From rest, the limits on turns, rounds, tokens, seconds and dollars count anew; `reason` is then what woke it: `message`, `retry`, `command`, or `verdict`, which is still about what was said before.
  */
 export interface TableResumed {
   at: number;
@@ -520,7 +544,7 @@ export interface LimitsChanged {
   type: "limits.changed";
 }
 /**
- * A person asks for the floor; who speaks may end, then the table waits, at most `within` seconds.
+ * A person asks for the floor; who speaks may end, then the table waits, at most `within` seconds, for one person after the other.
  */
 export interface HandRaised {
   at: number;
@@ -531,7 +555,7 @@ export interface HandRaised {
   within: number;
 }
 /**
- * The table waits for that person no more: `said`, `command` or `timeout`.
+ * The table waits for that person no more: `said`, `command`, `timeout`, or `ended` as the discussion is over, or the table.
  */
 export interface HandLowered {
   at: number;
@@ -715,7 +739,7 @@ export interface TurnFailed {
   usage: Usage;
 }
 /**
- * The turn's end by a person's or the table's decision. A queued turn may be cancelled too.
+ * The turn's end by a person's or the table's decision. A queued turn may be cancelled too. `reason`: `command` (this one was named), `barge_in`, `skipped`, `muted`, `removed`, `swapped`, `absent`, `concluding`, `closing`, or a limit's name. What was said until a `barge_in` is part of the conversation.
  */
 export interface TurnCancelled {
   at: number;
@@ -994,7 +1018,7 @@ export interface Spent {
   unpriced: number;
 }
 /**
- * A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise. `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given. `testing` is the entry that asked for a stress test, while one is held; `ended_reason` is then still why the table rested.
+ * A table at a cursor. `spent` is for the whole table, `base` what it was when the limits last began to count (at opening, or when it woke from rest: a sitting), `base_round` the round and `base_seq` the entry likewise. `concluding` is why the discussion of this sitting ended, while its verdict is still to come or was given; `concluding_seq` is the entry that said so. `testing` is the entry that asked for a stress test, while one is held; `ended_reason` is then still why the table rested. The table waits for the first of `hands` since `hand_at`, as far as nobody speaks, for `hand_within` seconds.
  */
 export interface Transcript {
   absent: {
@@ -1009,6 +1033,7 @@ export interface Transcript {
   };
   concluding: string;
   concluding_detail: string;
+  concluding_seq: number;
   cursor: string;
   ended_detail: string;
   ended_reason: string;
@@ -1016,6 +1041,8 @@ export interface Transcript {
     [k: string]: number;
   };
   findings: Found[];
+  hand_at: number;
+  hand_within: number;
   hands: string[];
   inbox: number;
   limits: Limits;

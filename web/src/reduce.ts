@@ -33,8 +33,8 @@ export function newTranscript(): Transcript {
     cursor: ZERO, at: 0, status: "new", table: "", topic: "", panel: [], policy: "", limits: NO_LIMITS, then: "close",
     seed: 0, record: true, opened_at: 0, running_since: 0, ended_reason: "", ended_detail: "", round: 0, turns: [], messages: [],
     materials: [], findings: [], title: "", verdict: false, until: NO_ENDS, origin: null, concluding: "", concluding_detail: "",
-    testing: 0, muted: [], removed: [], hands: [], absent: {}, failures: {}, spent: NOTHING_SPENT, base: NOTHING_SPENT,
-    base_round: 0, base_seq: 0,
+    concluding_seq: 0, testing: 0, muted: [], removed: [], hands: [], hand_at: 0, hand_within: 0, absent: {}, failures: {},
+    spent: NOTHING_SPENT, base: NOTHING_SPENT, base_round: 0, base_seq: 0,
     commands: {}, inbox: 0,
   };
 }
@@ -132,6 +132,9 @@ function check(transcript: Transcript, entry: Entry): void {
 function checkChange(transcript: Transcript, { change, panelist, seat }: Entry<Of<"panel.changed">>): void {
   const sits = isSeated(transcript, panelist);
   if (sits === (change === "added")) throw new IllegalMove(`${panelist} ${sits ? "sits" : "does not sit"} at this table.`);
+  if (change === "swapped" && seat && seat.name !== panelist && isSeated(transcript, seat.name)) {
+    throw new IllegalMove(`${seat.name} sits at this table.`);
+  }
   if ((seat !== null) !== (change === "added" || change === "swapped")) {
     throw new IllegalMove(`panel.changed by ${change} has ${seat ? "a" : "no"} seat.`);
   }
@@ -187,17 +190,19 @@ const STEPS: { [T in Type]?: Step<T> } = {
     Object.assign(t, { title, verdict, until, origin, base_seq: seqOf(id), running_since: at });
   },
   "table.paused": (t, { at }) => stopClock(t, "paused", at),
-  "table.resumed": (t, { id, at }) => {
+  "table.resumed": (t, { id, at, reason }) => {
     if (t.status === "resting") {
-      Object.assign(t, { base: t.spent, base_round: t.round, base_seq: seqOf(id) });
+      Object.assign(t, { base: t.spent, base_round: t.round });
+      if (reason !== "verdict") t.base_seq = seqOf(id); // which is about what was said before the rest
       t.ended_reason = t.concluding = t.concluding_detail = "";
     }
     t.status = "open";
     t.running_since = at;
   },
-  "table.concluding": (t, { reason, detail }) => {
+  "table.concluding": (t, { id, reason, detail }) => {
     t.concluding = reason;
     t.concluding_detail = detail;
+    t.concluding_seq = seqOf(id);
   },
   "stress.requested": (t, { id, at }) => {
     Object.assign(t, { base: t.spent, base_round: t.round, status: "open", running_since: at, testing: seqOf(id) });
@@ -213,10 +218,13 @@ const STEPS: { [T in Type]?: Step<T> } = {
     if (change === "removed" || (seat && seat.name !== panelist)) t.removed = [...t.removed, panelist];
     if (seat) takeSeat(t, seat);
   },
-  "hand.raised": (t, { author }) => {
+  "hand.raised": (t, { author, at, within }) => {
+    if (t.hands.length === 0) t.hand_at = at;
     t.hands = [...leaving(t.hands, author), author];
+    t.hand_within = within;
   },
-  "hand.lowered": (t, { author }) => {
+  "hand.lowered": (t, { author, at }) => {
+    if (t.hands[0] === author) t.hand_at = at; // the next one's time begins
     t.hands = leaving(t.hands, author);
   },
   "table.rested": (t, { reason, at }) => {
@@ -233,8 +241,11 @@ const STEPS: { [T in Type]?: Step<T> } = {
   "round.started": (t, { round }) => {
     t.round = round;
   },
-  "turn.queued": (t, { turn, panelist, id, kind, round, reason, question = "", at }) => {
+  "turn.queued": (t, { turn, panelist, id, kind, round, reason, question = "", at, command }) => {
     t.turns.push({ ...NEW_TURN, turn, panelist, seq: seqOf(id), kind, round, reason, question, queued_at: at });
+    if (!command) return;
+    t.failures = without(t.failures, panelist); // whom a person gives the floor again is counted on again
+    t.absent = without(t.absent, panelist);
   },
   "turn.started": (t, { turn, id, at, attempt, model, digest, first_within, idle_within, total_within }) => {
     const deadlines = { first_within, idle_within, total_within };

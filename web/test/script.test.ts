@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { axisOf } from "../src/axis";
 import { Chronicle } from "../src/chronicle";
 import { apart, barsOf, horizonOf, legible, roundsOf } from "../src/lanes";
+import type { Turn } from "../src/protocol.gen";
 import { type Entry, fold } from "../src/reduce";
 import { floorOf, nextOf, sharesOf, spendingOf, wordsIn } from "../src/scene";
 import { afterOf, departures, type Line, opensWith, scriptOf } from "../src/script";
@@ -59,7 +60,8 @@ describe("the script", () => {
     const transcript = fold(entriesOf(name));
     const { turns, absent } = transcript;
     const left = departures(transcript);
-    const gone = turns.filter(({ turn }) => left.has(turn)).map(({ panelist }) => panelist);
+    const isBack = (gone: Turn) => turns.some(({ panelist, seq }) => panelist === gone.panelist && seq > gone.seq);
+    const gone = turns.filter((turn) => left.has(turn.turn) && !isBack(turn)).map(({ panelist }) => panelist);
     expect(new Set(gone)).toEqual(new Set(Object.keys(absent)));
   });
 

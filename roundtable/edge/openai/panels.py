@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 import msgspec
 
+from protocol.asked import AskedLimits, AskedSeat
 from protocol.errors import Invalid
 from providers.catalog import Catalog
 from roundtable import policies
@@ -17,7 +18,7 @@ from roundtable.edge.openai.errors import UnknownModel
 from roundtable.edge.openai.messages import AssistantMessage, ChatMessage, ToolMessage, UserMessage, text
 from roundtable.edge.openai.request import ChatRequest, handed_on
 from roundtable.hosting import convening
-from roundtable.hosting.convening import AskedLimits, AskedSeat, Convene
+from roundtable.hosting.convening import Convene
 
 PREFIX = "roundtable/"
 DEFAULT = "default"

@@ -3,7 +3,7 @@
 Reading a table as it happens is `sse.events`.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import hdrs, web
@@ -78,6 +78,29 @@ _EXAMPLE = {
     "panel": [{"name": name, "model": f"scripted:{name}", "options": _LINE} for name in ("Ada", "Ben")],
     "limits": {"max_rounds": 1},
 }
+_SEAT = {"name": "Cleo", "model": "scripted:cleo"}
+_COMMANDS: dict[str, dict[str, Any]] = {
+    "a question": {"type": "say", "text": "But why?"},
+    "a question to one": {"type": "say", "text": "Why, Ada?", "to": "Ada"},
+    "no new turn": {"type": "pause"},
+    "on again": {"type": "resume"},
+    "the end": {"type": "close"},
+    "not this turn": {"type": "cancel", "turn": "t1"},
+    "once more": {"type": "retry", "turn": "t1"},
+    "an interruption": {"type": "barge_in", "text": "One moment.", "author": "Rosa"},
+    "a hand": {"type": "raise_hand", "author": "Rosa"},
+    "a hand down": {"type": "lower_hand", "author": "Rosa"},
+    "somebody else": {"type": "skip", "panelist": "Ada"},
+    "silence": {"type": "mute", "panelist": "Ada"},
+    "no more silence": {"type": "unmute", "panelist": "Ada"},
+    "one more": {"type": "add", "seat": _SEAT},
+    "one less": {"type": "remove", "panelist": "Ada"},
+    "another instead": {"type": "swap", "panelist": "Ada", "seat": _SEAT},
+    "more time": {"type": "extend", "limits": {"max_rounds": 6}},
+    "the verdict now": {"type": "verdict"},
+    "a stress test": {"type": "stress_test"},
+    "a title": {"type": "title", "title": "Why, after all"},
+}
 _convene_decoder = msgspec.json.Decoder(Convene)
 
 
@@ -141,7 +164,7 @@ class Tables:
         answers={200: Done, 202: Accepted},
         errors=(409, 422),
         leads={"/v1/roundtables/{id}": "$request.path.id"},
-        examples={"a question": {"type": "say", "text": "But why?"}},
+        examples=_COMMANDS,
     )
     async def command(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables/{id}/commands`: 200 and its effect, or 202 when that is still to come."""

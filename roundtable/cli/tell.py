@@ -1,0 +1,96 @@
+"""`roundtable tell`: one command to a table on a server, and what came of it."""
+
+import argparse
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from protocol import codec, commands
+from protocol.errors import Invalid
+from roundtable.cli import arguments, console, remote
+from roundtable.sdk import addresses
+
+if TYPE_CHECKING:
+    from roundtable.cli.arguments import Commands
+
+_EXAMPLES = """\
+examples:
+  roundtable tell URL say "But why?" --to Ada
+  roundtable tell ID barge_in "One moment." --author Rosa
+  roundtable tell ID mute Ada               and unmute, skip, remove
+  roundtable tell ID add Dag ollama:llama3.2 --persona "A cook."
+  roundtable tell ID swap Ada Ada openai:gpt-5.1
+  roundtable tell ID extend max_rounds=6 max_dollars=2
+  roundtable tell ID retry t7               and cancel
+  roundtable tell ID verdict                and pause, resume, close, title,
+                                            raise_hand, lower_hand
+"""
+_KINDS: dict[str, type[commands.Command]] = {
+    str(kind.__struct_config__.tag): kind for kind in commands.ANY.__args__
+}
+
+
+def add(commands: "Commands") -> None:
+    """Its arguments."""
+    parser = arguments.command(commands, "tell", _tell, "steer a table on a server", _EXAMPLES)
+    parser.add_argument("table", metavar="URL", help="the table's address, or its id")
+    parser.add_argument("command", metavar="COMMAND", choices=_KINDS, help=", ".join(_KINDS))
+    parser.add_argument("words", metavar="WORD", nargs="*", help="what it is about")
+    for name, summary in (("to", "the panelist it is put to"), ("author", "under whose name"),
+                          ("persona", "what the new seat is told to be")):  # fmt: skip
+        parser.add_argument(f"--{name}", metavar="TEXT", help=summary)
+    remote.add_server(parser)
+    arguments.add_json(parser, "the entry that is its effect, as JSON")
+
+
+def _tell(args: argparse.Namespace) -> int:
+    place = addresses.table(args.table, args.server)
+    return asyncio.run(_send(place, command(args), as_json=args.json))
+
+
+async def _send(place: addresses.Place, told: commands.ANY, *, as_json: bool) -> int:
+    async with remote.client(place.server) as client:
+        entry = (await client.command(place.table, told)).entry
+    if entry is None:
+        console.tell("accepted; the table comes to it in a moment")
+    elif as_json:
+        print(codec.message(entry.cursor, codec.encode_body(entry.event, entry.at)).decode())
+    else:
+        console.tell(f"done: {codec.event_type(entry.event)} at {entry.cursor}")
+    return 0
+
+
+def command(args: argparse.Namespace) -> commands.ANY:
+    """What was typed: words fill what the command is about in order, a seat taking two. Raises `Invalid`."""
+    words = iter(args.words)
+    fields = msgspec.structs.fields(_KINDS[args.command])
+    members = {field.name: _member(field.name, words, args) for field in fields}
+    if left := list(words):
+        raise Invalid(f"{args.command} takes no {left[0]!r}.", field="words")
+    given = {name: value for name, value in members.items() if value is not None}
+    if (args.to is not None and "to" not in given) or (args.author is not None and "author" not in given):
+        raise Invalid(f"{args.command} is put to nobody and has no author.", field="words")
+    return codec.decode_command(codec.encode({"type": args.command, **given}))
+
+
+def _member(name: str, words: Iterator[str], args: argparse.Namespace) -> Any:
+    match name:
+        case "to" | "author":
+            return getattr(args, name)
+        case "seat":
+            seat = {"name": next(words, None), "model": next(words, None), "persona": args.persona}
+            return {key: value for key, value in seat.items() if value is not None}
+        case "limits":
+            return dict(map(_limit, words))
+        case _:
+            return next(words, None)
+
+
+def _limit(word: str) -> tuple[str, Any]:
+    name, _, value = word.partition("=")
+    try:
+        return name, msgspec.json.decode(value)
+    except codec.UNREADABLE as error:
+        raise Invalid(f"{word!r} is not LIMIT=NUMBER, such as max_rounds=6.", field="limits") from error

@@ -209,7 +209,7 @@ def test_one_who_is_asked_while_the_verdict_is_written_answers_and_that_is_all()
 
     scene = held(ask, {"Ada": ["Yes."], "Ben": ["No."], "Cleo": InTurn(*CLEO)})
     assert kinds_of(scene) == ["speech", "speech", "stances", "verdict", "speech"]
-    assert ends(scene) == ["max_rounds", "command"]
+    assert ends(scene) == ["max_rounds", "answered"]
     assert len(scene.table.found(VerdictGiven, sitting=False)) == 1
 
 
@@ -235,7 +235,7 @@ def test_a_chair_who_failed_may_be_asked_again_about_the_same_discussion() -> No
     assert (missing.missing, missing.turn, missing.chair) == ("the chair failed", "t4", "Cleo")
     assert (given.header, given.answer, given.turn) == ("2 of 2 answered.", "So.", "t5")
     assert [claim.text for claim in given.claims] == ["It holds."]
-    assert ends(scene) == ["max_rounds", "answered"]
+    assert ends(scene) == ["max_rounds", "command"]
 
 
 def test_a_verdict_survives_a_pause_and_the_death_of_its_node() -> None:

@@ -182,10 +182,11 @@ class BudgetWarned(Finding, frozen=True, tag="budget.warned"):
 
 class BudgetDegraded(Finding, frozen=True, tag="budget.degraded"):
     """What the table does without from here on so that it can end well: `fewer_rounds`, `cheaper_chair`, `no_ballots`,
-    `no_stances`, `no_synthesis`."""
+    `no_stances`, `no_synthesis`. `panelist` is who does it instead, where somebody does."""
 
     measure: str
     detail: str
+    panelist: str = ""
 
 
 class RoundForecast(Finding, frozen=True, tag="round.forecast"):

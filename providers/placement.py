@@ -29,6 +29,8 @@ def place(environ: Mapping[str, str], custom: Mapping[str, Custom]) -> dict[str,
         preset = _at(preset, server.base_url, f"providers.{name}.base_url")
         envs = (server.api_key_env,) if server.api_key_env else preset.key_envs
         placed[name] = msgspec.structs.replace(preset, dialect=server.dialect, key_envs=envs)
+    if (told := environ.get("OLLAMA_CONTEXT_LENGTH", "").strip()).isdecimal() and int(told):
+        placed["ollama"] = msgspec.structs.replace(placed["ollama"], window=int(told))
     return placed
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from protocol import events as e
 from protocol.messages import Failure, Message
-from roundtable.table.projection import MAX_CHARACTERS, Projection, project
+from roundtable.deliberation.record import ROOM
+from roundtable.table.projection import Projection, project
 from tests.tables import ADA, BEN, CLEO, opened, transcript, turn
 
 
@@ -53,11 +54,9 @@ def test_a_question_by_name_is_put_last_until_it_is_answered() -> None:
 
 
 def test_a_long_table_loses_its_oldest_words_and_says_so() -> None:
-    events = [
-        event for number in range(1, 9) for event in turn(number, "Ben", f"{number}" * (MAX_CHARACTERS // 4))
-    ]
+    events = [event for number in range(1, 9) for event in turn(number, "Ben", f"{number}" * (ROOM // 4))]
     text = prompt(*events).messages[0].text
-    assert len(text) < MAX_CHARACTERS * 1.1
+    assert len(text) < ROOM * 1.1
     assert "earlier contributions are left out" in text
     assert "8" * 100 in text
     assert "1" * 100 not in text

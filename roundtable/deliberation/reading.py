@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from protocol import kinds
 from protocol.findings import ANY, Reading, TurnUnread, VerdictGiven
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import verdicts
+from roundtable.deliberation import summaries, verdicts
 from roundtable.deliberation.answers import Unread
 
 Reader = Callable[[Transcript, Turn], list[ANY]]
 READERS: Mapping[str, Reader] = {
     kinds.VERDICT: verdicts.read,
+    kinds.SUMMARY: summaries.read,
 }
 """By kind. Raises `Unread`; at least one finding names the turn."""
 ATTEMPTS = 2

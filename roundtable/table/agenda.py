@@ -8,10 +8,11 @@ from protocol import kinds
 from protocol.findings import VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
-from roundtable.deliberation import exits, reading, verdicts
+from roundtable.deliberation import exits, reading, summaries, verdicts
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import Plan, Seat, TurnPolicy
 from roundtable.policies.order import WAIT, first_of_all
+from roundtable.table import budget
 from roundtable.table.budget import Limit
 
 
@@ -20,6 +21,8 @@ def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None)
     nothing of that is left."""
     if notes := reading.unwritten(transcript):
         return Plan(note=tuple(notes))
+    if warnings := budget.warnings(transcript):
+        return Plan(note=warnings)
     if transcript.concluding:
         return _conclude(transcript, limit)
     if limit:
@@ -31,6 +34,8 @@ def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None)
     if reason := exits.reached(transcript):
         return Plan(end=reason)
     step = policy.plan(transcript)
+    if step.round is not None and (summary := _summary(transcript)):
+        return summary
     if step.round is not None or step.end:
         return _look_back(transcript) or step
     return step
@@ -52,6 +57,17 @@ def _own(transcript: Transcript) -> Plan | None:
     if first := first_of_all(transcript):
         return first
     return WAIT if transcript.of("started") else Plan(run=(turns[0].turn,))
+
+
+def _summary(transcript: Transcript) -> Plan | None:
+    """A summary, if one is due and a round comes after it that has a turn to spare."""
+    turns = budget.turns_left(transcript)
+    if not budget.may_begin_round(transcript) or (turns is not None and turns < 2):
+        return None
+    writer = summaries.due(transcript)
+    if writer is None:
+        return None
+    return Plan(queue=(Seat(writer, kinds.SUMMARY, reason="prompts have no room for all that was said"),))
 
 
 def _look_back(transcript: Transcript) -> Plan | None:

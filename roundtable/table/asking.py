@@ -66,7 +66,8 @@ class Listener(Protocol):
 
 
 class Asking:
-    """One question to one model. `run` it in a task; `stop` ends it early. `label` is for our own log."""
+    """One question to one model. `run` it in a task; `stop` ends it early. `label` is for our own log. `go_on` is told
+    what was heard, and says whether there is money left for more; without it the answer ends by `length`."""
 
     def __init__(
         self,
@@ -77,7 +78,9 @@ class Asking:
         price: Callable[[Usage], Cost | None],
         deadlines: Deadlines,
         label: str,
+        go_on: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        self._go_on = go_on
         self._provider, self._request, self._listener = provider, request, listener
         self._price, self._deadlines, self._label = price, deadlines, label
         self._attempt = 1
@@ -151,7 +154,7 @@ class Asking:
                     return self._answered(chunk)
                 if not await self._hear(chunk):
                     return base.Stop("stop_sequence")
-                if self._room <= 0:
+                if self._room <= 0 or not self._go_on(_words(chunk)):
                     return base.Stop("length")
                 self._watch(self._deadlines.idle or None)
         raise ProviderError("The answer broke off without an end.", code="connection", retryable=True)
@@ -211,6 +214,10 @@ class Asking:
             thinking=-(-self._thought // CHARACTERS_PER_TOKEN),
             estimated=True,
         )
+
+
+def _words(chunk: base.Text | base.Thinking | base.ToolCall) -> str:
+    return chunk.arguments if isinstance(chunk, base.ToolCall) else chunk.text
 
 
 def silence(stop: base.Stop) -> ProviderError:

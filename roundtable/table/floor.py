@@ -19,7 +19,8 @@ from roundtable.log.base import MAX_BATCH_BYTES
 from roundtable.table import budget, seating
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.merge import Merge, Source, coalesce
-from roundtable.table.turn import TurnRun
+from roundtable.table.meter import Meter
+from roundtable.table.turn import Speaker, TurnRun
 from roundtable.table.writer import Writer
 
 # Characters taken from the merge for one append: a quarter of a batch in bytes, as UTF-8 needs at most four each.
@@ -42,6 +43,7 @@ class Floor:
         self._catalog = catalog
         self._clock = clock
         self._merge = Merge(wake)
+        self._meter = Meter(lambda: budget.left(self._transcript))
         self._speaking: dict[str, _Speaking] = {}
         self._given: list[tuple[str, TurnRun]] = []
 
@@ -65,11 +67,13 @@ class Floor:
             self._writer.note(item.event, item.at)
             if isinstance(item.event, e.TurnCompleted | e.TurnFailed):
                 self._merge.close(self._speaking.pop(item.event.turn).source)
+                self._meter.close(item.event.turn)
 
     def stop(self, turn: str, why: e.TurnCancelled) -> None:
         """End a turn now, queued or speaking, with what the log holds of it; `why` is completed with that."""
         if speaking := self._speaking.pop(turn, None):
             self._merge.close(speaking.source)
+            self._meter.close(turn)
             usage, cost = speaking.run.stop()
             state = self._transcript.turn(turn)
             why = replace(why, attempt=state.attempt, text=state.text, usage=usage, cost=cost)
@@ -103,14 +107,24 @@ class Floor:
             return seated
         deadlines = seated.speaker.deadlines
         self._writer.note(e.TurnStarted(
-            turn=turn, panelist=name, model=model, digest=seated.projection.digest(),
+            turn=turn, panelist=name, model=model, digest=seated.projection.digest(), room=seated.room,
+            length=seated.projection.characters(), most=seated.speaker.request.max_tokens or 0,
             first_within=deadlines.first, idle_within=deadlines.idle, total_within=deadlines.total,
         ))  # fmt: skip
         source = self._merge.open()
-        run = TurnRun(seated.speaker, source, clock=self._clock)
+        run = TurnRun(self._metered(turn, seated), source, clock=self._clock)
         self._speaking[turn] = _Speaking(run, source, seated.promised)
         self._given.append((turn, run))
         return None
+
+    def _metered(self, turn: str, seated: seating.Seated) -> Speaker:
+        """Who speaks, and is stopped once her share, or all of the table's tokens or dollars, is used up."""
+        limits, price = self._transcript.limits, seated.speaker.price
+        if limits.max_tokens is None and limits.max_dollars is None:
+            return seated.speaker
+        free = 0 if seated.share else seating.LEAST
+        charge = self._meter.open(turn, seated.counter, seated.prompt, price, seated.share, free)
+        return replace(seated.speaker, go_on=charge)
 
     def _seat(self, turn: str, among: int) -> seating.Seated | Limit:
         """The first to speak may do so in any case: a table with the smallest of limits still says something."""

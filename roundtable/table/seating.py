@@ -1,5 +1,7 @@
 """Makes a panelist ready to speak: her provider, her prompt, her price, her deadlines, and how much she may say."""
 
+import hashlib
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -11,9 +13,11 @@ from providers import prices
 from providers.base import Request
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.table import budget
-from roundtable.table.asking import CHARACTERS_PER_TOKEN, deadlines_of
+from roundtable.deliberation.record import WHOLE_ROOM
+from roundtable.table import budget, window
+from roundtable.table.asking import deadlines_of
 from roundtable.table.budget import Allowance, Limit
+from roundtable.table.counting import Counter, counter
 from roundtable.table.projection import Projection, project
 from roundtable.table.turn import Speaker
 
@@ -25,11 +29,16 @@ MOST = 16_384
 
 
 class Seated(msgspec.Struct, frozen=True):
-    """Who will speak, the prompt that she will be sent, and what she may use of what the limits leave."""
+    """Who will speak, the prompt that she will be sent, which had so much `room` and has so many tokens, what she may
+    use of what the limits leave, and her `share` of that; with none she speaks in any case."""
 
     speaker: Speaker
     projection: Projection
     promised: Allowance
+    share: Allowance | None
+    room: int
+    prompt: int
+    counter: Counter
 
 
 def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None) -> Seated | Limit:
@@ -39,42 +48,38 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
     With none she may speak in any case, as many tokens as the limit on them. Raises `Invalid` when her model is not to
     be had.
     """
-    panelist = _panelist(transcript, transcript.turn(turn).panelist)
+    state = transcript.turn(turn)
+    panelist = _panelist(transcript, state.panelist)
     provider, model = catalog.resolve(panelist.model)
     brief = policies.brief(transcript, turn)
-    projection = project(transcript, panelist, brief)
+    room = window.room(transcript, state, panelist, brief, window.window(catalog, panelist))
+    projection = project(transcript, panelist, brief, room)
     price = partial(prices.cost, panelist.model)
-    prompt = -(-projection.characters() // CHARACTERS_PER_TOKEN)
+    counts = counter(transcript, panelist.model)
+    prompt = math.ceil(counts.tokens(projection.text()))
     wanted = _least_of(panelist.options.get("max_tokens"), brief.most)
     within = _within(allowance, prompt, price) if allowance else _anyhow(transcript)
     for limit, tokens in within.items():
         if allowance and tokens < min(LEAST, wanted or LEAST):
             return limit
     most = _most(wanted, within)
-    request = Request(
-        model=model,
-        system=projection.system,
-        messages=projection.messages,
-        max_tokens=most,
-        options={name: value for name, value in panelist.options.items() if name != "max_tokens"},
-        speaker=panelist.name,
-    )
     speaker = Speaker(
         turn=turn,
         panelist=panelist.name,
         provider=provider,
-        request=request,
+        request=_request(transcript, panelist, model, projection, most),
         others=tuple(other.name for other in transcript.panel if other.name != panelist.name),
         price=price,
         deadlines=deadlines_of(provider),
     )
-    return Seated(speaker, projection, _promised(prompt, most, price))
+    return Seated(speaker, projection, _promised(prompt, most, price), allowance, room, prompt, counts)
 
 
-def projected(transcript: Transcript, turn: str) -> Projection:
-    """The prompt of a queued turn, from the log before it starts: whoever checks a digest computes it here."""
+def projected(transcript: Transcript, turn: str, room: int = 0) -> Projection:
+    """The prompt of a queued turn, from the log before it starts: whoever checks a digest computes it here. `room` is
+    what `turn.started` tells; older versions told none."""
     panelist = _panelist(transcript, transcript.turn(turn).panelist)
-    return project(transcript, panelist, policies.brief(transcript, turn))
+    return project(transcript, panelist, policies.brief(transcript, turn), room or WHOLE_ROOM)
 
 
 def model_of(transcript: Transcript, name: str) -> str:
@@ -84,6 +89,26 @@ def model_of(transcript: Transcript, name: str) -> str:
 
 def _panelist(transcript: Transcript, name: str) -> Panelist:
     return next(panelist for panelist in transcript.panel if panelist.name == name)
+
+
+def _request(
+    transcript: Transcript, panelist: Panelist, model: str, projection: Projection, most: int | None
+) -> Request:
+    return Request(
+        model=model,
+        system=projection.system,
+        messages=projection.messages,
+        max_tokens=most,
+        options={name: value for name, value in panelist.options.items() if name != "max_tokens"},
+        speaker=panelist.name,
+        series=_series(transcript, panelist),
+        settled=projection.settled,
+    )
+
+
+def _series(transcript: Transcript, panelist: Panelist) -> str:
+    """What her requests at this table have in common and no others; it tells a vendor nothing else."""
+    return hashlib.sha256(f"{transcript.table}\n{panelist.name}".encode()).hexdigest()[:32]
 
 
 def _least_of(*limits: int | None) -> int | None:

@@ -29,6 +29,7 @@ class Speaker(msgspec.Struct, frozen=True):
     others: tuple[str, ...]
     price: Callable[[Usage], Cost | None]
     deadlines: Deadlines = Deadlines()
+    go_on: Callable[[str], bool] = lambda _: True
 
 
 class TurnRun:
@@ -44,6 +45,7 @@ class TurnRun:
         self._asking = Asking(
             speaker.provider, speaker.request, self,
             price=speaker.price, deadlines=speaker.deadlines, label=f"turn {speaker.turn}",
+            go_on=speaker.go_on,
         )  # fmt: skip
 
     def stop(self) -> tuple[Usage, Cost | None]:

@@ -1,5 +1,6 @@
 """Who moderates, chairs and keeps the record: a seat for it, or else one of the panel, and always the same."""
 
+from protocol.findings import BudgetDegraded
 from protocol.messages import Office, Panelist
 from protocol.transcript import Transcript
 
@@ -16,7 +17,11 @@ def officer(transcript: Transcript, *offices: Office) -> Panelist | None:
 
 
 def chair(transcript: Transcript) -> Panelist | None:
-    """Who sums up, and reads what others said for the record."""
+    """Who sums up, and reads what others said for the record; where her model was too dear, who does it instead."""
+    for saving in transcript.found(BudgetDegraded):
+        cheaper = transcript.seat(saving.panelist) if saving.measure == "cheaper_chair" else None
+        if cheaper in transcript.here():
+            return cheaper
     return officer(transcript, "chair", "moderator")
 
 

@@ -5,7 +5,7 @@ Pure, like the policies between whose steps it stands.
 """
 
 from protocol import kinds
-from protocol.findings import VerdictGiven
+from protocol.findings import BudgetDegraded, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
 from roundtable.deliberation import exits, reading, summaries, verdicts
@@ -78,6 +78,8 @@ def _look_back(transcript: Transcript) -> Plan | None:
 def _conclude(transcript: Transcript, limit: Limit | None) -> Plan:
     if transcript.found(VerdictGiven):
         return Plan(end=transcript.concluding)
+    if any(saving.measure == "no_synthesis" for saving in transcript.found(BudgetDegraded)):
+        limit = limit or "max_dollars"
     if not limit and (own := _own(transcript)):
         return own
     if transcript.of("started"):

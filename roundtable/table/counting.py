@@ -37,6 +37,10 @@ class Counter(msgspec.Struct, frozen=True):
         return len(text) / self.rate if self.rate else _guessed(text)
 
 
+GUESSING = Counter()
+"""For whoever knows nothing of the model."""
+
+
 def counter(transcript: Transcript, model: str) -> Counter:
     """By the newest prompts that this model (`provider:model`) was sent here and whose tokens its provider told."""
     known = [
@@ -48,7 +52,7 @@ def counter(transcript: Transcript, model: str) -> Counter:
     ][-_LATEST:]  # fmt: skip
     length, tokens = map(sum, zip(*known, strict=True)) if known else (0, 0)
     rate = length / tokens if tokens else 0.0
-    return Counter(rate if _LIKELY[0] <= rate <= _LIKELY[1] else 0.0)
+    return Counter(rate) if _LIKELY[0] <= rate <= _LIKELY[1] else GUESSING
 
 
 def _guessed(text: str) -> float:

@@ -119,12 +119,14 @@ class Floor:
 
     def _metered(self, turn: str, seated: seating.Seated) -> Speaker:
         """Who speaks, and is stopped once her share, or all of the table's tokens or dollars, is used up."""
-        limits, price = self._transcript.limits, seated.speaker.price
+        limits, speaker = self._transcript.limits, seated.speaker
         if limits.max_tokens is None and limits.max_dollars is None:
-            return seated.speaker
-        free = 0 if seated.share else seating.LEAST
-        charge = self._meter.open(turn, seated.counter, seated.prompt, price, seated.share, free)
-        return replace(seated.speaker, go_on=charge)
+            return speaker
+        charge = self._meter.open(
+            turn, speaker.counter, prompt=seated.prompt, price=speaker.price, share=seated.share,
+            free=0 if seated.share else seating.LEAST,
+        )  # fmt: skip
+        return replace(speaker, go_on=charge)
 
     def _seat(self, turn: str, among: int) -> seating.Seated | Limit:
         """The first to speak may do so in any case: a table with the smallest of limits still says something."""

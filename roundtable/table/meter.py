@@ -17,7 +17,7 @@ class Charge:
     """One turn's running account; call it with what was heard, and it says whether she may go on."""
 
     def __init__(
-        self, meter: "Meter", counter: Counter, prompt: int, price: Price, share: Allowance, free: int
+        self, meter: "Meter", counter: Counter, *, prompt: int, price: Price, share: Allowance, free: int
     ) -> None:
         self._meter, self._counter, self._share, self._free = meter, counter, share, free
         asked = price(Usage(input=prompt))
@@ -47,11 +47,18 @@ class Meter:
         self._open: dict[str, Charge] = {}
 
     def open(
-        self, turn: str, counter: Counter, prompt: int, price: Price, share: Allowance | None, free: int = 0
+        self,
+        turn: str,
+        counter: Counter,
+        *,
+        prompt: int,
+        price: Price,
+        share: Allowance | None,
+        free: int = 0,
     ) -> Charge:
         """An account for a turn whose prompt has so many tokens. It may have its share, or with none as much as there
         is; `free` tokens she may say in any case."""
-        charge = Charge(self, counter, prompt, price, share or Allowance(), free)
+        charge = Charge(self, counter, prompt=prompt, price=price, share=share or Allowance(), free=free)
         self._open[turn] = charge
         return charge
 

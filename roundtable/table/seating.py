@@ -17,7 +17,7 @@ from roundtable.deliberation.record import WHOLE_ROOM
 from roundtable.table import budget, window
 from roundtable.table.asking import deadlines_of
 from roundtable.table.budget import Allowance, Limit
-from roundtable.table.counting import Counter, counter
+from roundtable.table.counting import counter
 from roundtable.table.projection import Projection, project
 from roundtable.table.turn import Speaker
 
@@ -38,7 +38,6 @@ class Seated(msgspec.Struct, frozen=True):
     share: Allowance | None
     room: int
     prompt: int
-    counter: Counter
 
 
 def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None) -> Seated | Limit:
@@ -71,8 +70,9 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
         others=tuple(other.name for other in transcript.panel if other.name != panelist.name),
         price=price,
         deadlines=deadlines_of(provider),
+        counter=counts,
     )
-    return Seated(speaker, projection, _promised(prompt, most, price), allowance, room, prompt, counts)
+    return Seated(speaker, projection, _promised(prompt, most, price), allowance, room, prompt)
 
 
 def projected(transcript: Transcript, turn: str, room: int = 0) -> Projection:

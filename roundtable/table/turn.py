@@ -15,6 +15,7 @@ from protocol import events as e
 from protocol.messages import Cost, Failure, Usage
 from providers import base
 from roundtable.table.asking import Asking, Deadlines, silence
+from roundtable.table.counting import GUESSING, Counter
 from roundtable.table.guard import SpeakerGuard
 from roundtable.table.merge import Happened, Source, pieces
 
@@ -29,6 +30,7 @@ class Speaker(msgspec.Struct, frozen=True):
     others: tuple[str, ...]
     price: Callable[[Usage], Cost | None]
     deadlines: Deadlines = Deadlines()
+    counter: Counter = GUESSING
     go_on: Callable[[str], bool] = lambda _: True
 
 
@@ -45,7 +47,7 @@ class TurnRun:
         self._asking = Asking(
             speaker.provider, speaker.request, self,
             price=speaker.price, deadlines=speaker.deadlines, label=f"turn {speaker.turn}",
-            go_on=speaker.go_on,
+            counter=speaker.counter, go_on=speaker.go_on,
         )  # fmt: skip
 
     def stop(self) -> tuple[Usage, Cost | None]:

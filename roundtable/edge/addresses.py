@@ -24,7 +24,7 @@ from roundtable.edge.openapi import OpenApi
 from roundtable.edge.problems import Handler
 from roundtable.edge.streams import platform, system
 from roundtable.edge.streams.streams import Streams
-from roundtable.edge.tables import analytics, export
+from roundtable.edge.tables import analytics, export, lens
 from roundtable.edge.tables.replay import Replays
 from roundtable.edge.tables.tables import Tables
 from roundtable.edge.tables.threads import Threads
@@ -92,6 +92,7 @@ class Addresses:
         yield web.delete(_TABLE, tables.delete)
         yield self._live(f"{_TABLE}/replay", Replays(self._sockets).replay)
         yield web.get(f"{_TABLE}/analytics", analytics.analytics)
+        yield web.get(f"{_TABLE}/turns/{{turn}}/prompt", lens.prompt)
         yield from self._of_either(_TABLE, tables)
 
     def _threads(self) -> Routes:

@@ -62,7 +62,8 @@ def project(
     parts: list[_Part] = [("user", fenced("topic", transcript.topic))]
     parts += _remembered(transcript, panelist, brief, room)
     task = brief.task or manners.floor(transcript, panelist)
-    return _prompt(manners.discussion(transcript, panelist, brief), parts, task)
+    prompt = _prompt(manners.discussion(transcript, panelist, brief), parts, task)
+    return prompt._replace(settled=0) if brief.clerk else prompt  # nobody is asked the same as a clerk again
 
 
 def _thread(transcript: Transcript, panelist: Panelist, room: int) -> Projection:

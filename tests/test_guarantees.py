@@ -15,6 +15,7 @@ from protocol.kinds import SPEECH
 from protocol.transcript import Transcript, apply, fold
 from roundtable import policies
 from roundtable.hosting.snapshots import Snapshots
+from roundtable.table import seating
 from tests import fake_time
 from tests.scene import FOREVER, STREAM, MemoryLog, Scene, Step
 
@@ -186,8 +187,11 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
     table, speaking = Transcript(), set[str]()
     last = ""
     for entry in entries:
-        apply(table, entry)
         event = entry.event
+        if isinstance(event, e.TurnStarted):
+            sent = seating.projected(table, event.turn, event.room)
+            assert event.digest == sent.digest(), "what she was sent can be computed from the log"
+        apply(table, entry)
         if isinstance(event, e.TurnStarted):
             assert event.panelist not in speaking, "one turn at a time each"
             assert not speaking or scene.policy == "parallel"

@@ -12,7 +12,7 @@ from roundtable.deliberation import officers
 from roundtable.deliberation.brief import Brief
 from roundtable.deliberation.record import ROOM, WHOLE, Said, place, record
 
-# The share of a prompt's room that stays word for word: what is answered next was said just now.
+# The share of a prompt's room that stays word for word, at most: what is answered next was said just now.
 KEPT = 1 / 3
 # Characters. Where a prompt has room for less a summary would take most of it.
 LEAST_ROOM = 6_000

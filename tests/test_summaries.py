@@ -112,8 +112,8 @@ def test_a_node_that_dies_over_a_summary_loses_nothing() -> None:
         scene = Scene("round_robin", dict.fromkeys(THREE, (*LONG, 1.0)), max_rounds=5)
         await scene.owner.begin(scene.opening)
         owner = asyncio.create_task(scene.owner.run())
-        while not any(turn.status == "started" for turn in summed(scene.table)):
-            await asyncio.sleep(0.1)
+        await asyncio.wait([owner], timeout=9.5)  # a second each, and three rounds fill the room
+        assert [turn.status for turn in summed(scene.table)] == ["started"]
         owner.cancel()
         await asyncio.wait([owner])
         scene.owner = scene.new_owner()

@@ -78,12 +78,12 @@ def _thread(transcript: Transcript, panelist: Panelist, room: int) -> Projection
 
 
 def _remembered(transcript: Transcript, panelist: Panelist, brief: Brief, room: int) -> list[_Part]:
-    """All that was said, if there is room for it; else the newest summary and what came after; and if that is still
-    too much, without its oldest part."""
+    """All that was said, if there is room for it and it is not to be summed up; else the newest summary and what came
+    after; and if that is still too much, without its oldest part."""
     said = [each for each in record(transcript) if _is_heard(each, brief)]
     parts = [_part(each, panelist, brief, room) for each in said]
     before: list[_Part] = []
-    if _length(parts) > room and (made := _summary(transcript, brief)):
+    if (brief.through is not None or _length(parts) > room) and (made := _summary(transcript, brief)):
         before = [("user", f"{manners.SUMMED_UP}\n{_summed_up(made, brief)}")]
         room = max(0, room - _length(before))
         parts = [part for each, part in zip(said, parts, strict=True) if place(each) > made.through]

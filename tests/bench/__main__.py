@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from tests.bench import (
     append,
     cancel,
+    context,
     fanout,
     first_token,
     halt,
@@ -27,7 +28,7 @@ def main() -> None:
         nargs="*",
         metavar="ROW",
         help="fanout, views, replay, first_token, append, memory, takeover, upstream, cancel, halt, steps, "
-        "proxying (all)",
+        "proxying, context (all)",
     )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn (3)")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each run that has a pace (6)")
@@ -45,6 +46,7 @@ def main() -> None:
         "halt": lambda: halt.measure(options.repeat),
         "steps": lambda: steps.measure(options.repeat),
         "proxying": lambda: proxying.measure(options.repeat),
+        "context": context.measure,
     }
     print(machine())
     print(HEADING)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protocol import codec, commands
 from protocol import events as e
 from protocol.errors import ProviderError
-from protocol.findings import VerdictGiven
+from protocol.findings import BudgetWarned, SummaryMade, VerdictGiven
 from protocol.kinds import SPEECH
 from protocol.transcript import Transcript, apply, fold
 from roundtable import policies
@@ -126,6 +126,7 @@ async def _check(scene: Scene, log: MemoryLog) -> None:
     _in_order(scene, table, entries)
     _rules(scene, entries)
     _verdict(table, entries)
+    _warned(table)
     await _snapshots(log, entries)
 
 
@@ -141,6 +142,14 @@ def _verdict(table: Transcript, entries: list[e.Entry]) -> None:
         if verdict.answer:
             assert table.turn(verdict.turn).text == verdict.answer
             assert table.turn(verdict.turn).panelist == verdict.chair
+
+
+def _warned(table: Transcript) -> None:
+    """Of each limit once at the most, as nobody wakes these tables; and a summary goes no further than what was said."""
+    warned = [each.name for each in table.found(BudgetWarned, sitting=False)]
+    assert len(warned) == len(set(warned))
+    for made in table.found(SummaryMade, sitting=False):
+        assert made.through < table.turn(made.turn).seq
 
 
 def _turns(entries: list[e.Entry]) -> dict[str, str]:

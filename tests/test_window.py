@@ -1,7 +1,8 @@
 """How much room a prompt has, by what her model holds and who says so."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -10,11 +11,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from protocol import events as e
+from protocol.errors import ProviderError
 from protocol.kinds import VERDICT
 from protocol.messages import Failure, Panelist
 from protocol.transcript import Transcript
 from providers import prices
-from providers.base import Windows
+from providers.base import Chunk, Request, Windows
 from providers.catalog import Catalog
 from providers.llama.provider import LlamaProvider
 from providers.openai import OpenAIProvider
@@ -23,7 +25,9 @@ from roundtable.deliberation.brief import Brief
 from roundtable.deliberation.record import ROOM, WHOLE_ROOM
 from roundtable.table import window
 from roundtable.table.projection import NOTHING, project
+from tests import fake_time
 from tests.misbehaving import MisbehavingServer, answer
+from tests.scene import Scene, Voices
 from tests.tables import ADA, BEN, opened, transcript, turn
 from tests.test_counting import asked
 
@@ -69,9 +73,39 @@ def test_what_the_model_counted_goes_before_a_guess_and_moves_nothing_by_little(
 def test_a_prompt_that_was_refused_as_too_long_is_halved() -> None:
     who: dict[str, Any] = {"turn": "t1", "panelist": "Ada"}
     refused = Failure("context_overflow", "Too long.")
-    failed = [e.TurnQueued(**who), e.TurnStarted(**who, room=20_000), e.TurnFailed(**who, error=refused)]
+    failed: list[e.Event] = [e.TurnQueued(**who), e.TurnStarted(**who, model=ADA.model, room=20_000)]
+    failed.append(e.TurnFailed(**who, error=refused))
     assert room(None, *failed) == 10_000
     assert room(None, *failed, *turn(2, "Ben")) == 10_000
+    swapped = e.PanelChanged(change="swapped", panelist="Ada", seat=Panelist("Ada", "scripted:large"))
+    assert room(None, *failed, swapped) == ROOM, "another model has refused nothing"
+
+
+def test_who_was_asked_too_much_is_asked_again_with_less_and_then_answers() -> None:
+    """Three times as much as her model holds, though nobody knows how much that is."""
+
+    class Small(Voices):
+        async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
+            if request.speaker == "Ada" and len(request.messages[-1].text) > 12_000:
+                raise ProviderError("Too long.", code="context_overflow", retryable=False)
+            async with aclosing(super().stream(request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def play() -> Transcript:
+        long = ["word " * 100] * 14
+        scene = Scene(
+            "round_robin", {"Ben": long, "Cleo": long, "Dag": long, "Ada": ["I am here."]}, max_rounds=5
+        )
+        scene.voices = Small(scene.voices.scripts, scene.log)
+        scene.owner = scene.new_owner()
+        return await scene.play()
+
+    table = fake_time.run(play())
+    hers = [turn for turn in table.turns if turn.panelist == "Ada"]
+    assert {turn.status for turn in hers} == {"completed", "failed"}
+    assert hers[-1].status == "completed"
+    assert not table.absent
 
 
 def test_the_price_list_knows_what_vendors_models_hold() -> None:

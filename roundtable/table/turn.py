@@ -100,6 +100,8 @@ class TurnRun:
     def _ended(self, ending: base.Stop | Failure) -> e.TurnEvent:
         usage, cost = self._asking.bill()
         if isinstance(ending, Failure):
+            if ending.code == "context_overflow":  # her next prompt has half the room: `window`
+                ending = msgspec.structs.replace(ending, retryable=True)
             return e.TurnFailed(**self._who(), text=self._text, error=ending, usage=usage, cost=cost)
         return e.TurnCompleted(
             **self._who(), text=self._text, stop_reason=ending.reason, usage=usage, cost=cost

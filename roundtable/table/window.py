@@ -3,8 +3,11 @@
 The room is told in `turn.started`, so that the same prompt can be made again from the log, whatever is known by then.
 """
 
+import contextlib
+
 from msgspec.structs import replace
 
+from protocol.errors import Invalid
 from protocol.messages import Panelist
 from protocol.transcript import Transcript, Turn
 from providers import base, prices
@@ -30,7 +33,10 @@ _STEP = 2_000
 def window(catalog: Catalog, panelist: Panelist) -> int | None:
     """Tokens that her model reads and writes in one request, as far as is known without asking; of her fallbacks the
     smallest, since whoever speaks for her is sent the same. Raises `Invalid` when her model is not to be had."""
-    found = [_window(catalog, model, panelist) for model in (panelist.model, *panelist.fallback)]
+    found = [_window(catalog, panelist.model, panelist)]
+    for model in panelist.fallback:
+        with contextlib.suppress(Invalid):  # who cannot be had need not hold it
+            found.append(_window(catalog, model, panelist))
     return min((each for each in found if each is not None), default=None)
 
 
@@ -62,10 +68,11 @@ def _rate(counts: Counter, transcript: Transcript, fixed: str) -> float:
 
 
 def _overflowed(transcript: Transcript, turn: Turn, panelist: Panelist) -> int:
-    """The room of her last prompt of this kind if her model refused it as too long; else 0."""
+    """The room of her last prompt of this kind if this model refused it as too long; else 0."""
     mine = [
         each for each in transcript.turns
-        if each.panelist == panelist.name and each.started_seq and (each.kind in WHOLE) == (turn.kind in WHOLE)
+        if each.panelist == panelist.name and each.model == panelist.model and each.started_seq
+        and (each.kind in WHOLE) == (turn.kind in WHOLE)
     ]  # fmt: skip
     last = mine[-1] if mine else None
     overflowed = last is not None and last.error is not None and last.error.code == "context_overflow"

@@ -145,7 +145,7 @@ def _verdict(table: Transcript, entries: list[e.Entry]) -> None:
 
 
 def _warned(table: Transcript) -> None:
-    """Of each limit once at the most, as nobody wakes these tables; and a summary goes no further than what was said."""
+    """Of each limit once, as nobody wakes these tables; and a summary goes no further than what was said."""
     warned = [each.name for each in table.found(BudgetWarned, sitting=False)]
     assert len(warned) == len(set(warned))
     for made in table.found(SummaryMade, sitting=False):

@@ -57,7 +57,7 @@ def dollars_left(transcript: Transcript) -> float | None:
     return transcript.limits.max_dollars - (transcript.spent.dollars - transcript.base.dollars)
 
 
-def left(transcript: Transcript) -> Allowance:
+def remaining(transcript: Transcript) -> Allowance:
     """What the turns that may begin now have together, when none is under way: without what is kept for the verdict."""
     tokens, dollars, limits = tokens_left(transcript), dollars_left(transcript), transcript.limits
     kept = KEPT if _keeps(transcript) else 0.0
@@ -70,7 +70,7 @@ def left(transcript: Transcript) -> Allowance:
 def share(transcript: Transcript, promised: Iterable[Allowance], among: int) -> Allowance:
     """An equal part of what is left, for one of `among` turns that begin together, when those under way use all that
     they were promised."""
-    tokens, dollars = left(transcript)
+    tokens, dollars = remaining(transcript)
     for each in promised:
         tokens = None if tokens is None else tokens - (each.tokens or 0)
         dollars = None if dollars is None else dollars - (each.dollars or 0.0)
@@ -110,7 +110,7 @@ def reached(transcript: Transcript, now: float) -> Limit | None:
         return "max_seconds"
     if turns_left(transcript) == 0:
         return "max_turns"
-    tokens, dollars = left(transcript)
+    tokens, dollars = remaining(transcript)
     if tokens is not None and tokens <= 0:
         return "max_tokens"
     if dollars is not None and dollars <= 0:

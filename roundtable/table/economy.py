@@ -43,13 +43,7 @@ def at_verdict(transcript: Transcript, queue: tuple[Seat, ...]) -> BudgetDegrade
     None when she can, or that was settled before."""
     seats = [seat for seat in queue if seat.kind == kinds.VERDICT]
     left = budget.dollars_left(transcript)
-    if (
-        not seats
-        or left is None
-        or any(
-            saving.measure in ("cheaper_chair", "no_synthesis") for saving in transcript.found(BudgetDegraded)
-        )
-    ):
+    if not seats or left is None or was_told(transcript, "cheaper_chair", "no_synthesis"):
         return None
     chair = transcript.seat(seats[0].panelist)
     price = forecast.of_verdict(transcript, chair).dollars if chair else None
@@ -65,6 +59,11 @@ def at_verdict(transcript: Transcript, queue: tuple[Seat, ...]) -> BudgetDegrade
         detail=f"{why} {other.name} writes it.",
         panelist=other.name,
     )
+
+
+def was_told(transcript: Transcript, *measures: str) -> bool:
+    """Whether people know of one of these measures in this sitting."""
+    return any(saving.measure in measures for saving in transcript.found(BudgetDegraded))
 
 
 def _verdict(transcript: Transcript) -> Expected | None:

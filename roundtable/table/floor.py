@@ -43,7 +43,7 @@ class Floor:
         self._catalog = catalog
         self._clock = clock
         self._merge = Merge(wake)
-        self._meter = Meter(lambda: budget.left(self._transcript))
+        self._meter = Meter(lambda: budget.remaining(self._transcript))
         self._speaking: dict[str, _Speaking] = {}
         self._given: list[tuple[str, TurnRun]] = []
 

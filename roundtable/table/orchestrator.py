@@ -189,7 +189,8 @@ class StreamOrchestrator:
         coming = forecast.of_round(self._transcript, round)
         if dear := economy.fewer_rounds(self._transcript, coming):
             saving, limit = dear
-            self._writer.note(saving)
+            if not economy.was_told(self._transcript, saving.measure):
+                self._writer.note(saving)
             self._end_by(limit)
             return False
         self._writer.note(e.RoundStarted(round=round))

@@ -68,8 +68,8 @@ def _body(request: Request) -> dict[str, Any]:
     """The request, with marks up to which the vendor may cache it, three of the four that it may have.
 
     What is before the last message begins this panelist's next request too, and so does the settled part of that; its
-    end says who has the floor and changes. A prompt too short (512 to 4,096 tokens, by the model) is not cached, and a
-    mark in it costs nothing. Source: https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+    end says who has the floor and changes. A prompt too short (512 to 4,096 tokens, by the model:
+    https://docs.litellm.ai/docs/completion/prompt_caching) is not cached, and a mark in it costs nothing.
     """
     options = read_messages(request.options, request.max_tokens)
     body = options.body()

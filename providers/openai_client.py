@@ -22,10 +22,6 @@ MODELS_LIMIT = 500
 _ERRORS = Errors(openai.OpenAIError, openai.APIStatusError, openai.APITimeoutError, openai.APIConnectionError)
 
 
-class _Meta(msgspec.Struct):
-    n_ctx: Any = None
-
-
 class _Model(msgspec.Struct):
     """What a server lists, with how much it holds by the names of vLLM, of OpenRouter and others, of Groq, of LM Studio
     and of llama.cpp's; whatever they mean, only a number is one."""
@@ -36,11 +32,11 @@ class _Model(msgspec.Struct):
     context_length: Any = None
     context_window: Any = None
     loaded_context_length: Any = None
-    meta: _Meta | None = None
+    meta: Any = None
 
     def window(self) -> int | None:
         """Tokens; None where it does not tell."""
-        inner = self.meta.n_ctx if self.meta else None
+        inner = self.meta.get("n_ctx") if isinstance(self.meta, dict) else None
         told = (
             self.loaded_context_length,
             self.max_model_len,
@@ -48,7 +44,7 @@ class _Model(msgspec.Struct):
             self.context_window,
             inner,
         )
-        return next((each for each in told if isinstance(each, int) and each > 0), None)
+        return next((each for each in told if type(each) is int and each > 0), None)
 
 
 class _Models(msgspec.Struct):
@@ -56,7 +52,7 @@ class _Models(msgspec.Struct):
 
 
 class _Loaded(msgspec.Struct):
-    """Ollama's models in memory: https://docs.ollama.com/api/ps"""
+    """Ollama's models in memory, as `/api/ps` tells them."""
 
     class Model(msgspec.Struct):
         name: str

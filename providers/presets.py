@@ -155,7 +155,7 @@ _ALL = (
     ),
     # Ollama drops the beginning of a prompt longer than its context and says nothing; this dialect has no field
     # for num_ctx, so it is set where the server starts (OLLAMA_CONTEXT_LENGTH). Unless it is, a model has 4,096 tokens
-    # with less than 24 GiB of video memory: https://docs.ollama.com/context-length
+    # with less than 24 GiB of video memory (its docs/context-length.mdx).
     Preset(
         name="ollama",
         title="Ollama",

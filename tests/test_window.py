@@ -136,7 +136,8 @@ def listed(**members: object) -> bytes:
         ({"context_window": 131_072}, 131_072),
         ({"loaded_context_length": 4_096, "max_context_length": 131_072, "context_length": 9}, 4_096),
         ({"meta": {"n_ctx": 2_048, "n_ctx_train": 131_072}}, 2_048),
-        ({"max_model_len": "long", "meta": None}, None),
+        ({"max_model_len": "long", "meta": None, "context_window": True}, None),
+        ({"meta": "none"}, None),
         ({"context_length": -1}, None),
     ],
 )

@@ -127,9 +127,9 @@ class Converge(Finding, frozen=True, tag="converge"):
 
 
 class SummaryMade(Reading, frozen=True, tag="summary.made"):
-    """What was said up to entry `through` (its `seq`), for prompts that have no room for all of it."""
+    """What was said up to and with the turn or message `through`, for prompts that have no room for all of it."""
 
-    through: int
+    through: str
     text: str
 
 

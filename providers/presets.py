@@ -21,6 +21,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     panel is offered when nobody chose. `prices` is the vendor's name in the price list, `start` a command.
     `call_extra` goes with every tool call that is told again. `window` is what its models hold, in tokens, unless they
     tell, and `loaded` where it tells of those in memory. With `cache_key` it is told which requests begin alike.
+    `images`: its current models take pictures; where some do and some do not, the configuration says so.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     window: int | None = None
     loaded: str = ""
     cache_key: bool = False
+    images: bool = False
 
     @property
     def local(self) -> bool:
@@ -70,6 +72,7 @@ def is_loopback(url: str) -> bool:
 _ALL = (
     Preset(
         name="anthropic",
+        images=True,
         title="Anthropic",
         base_url="https://api.anthropic.com",
         dialect="anthropic",
@@ -80,6 +83,7 @@ _ALL = (
     ),
     Preset(
         name="openai",
+        images=True,
         title="OpenAI",
         base_url="https://api.openai.com/v1",
         dialect="responses",
@@ -93,6 +97,7 @@ _ALL = (
     ),
     Preset(
         name="gemini",
+        images=True,
         title="Gemini",
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         key_envs=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
@@ -117,6 +122,7 @@ _ALL = (
     ),
     Preset(
         name="xai",
+        images=True,
         title="xAI",
         base_url="https://api.x.ai/v1",
         key_envs=("XAI_API_KEY",),
@@ -146,6 +152,7 @@ _ALL = (
     ),
     Preset(
         name="openrouter",
+        images=True,
         title="OpenRouter",
         base_url="https://openrouter.ai/api/v1",
         key_envs=("OPENROUTER_API_KEY",),

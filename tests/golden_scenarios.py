@@ -385,6 +385,11 @@ def steered() -> Table:
     other = msgspec.structs.replace(ADA, model="ollama:other")
     table.add(e.PanelChanged(change="swapped", panelist="Ada", seat=other, command="key-9", inbox=9))
     table.add(e.PanelChanged(change="removed", panelist="Dag", command="key-10", inbox=10))
+    material = e.MaterialAdded(
+        material="d1", name="letters.csv", media_type="text/csv", form="text", size=9, sha256="ab", text="3;old;new",
+        author="Rosa", command="key-13", inbox=13,
+    )  # fmt: skip
+    table.add(material)
     table.add(e.LimitsChanged(limits=Limits(max_rounds=4), command="key-11", inbox=11))
     table.say(CLEO, 1, "The old ones.")
     _find(table)
@@ -408,7 +413,7 @@ def _find(table: Table) -> None:
     table.add(f.StanceTaken(**who, claim="c1", stance="support", reason="She said so."))
     table.add(f.Entropy(round=1, value=0.25, method="lexical", voices=2))
     table.add(f.Converge(round=1, value=0.25, threshold=0.3, method="lexical"))
-    table.add(f.SummaryMade(**who, through=20, text="Cleo: the old ones."))
+    table.add(f.SummaryMade(**who, through="t2", text="Cleo: the old ones."))
     table.add(f.BudgetWarned(name="max_rounds", used=3.2, limit=4.0))
     table.add(f.BudgetDegraded(measure="fewer_rounds", detail="One round less."))
     table.add(e.TableConcluding(reason="command", command="key-12", inbox=12))
@@ -441,7 +446,7 @@ def summaries() -> Table:
         if number == 1:
             made = turn(ADA, 1, "Ada spoke at length.", "summary", room=100000, length=2100, most=1200)
             table.add(
-                f.SummaryMade(turn=made, panelist="Ada", round=1, through=7, text="Ada spoke at length.")
+                f.SummaryMade(turn=made, panelist="Ada", round=1, through="t1", text="Ada spoke at length.")
             )
         if number == 2:
             failed = table.start(BEN, 2)

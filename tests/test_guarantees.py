@@ -14,6 +14,7 @@ from protocol.findings import BudgetWarned, SummaryMade, VerdictGiven
 from protocol.kinds import SPEECH
 from protocol.transcript import Transcript, apply, fold
 from roundtable import policies
+from roundtable.deliberation.record import placed
 from roundtable.hosting.snapshots import Snapshots
 from roundtable.table import seating
 from tests import fake_time
@@ -149,7 +150,7 @@ def _warned(table: Transcript) -> None:
     warned = [each.name for each in table.found(BudgetWarned, sitting=False)]
     assert len(warned) == len(set(warned))
     for made in table.found(SummaryMade, sitting=False):
-        assert made.through < table.turn(made.turn).seq
+        assert placed(table, made.through) < table.turn(made.turn).seq
 
 
 def _turns(entries: list[e.Entry]) -> dict[str, str]:

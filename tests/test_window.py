@@ -61,6 +61,25 @@ def test_a_small_window_leaves_what_the_answer_and_our_own_words_do() -> None:
         assert sent.characters() / 4 <= tokens * 3 / 4, "with a quarter for the answer"
 
 
+def test_material_and_what_was_said_share_a_small_window_and_fit_a_large_one() -> None:
+    put = e.MaterialAdded(
+        material="d1", name="a.txt", media_type="text/plain", form="text", size=50_000, sha256="0",
+        text="word " * 10_000,
+    )  # fmt: skip
+    held = table(put, *(event for number in range(1, 20) for event in turn(number, "Ben", "said " * 200)))
+    for tokens in (4_096, 8_192, 16_384):
+        has = window.room(held, held.turns[-1], ADA, Brief(), tokens)
+        sent = project(held, ADA, room=has)
+        assert sent.characters() / 4 <= tokens * 3 / 4
+        shown, said = (
+            sum(message.text.count(word) for message in sent.messages) for word in ("word ", "said ")
+        )
+        assert shown > said > 100
+        assert "of it are left out here" in sent.messages[0].text
+    assert room(200_000, put) == ROOM
+    assert project(held, ADA, room=ROOM).messages[0].text.count("word ") == 10_000
+
+
 def test_what_the_model_counted_goes_before_a_guess_and_moves_nothing_by_little() -> None:
     half = room(8_192, *asked(1, 4_000, 2_000))
     assert half < room(8_192)

@@ -12,7 +12,7 @@ class Brief(msgspec.Struct, frozen=True):
     `task` is asked at its end; empty: she simply has the floor. Turns in `unheard` are not in it. `aliases` are names
     by which the reader knows panelists instead of theirs: with any, her own words are shown among the others', under
     her alias. A `clerk` is asked for a record of what was said, without the manners of a discussion. `most` bounds the
-    answer, in tokens. With `through` nothing is in it that was begun after that entry.
+    answer, in tokens. With `through` nothing is in it that was begun after that turn or message.
     """
 
     task: str = ""
@@ -20,7 +20,7 @@ class Brief(msgspec.Struct, frozen=True):
     aliases: dict[str, str] = {}
     clerk: bool = False
     most: int | None = None
-    through: int | None = None
+    through: str | None = None
 
 
 def same_round(transcript: Transcript, turn: Turn) -> frozenset[str]:

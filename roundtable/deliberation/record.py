@@ -28,6 +28,16 @@ def place(said: Said) -> int:
     return said.seq if isinstance(said, Posted) else said.started_seq
 
 
+def name(said: Said) -> str:
+    """The id of the turn or the message: the same in a fork, where entries have other numbers."""
+    return said.message if isinstance(said, Posted) else said.turn
+
+
+def placed(transcript: Transcript, id: str) -> int:
+    """The place of the turn or message of that id; 0 for none."""
+    return next((place(each) for each in reversed(record(transcript)) if name(each) == id), 0)
+
+
 def is_told(turn: Turn) -> bool:
     """What was said to the end, or until a person took the floor; and never what was for a method to read."""
     ended = turn.status == "completed" or (turn.status == "cancelled" and turn.reason == INTERRUPTED)

@@ -10,7 +10,7 @@ from protocol.messages import Panelist
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import officers
 from roundtable.deliberation.brief import Brief
-from roundtable.deliberation.record import ROOM, WHOLE, Said, place, record
+from roundtable.deliberation.record import ROOM, WHOLE, Said, name, place, placed, record
 
 # The share of a prompt's room that stays word for word, at most: what is answered next was said just now.
 KEPT = 1 / 3
@@ -34,7 +34,8 @@ def due(transcript: Transcript) -> str | None:
         return None
     if any(turn.kind == kinds.SUMMARY and turn.round == transcript.round for turn in transcript.turns):
         return None
-    after = latest_through(transcript)
+    made = latest(transcript)
+    after = placed(transcript, made.through) if made else 0
     if sum(_length(said) for said in record(transcript) if place(said) > after) <= room:
         return None
     writer = _writer(transcript)
@@ -45,12 +46,6 @@ def latest(transcript: Transcript) -> SummaryMade | None:
     """The newest summary there is; it holds those before it."""
     made = transcript.found(SummaryMade, sitting=False)
     return made[-1] if made else None
-
-
-def latest_through(transcript: Transcript) -> int:
-    """The entry up to which there is a summary; 0 without one."""
-    made = latest(transcript)
-    return made.through if made else 0
 
 
 def brief(transcript: Transcript, turn: Turn) -> Brief:
@@ -71,8 +66,8 @@ def read(transcript: Transcript, turn: Turn) -> list[ANY]:
     ]
 
 
-def through(transcript: Transcript, turn: Turn) -> int:
-    """The entry up to which the summary goes that `turn` is asked for: what came after it stays word for word.
+def through(transcript: Transcript, turn: Turn) -> str:
+    """The last turn or message of the summary that `turn` is asked for: what came after it stays word for word.
 
     It is the same whenever it is asked: only what was begun before the turn was queued counts.
     """
@@ -81,8 +76,8 @@ def through(transcript: Transcript, turn: Turn) -> int:
     for each in reversed(said):
         left -= _length(each)
         if left < 0:
-            return place(each)
-    return 0
+            return name(each)
+    return ""
 
 
 def _writer(transcript: Transcript) -> Panelist | None:

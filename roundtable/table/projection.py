@@ -10,6 +10,8 @@ import hashlib
 import re
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from protocol.codec import encode
 from protocol.findings import SummaryMade
 from protocol.messages import Message, Panelist, Role
@@ -17,11 +19,13 @@ from protocol.transcript import Posted, Transcript, Turn
 from roundtable.deliberation import summaries
 from roundtable.deliberation.brief import Brief
 from roundtable.deliberation.fences import fenced
-from roundtable.deliberation.record import ROOM, Said, place, record
+from roundtable.deliberation.record import ROOM, Said, place, placed, record
 from roundtable.policies import REPLY
-from roundtable.table import manners
+from roundtable.table import exhibits, manners
 
 NOTHING = Brief()
+# Material may have so many times the room of what was said, up to its own bound.
+MATERIAL = 2
 # Between what one message holds of several.
 _GAP = "\n\n"
 # Where a contribution is longer than this share of the room its end is left out: two can always be heard.
@@ -60,9 +64,13 @@ def project(
     if transcript.policy == REPLY:
         return _thread(transcript, panelist, room)
     parts: list[_Part] = [("user", fenced("topic", transcript.topic))]
+    parts += [("user", _material(*each)) for each in exhibits.texts(transcript, MATERIAL * room)]
     parts += _remembered(transcript, panelist, brief, room)
     task = brief.task or manners.floor(transcript, panelist)
     prompt = _prompt(manners.discussion(transcript, panelist, brief), parts, task)
+    if shown := exhibits.images(transcript):
+        first, *rest = prompt.messages
+        prompt = prompt._replace(messages=(replace(first, images=shown), *rest))
     return prompt._replace(settled=0) if brief.clerk else prompt  # nobody is asked the same as a clerk again
 
 
@@ -80,21 +88,23 @@ def _thread(transcript: Transcript, panelist: Panelist, room: int) -> Projection
 def _remembered(transcript: Transcript, panelist: Panelist, brief: Brief, room: int) -> list[_Part]:
     """All that was said, if there is room for it and it is not to be summed up; else the newest summary and what came
     after; and if that is still too much, without its oldest part."""
-    said = [each for each in record(transcript) if _is_heard(each, brief)]
+    last = None if brief.through is None else placed(transcript, brief.through)
+    said = [each for each in record(transcript) if _is_heard(each, brief, last)]
     parts = [_part(each, panelist, brief, room) for each in said]
     before: list[_Part] = []
     if (brief.through is not None or _length(parts) > room) and (made := _summary(transcript, brief)):
         before = [("user", f"{manners.SUMMED_UP}\n{_summed_up(made, brief)}")]
         room = max(0, room - _length(before))
-        parts = [part for each, part in zip(said, parts, strict=True) if place(each) > made.through]
+        after = placed(transcript, made.through)
+        parts = [part for each, part in zip(said, parts, strict=True) if place(each) > after]
     kept = _recent(parts, room)
     if omitted := len(parts) - len(kept):
         before.append(("user", manners.left_out(omitted)))
     return before + kept
 
 
-def _is_heard(said: Said, brief: Brief) -> bool:
-    if brief.through is not None and place(said) > brief.through:
+def _is_heard(said: Said, brief: Brief, last: int | None) -> bool:
+    if last is not None and place(said) > last:
         return False
     return isinstance(said, Posted) or said.turn not in brief.unheard
 
@@ -102,9 +112,10 @@ def _is_heard(said: Said, brief: Brief) -> bool:
 def _summary(transcript: Transcript, brief: Brief) -> SummaryMade | None:
     """The newest one, unless it tells what she is not to hear."""
     made = summaries.latest(transcript)
-    if made is None or any(transcript.turn(turn).started_seq <= made.through for turn in brief.unheard):
+    if made is None:
         return None
-    return made
+    to = placed(transcript, made.through)
+    return None if any(transcript.turn(turn).started_seq <= to for turn in brief.unheard) else made
 
 
 def _summed_up(made: SummaryMade, brief: Brief) -> str:
@@ -120,6 +131,10 @@ def _part(said: Said, panelist: Panelist, brief: Brief, room: int, *, fence: boo
         return "user", fenced("said", text, by=said.author, role="person", to=to) if fence else text
     by, cut = _alias(said.panelist, brief), "true" if said.status == "cancelled" else ""
     return "user", fenced("said", _with_aliases(text, brief), by=by, cut=cut)
+
+
+def _material(name: str, media_type: str, text: str) -> str:
+    return fenced("material", f"\n{text}\n", name=name, type=media_type)
 
 
 def _cut(text: str, room: int) -> str:

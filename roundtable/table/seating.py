@@ -10,10 +10,11 @@ import msgspec
 from protocol.messages import Cost, Panelist, Usage
 from protocol.transcript import Transcript
 from providers import prices
-from providers.base import Request
+from providers.base import Provider, Request
 from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.deliberation.record import WHOLE_ROOM
+from roundtable.material.showing import Open, Showing, sees
 from roundtable.table import budget, window
 from roundtable.table.asking import deadlines_of
 from roundtable.table.budget import Allowance, Limit
@@ -40,7 +41,9 @@ class Seated(msgspec.Struct, frozen=True):
     prompt: int
 
 
-def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None) -> Seated | Limit:
+def seat(
+    transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None, pictures: Open
+) -> Seated | Limit:
     """The speaker of a queued turn, as the table stands now; or the limit whose `allowance` is too small for her prompt
     and `LEAST` tokens of answer.
 
@@ -62,17 +65,30 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
         if allowance and tokens < min(LEAST, wanted or LEAST):
             return limit
     most = _most(wanted, within)
+    request = _request(transcript, panelist, model, projection, most)
+    if transcript.materials:
+        provider, request = _shown(provider, request, pictures)
     speaker = Speaker(
         turn=turn,
         panelist=panelist.name,
         provider=provider,
-        request=_request(transcript, panelist, model, projection, most),
+        request=request,
         others=tuple(other.name for other in transcript.panel if other.name != panelist.name),
         price=price,
         deadlines=deadlines_of(provider),
         counter=counts,
     )
     return Seated(speaker, projection, _promised(prompt, most, price), allowance, room, prompt)
+
+
+def _shown(provider: Provider, request: Request, pictures: Open) -> tuple[Provider, Request]:
+    """A provider that sees is shown the pictures on the table; to another they are named only."""
+    if not any(message.images for message in request.messages):
+        return provider, request
+    if sees(provider):
+        return Showing(provider, pictures), request
+    blind = tuple(msgspec.structs.replace(message, images=()) for message in request.messages)
+    return provider, msgspec.structs.replace(request, messages=blind)
 
 
 def projected(transcript: Transcript, turn: str, room: int = 0) -> Projection:

@@ -15,8 +15,9 @@ from providers.catalog import Catalog
 from roundtable.deliberation.brief import Brief
 from roundtable.deliberation.record import ROOM, WHOLE, WHOLE_ROOM
 from roundtable.policies import REPLY
+from roundtable.table import exhibits
 from roundtable.table.counting import Counter, counter
-from roundtable.table.projection import project
+from roundtable.table.projection import MATERIAL, project
 
 # Tokens, where neither the provider nor the price list tells: less than any model that is offered today takes, and
 # more than a prompt has by itself.
@@ -48,9 +49,11 @@ def room(transcript: Transcript, turn: Turn, panelist: Panelist, brief: Brief, t
     counts = counter(transcript, panelist.model)
     total = tokens or UNKNOWN
     kept = min(brief.most or panelist.options.get("max_tokens") or ANSWER, int(total * _ANSWERS_SHARE))
-    fixed = project(transcript, panelist, replace(brief, through=0), 0)
+    fixed = project(transcript, panelist, replace(brief, through=""), 0)
     rate = _rate(counts, transcript, fixed.text())
     left = int((total - kept) * (_MEASURED if counts.measured else _GUESSED) * rate) - fixed.characters()
+    # Where both do not fit, what was said has one part of it and material `MATERIAL` parts.
+    left = max(left - exhibits.length(transcript), left // (1 + MATERIAL))
     return max(1, min(most, left // _STEP * _STEP))
 
 

@@ -164,9 +164,9 @@ class Converge(Finding, frozen=True, tag="converge"):
 
 
 class SummaryMade(Reading, frozen=True, tag="summary.made"):
-    """What was said up to entry `through` (its `seq`), for prompts that have no room for all of it."""
+    """What was said up to and with the turn or message `through`, for prompts that have no room for all of it."""
 
-    through: int
+    through: str
     text: str
 
 
@@ -233,10 +233,11 @@ class BudgetWarned(Finding, frozen=True, tag="budget.warned"):
 
 class BudgetDegraded(Finding, frozen=True, tag="budget.degraded"):
     """What the table does without from here on so that it can end well: `fewer_rounds`, `cheaper_chair`, `no_ballots`,
-    `no_votes`, `no_stances`, `no_synthesis`."""
+    `no_votes`, `no_stances`, `no_synthesis`. `panelist` is who does it instead, where somebody does."""
 
     measure: str
     detail: str
+    panelist: str = ""
 
 
 class RoundForecast(Finding, frozen=True, tag="round.forecast"):

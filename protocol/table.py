@@ -30,6 +30,9 @@ class Turn(msgspec.Struct):
     attempt: int = 1
     model: str = ""
     digest: str = ""
+    room: int = 0
+    length: int = 0
+    most: int = 0
     queued_at: float = 0.0
     started_seq: int = 0
     started_at: float = 0.0

@@ -65,10 +65,11 @@ class AnthropicProvider(ModelServer[anthropic.AsyncAnthropic]):
 
 
 def _body(request: Request) -> dict[str, Any]:
-    """The request, with two marks up to which the vendor may cache it.
+    """The request, with marks up to which the vendor may cache it, three of the four that it may have.
 
-    The last message says who has the floor and changes; what is before it begins this panelist's next request too.
-    Too short a prompt is not cached, and a mark in it costs nothing.
+    What is before the last message begins this panelist's next request too, and so does the settled part of that; its
+    end says who has the floor and changes. A prompt too short (512 to 4,096 tokens, by the model:
+    https://docs.litellm.ai/docs/completion/prompt_caching) is not cached, and a mark in it costs nothing.
     """
     options = read_messages(request.options, request.max_tokens)
     body = options.body()
@@ -81,6 +82,8 @@ def _body(request: Request) -> dict[str, Any]:
     said = _messages(request.messages)
     for message in said[-2:-1]:
         message["content"][-1].update(_CACHED)
+    if said:
+        said[-1]["content"] = [*_settled(said[-1]["content"], request.settled)]
     return {**body, "messages": [_plain(message) for message in said]}
 
 
@@ -122,6 +125,17 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         yield {"type": "text", "text": message.text}
     for call in message.calls:
         yield {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments(call)}
+
+
+def _settled(blocks: list[dict[str, Any]], settled: int) -> Iterator[dict[str, Any]]:
+    """The last block in two, with a mark between them, where part of it will stand in the next request."""
+    *before, last = blocks
+    yield from before
+    if last["type"] != "text" or not 0 < settled < len(last["text"]):
+        yield last
+        return
+    yield {"type": "text", "text": last["text"][:settled], **_CACHED}
+    yield {"type": "text", "text": last["text"][settled:]}
 
 
 def _plain(message: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,9 @@ class Request(msgspec.Struct, frozen=True):
     alternate roles, begin and end with `user`, and none is empty. `max_tokens` bounds what it says (tokens).
     `options` are the panelist's own; a provider refuses (`bad_request`) what it does not know rather than ignore it.
     `tools` may be called; `tool_choice` is `auto`, `none`, `required`, or the name of the one that must be.
-    `speaker` is the panelist's name, for providers that play a part (`scripted`); no vendor is sent it.
+    `speaker` is the panelist's name, for providers that play a part (`scripted`); no vendor is sent it. Requests of the
+    same `series` begin alike, and the last message's first `settled` characters will stand in the next one too: for
+    vendors that keep a prompt's beginning.
     """
 
     model: str
@@ -30,6 +32,8 @@ class Request(msgspec.Struct, frozen=True):
     speaker: str = ""
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: str = "auto"
+    series: str = ""
+    settled: int = 0
 
 
 class Text(msgspec.Struct, frozen=True, tag=True):
@@ -107,6 +111,16 @@ class Embeds(Protocol):
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
         """Raises `ProviderError` and nothing else; cancelling the task closes the upstream connection."""
+        ...
+
+
+@runtime_checkable
+class Windows(Protocol):
+    """A provider that may know how much one of its models holds."""
+
+    def window(self, model: str, options: dict[str, Any]) -> int | None:
+        """Tokens that it reads and writes in one request, with a panelist's `options`; None where nobody has told yet.
+        Asks nobody, and raises nothing."""
         ...
 
 

@@ -37,6 +37,8 @@ class OpenAIProvider(OpenAIServer):
             body[self._preset.seed] = body.pop("seed")
         if self._preset.stream_options:
             body["stream_options"] = self._preset.stream_options
+        if self._preset.cache_key and request.series:
+            body.setdefault("prompt_cache_key", request.series)
         system = [{"role": "system", "content": request.system}] if request.system else []
         if request.tools:
             body["tools"] = [*body.get("tools", ()), *map(_tool, request.tools)]

@@ -6,6 +6,8 @@ Its client, the names of its errors, and the list of models, which every compati
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urljoin
 
 import httpx2
 import msgspec
@@ -23,12 +25,43 @@ EMBEDDINGS_LIMIT = 8 << 20
 _ERRORS = Errors(openai.OpenAIError, openai.APIStatusError, openai.APITimeoutError, openai.APIConnectionError)
 
 
-class _Models(msgspec.Struct):
-    class Model(msgspec.Struct):
-        id: str
-        owned_by: str | None = None
+class _Model(msgspec.Struct):
+    """What a server lists, with how much it holds by the names of vLLM, of OpenRouter and others, of Groq, of LM Studio
+    and of llama.cpp's; whatever they mean, only a number is one."""
 
-    data: list[Model]
+    id: str
+    owned_by: str | None = None
+    max_model_len: Any = None
+    context_length: Any = None
+    context_window: Any = None
+    loaded_context_length: Any = None
+    meta: Any = None
+
+    def window(self) -> int | None:
+        """Tokens; None where it does not tell."""
+        inner = self.meta.get("n_ctx") if isinstance(self.meta, dict) else None
+        told = (
+            self.loaded_context_length,
+            self.max_model_len,
+            self.context_length,
+            self.context_window,
+            inner,
+        )
+        return next((each for each in told if type(each) is int and each > 0), None)
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+class _Loaded(msgspec.Struct):
+    """Ollama's models in memory, as `/api/ps` tells them."""
+
+    class Model(msgspec.Struct):
+        name: str
+        context_length: int = 0
+
+    models: list[Model] = []
 
 
 class _Embeddings(msgspec.Struct):
@@ -68,6 +101,11 @@ class OpenAIServer(ModelServer[openai.AsyncOpenAI]):
             http_client=openai.DefaultAsyncHttpxClient(**settings(preset)),
         )
         super().__init__(preset, key, client, _ERRORS, now)
+        self._windows: dict[str, int] = {}  # as listed last
+
+    def window(self, model: str, options: dict[str, Any]) -> int | None:
+        """As `providers.base.Windows`: what the server told when it was last asked for its models."""
+        return self._windows.get(model, self._preset.window)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
         """See `providers.base.Embeds`. Vectors as decimals: not every compatible server knows the other way."""
@@ -103,16 +141,26 @@ class OpenAIServer(ModelServer[openai.AsyncOpenAI]):
         try:
             async with asyncio.timeout(within):
                 answer = await self._client.models.with_raw_response.list()
-            listed = msgspec.json.decode(answer.content, type=_Models).data
+                listed = msgspec.json.decode(answer.content, type=_Models).data[:MODELS_LIMIT]
+                self._windows = {each.id: tokens for each in listed if (tokens := each.window())}
         except TimeoutError:
             raise self._failures.timed_out() from None
         except msgspec.MsgspecError:
             raise self._failures.nonsense("something that is no list of models") from None
         except self._refused as error:
             raise self._failed(error, "") from None
+        if self._preset.loaded:
+            await self._look_into_memory(within)
         # Gemini lists `models/NAME` and is asked for NAME.
-        return [
-            model.id.removeprefix("models/")
-            for model in listed[:MODELS_LIMIT]
-            if model.owned_by != "roundtable"
-        ]
+        return [model.id.removeprefix("models/") for model in listed if model.owned_by != "roundtable"]
+
+    async def _look_into_memory(self, within: float) -> None:
+        """How much those hold that are loaded; a server that does not say so is none the worse."""
+        address = urljoin(self._preset.base_url, self._preset.loaded)
+        try:
+            async with asyncio.timeout(within):
+                answer = await self._client.get(address, cast_to=httpx2.Response)
+            found = msgspec.json.decode(answer.content, type=_Loaded).models[:MODELS_LIMIT]
+        except (TimeoutError, msgspec.MsgspecError, *self._refused):
+            return
+        self._windows |= {each.name: each.context_length for each in found if each.context_length > 0}

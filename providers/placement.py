@@ -31,6 +31,8 @@ def place(environ: Mapping[str, str], custom: Mapping[str, Custom]) -> dict[str,
         envs = (server.api_key_env,) if server.api_key_env else preset.key_envs
         images = preset.images if server.images is None else server.images
         placed[name] = msgspec.structs.replace(preset, dialect=server.dialect, key_envs=envs, images=images)
+    if (told := environ.get("OLLAMA_CONTEXT_LENGTH", "").strip()).isdecimal() and int(told):
+        placed["ollama"] = msgspec.structs.replace(placed["ollama"], window=int(told))
     return placed
 
 

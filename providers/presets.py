@@ -19,8 +19,9 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
 
     `key_envs` are the environment variables that may hold its key, the usual one first. `models` are the ones a
     panel is offered when nobody chose. `prices` is the vendor's name in the price list, `start` a command.
-    `call_extra` goes with every tool call that is told again. `images`: its current models take pictures; where some do
-    and some do not, the configuration says so.
+    `call_extra` goes with every tool call that is told again. `window` is what its models hold, in tokens, unless they
+    tell, and `loaded` where it tells of those in memory. With `cache_key` it is told which requests begin alike.
+    `images`: its current models take pictures; where some do and some do not, the configuration says so.
     """
 
     name: str
@@ -36,6 +37,9 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     seed: Literal["seed", "random_seed"] = "seed"
     stream_options: dict[str, bool] = msgspec.field(default_factory=lambda: {"include_usage": True})
     call_extra: dict[str, Any] = {}
+    window: int | None = None
+    loaded: str = ""
+    cache_key: bool = False
     images: bool = False
 
     @property
@@ -89,6 +93,7 @@ _ALL = (
         prices="openai",
         limit="max_completion_tokens",  # reasoning models refuse max_tokens
         stream_options={"include_usage": True, "include_obfuscation": False},  # obfuscation pads every chunk
+        cache_key=True,
     ),
     Preset(
         name="gemini",
@@ -156,8 +161,16 @@ _ALL = (
         prices="openrouter",
     ),
     # Ollama drops the beginning of a prompt longer than its context and says nothing; this dialect has no field
-    # for num_ctx, so it is set where the server starts (OLLAMA_CONTEXT_LENGTH).
-    Preset(name="ollama", title="Ollama", base_url="http://127.0.0.1:11434/v1", start="ollama serve"),
+    # for num_ctx, so it is set where the server starts (OLLAMA_CONTEXT_LENGTH). Unless it is, a model has 4,096 tokens
+    # with less than 24 GiB of video memory (its docs/context-length.mdx).
+    Preset(
+        name="ollama",
+        title="Ollama",
+        base_url="http://127.0.0.1:11434/v1",
+        start="ollama serve",
+        window=4_096,
+        loaded="/api/ps",
+    ),
     Preset(name="lmstudio", title="LM Studio", base_url="http://127.0.0.1:1234/v1", start="lms server start"),
     Preset(
         name="vllm",

@@ -1,7 +1,11 @@
-"""What a turn cost, by list price. The prices come with the `genai-prices` package; nothing here asks a network."""
+"""What a turn cost, by list price, and how much a model holds.
+
+Both lists come with the `genai-prices` package; nothing here asks a network.
+"""
 
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
+from genai_prices.data_snapshot import get_snapshot
 
 from protocol.messages import Cost, Usage
 from providers.presets import PRESETS
@@ -26,6 +30,19 @@ def cost(model: str, usage: Usage) -> Cost | None:
     )
     try:
         return Cost(float(calc_price(tokens, rest, provider_id=PRESETS[name].prices).total_price))
+    except LookupError:
+        return None
+
+
+def window(model: str) -> int | None:
+    """Tokens that `provider:model` reads and writes in one request, as far as the list tells; a server of one's own is
+    not in it."""
+    name, _, rest = model.partition(":")
+    preset = PRESETS.get(name)
+    if preset is None or not preset.prices:
+        return None
+    try:
+        return get_snapshot().find_provider_model(rest, None, preset.prices, None)[1].context_window
     except LookupError:
         return None
 

@@ -28,9 +28,15 @@ class ResponsesProvider(OpenAIServer):
     async def _send(self, request: Request) -> httpx2.Response:
         # `extra_body` is sent as it is and laid over the rest: the SDK checks and copies none of it.
         stream = await self._client.responses.create(
-            model=request.model, input="", stream=True, extra_body=_body(request)
+            model=request.model, input="", stream=True, extra_body=self._body(request)
         )
         return stream.response
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        body = _body(request)
+        if self._preset.cache_key and request.series:
+            body.setdefault("prompt_cache_key", request.series)
+        return body
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -600,7 +600,7 @@ def _find(table: Table) -> None:
     table.add(f.StanceTaken(**who, claim="c1", stance="support", reason="She said so."))
     table.add(f.Entropy(round=1, value=0.25, method="lexical", voices=2))
     table.add(f.Converge(round=1, value=0.25, threshold=0.3, method="lexical"))
-    table.add(f.SummaryMade(**who, through=20, text="Cleo: the old ones."))
+    table.add(f.SummaryMade(**who, through="t2", text="Cleo: the old ones."))
     table.add(f.BudgetWarned(name="max_rounds", used=3.2, limit=4.0))
     table.add(f.BudgetDegraded(measure="fewer_rounds", detail="One round less."))
     table.add(e.TableConcluding(reason="command", command="key-12", inbox=12))
@@ -840,9 +840,66 @@ def floor() -> Table:
     return table
 
 
+def summaries() -> Table:
+    """A round is summed up, the next summary fails; each turn tells what its prompt had room for."""
+    table = Table(ADA, BEN, max_rounds=3)
+
+    def turn(panelist: Panelist, round: int, text: str, kind: str = "speech", **given: Any) -> str:
+        table.turns += 1
+        who: dict[str, Any] = {"turn": f"t{table.turns}", "panelist": panelist.name}
+        table.add(e.TurnQueued(**who, kind=kind, round=round))
+        table.add(e.TurnStarted(**who, model=panelist.model, digest=f"sha256:{who['turn']}", **given))
+        table.words(who["turn"], panelist, text)
+        table.complete(who["turn"], panelist, text, Usage(input=given["length"] // 4, output=9), Cost(0.001))
+        return str(who["turn"])
+
+    for number in (1, 2, 3):
+        table.add(e.RoundStarted(round=number))
+        turn(ADA, number, "A long speech.", room=6000, length=900 * number)
+        turn(BEN, number, "Another.", room=32000, length=1000 * number, most=800)
+        if number == 1:
+            made = turn(ADA, 1, "Ada spoke at length.", "summary", room=100000, length=2100, most=1200)
+            table.add(
+                f.SummaryMade(turn=made, panelist="Ada", round=1, through="t1", text="Ada spoke at length.")
+            )
+        if number == 2:
+            failed = table.start(BEN, 2)
+            table.add(e.TurnFailed(turn=failed, panelist="Ben", error=BUSY))
+    table.add(e.TableClosed(reason="max_rounds"))
+    return table
+
+
+def money() -> Table:
+    """A forecast, a turn cut at the cap, a warning, a round that is not begun, and a cheaper chair."""
+    table = Table(ADA, BEN, max_dollars=0.02)
+    table.add(e.RoundStarted(round=1))
+    table.add(f.RoundForecast(round=1, tokens_in=900, tokens_out=500, dollars=0.009))
+    table.say(ADA, 1, "Dear words.", cost=Cost(0.012))
+    turn = table.start(BEN, 1)
+    table.words(turn, BEN, "Cut he")
+    cut = e.TurnCompleted(
+        turn=turn, panelist="Ben", text="Cut he", stop_reason="length",
+        usage=Usage(input=90, output=2, cached=64, cache_write=20, estimated=True), cost=Cost(0.0045),
+    )  # fmt: skip
+    table.add(cut)
+    table.add(f.BudgetWarned(round=1, name="max_dollars", used=0.0165, limit=0.02))
+    fewer = "Another round and the verdict would cost some $0.0210; $0.0035 is left."
+    table.add(f.BudgetDegraded(round=1, measure="fewer_rounds", detail=fewer))
+    table.add(e.TableConcluding(reason="max_dollars"))
+    dear = "The verdict would cost some $0.0060 with Ada; $0.0035 is left. Ben writes it."
+    table.add(f.BudgetDegraded(round=1, measure="cheaper_chair", detail=dear, panelist="Ben"))
+    table.say(BEN, 1, "In short.", cost=Cost(0.002))
+    table.add(f.VerdictGiven(
+        round=1, header="2 of 2 answered.", answer="In short.", chair="Ben", turn="t3", answered=["Ada", "Ben"]
+    ))  # fmt: skip
+    table.add(e.TableClosed(reason="max_dollars"))
+    return table
+
+
 SCENARIOS: tuple[Callable[[], Table], ...] = (
     plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread, steered,
     moderated, raise_hand, council, verdict, stances, debate, delphi, red_team, floor,
+    summaries, money,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).

@@ -69,7 +69,7 @@ def hold(topic: str, turns: int, panel: list[Panelist], person: tuple[int, str] 
         if person and person[0] == number:
             table.messages.append(Posted("m1", "Mara", person[1], seq=2 * number, at=0))
         seat = panel[number % len(panel)]
-        system, messages = project(table, seat)
+        system, messages, _ = project(table, seat)
         request = Request(seat.model.removeprefix("scripted:"), system, messages, speaker=seat.name)
         text = demo.perform(request, number // len(panel))
         at = 2 * number + 1

@@ -16,9 +16,11 @@ from protocol.errors import ProviderError
 from protocol.findings import (
     BallotCast,
     BidMade,
+    BudgetWarned,
     ClaimMade,
     SpeakerChosen,
     StanceTaken,
+    SummaryMade,
     TallyCounted,
     TurnUnread,
     VerdictGiven,
@@ -41,7 +43,9 @@ from protocol.kinds import (
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn, apply, fold
 from roundtable import policies
+from roundtable.deliberation.record import placed
 from roundtable.hosting.snapshots import Snapshots
+from roundtable.table import seating
 from roundtable.table.yielding import TOKENS, WITHIN
 from tests import fake_time
 from tests.scene import FOREVER, STREAM, InTurn, MemoryLog, Scene, Step
@@ -213,6 +217,7 @@ async def _check(scene: Scene, log: MemoryLog) -> None:
         _nameless(scene)
     _yields(entries)
     _verdict(table, entries)
+    _warned(table)
     await _snapshots(log, entries)
 
 
@@ -229,7 +234,7 @@ def _verdict(table: Transcript, entries: list[e.Entry]) -> None:
             assert verdict.answer in table.turn(verdict.turn).text
             assert table.turn(verdict.turn).panelist == verdict.chair
         _sources(table, verdict)
-    _record(table)
+    _record(table, {str(entry.event.command) for entry in entries if isinstance(entry.event, e.TurnQueued)})
 
 
 def _sources(table: Transcript, verdict: VerdictGiven) -> None:
@@ -248,15 +253,17 @@ def _sources(table: Transcript, verdict: VerdictGiven) -> None:
             assert all(taken[name, made.claim] == "oppose" for name in claim.opposes)
 
 
-def _record(table: Transcript) -> None:
-    """Stances are of those who spoke in that round; and a table asks for no more than two that come to nothing."""
+def _record(table: Transcript, again: set[str]) -> None:
+    """Stances are of those who spoke in that round; and a table asks for no more than two that come to nothing, beside
+    those that a person has tried again."""
     for stance in table.found(StanceTaken):
         assert any(
             (turn.panelist, turn.round) == (stance.panelist, stance.round) and is_heard(turn.kind)
             for turn in table.of("completed")
         )
     lost = [each for each in table.found(TurnUnread, sitting=False) if each.kind == STANCES]
-    assert len(lost) <= 2
+    retried = sum(1 for key in table.commands if key in again)
+    assert len(lost) <= 2 + retried
 
 
 written = st.sampled_from(
@@ -318,6 +325,14 @@ def test_a_verdict_is_never_made_up(
     fake_time.run(play())
 
 
+def _warned(table: Transcript) -> None:
+    """Of each limit once, as nobody wakes these tables; and a summary goes no further than what was said."""
+    warned = [each.name for each in table.found(BudgetWarned, sitting=False)]
+    assert len(warned) == len(set(warned))
+    for made in table.found(SummaryMade, sitting=False):
+        assert placed(table, made.through) < table.turn(made.turn).seq
+
+
 def _turns(entries: list[e.Entry]) -> dict[str, str]:
     """Each turn starts at most once and ends once; its words are its panelist's, between the two, and all of them."""
     status: dict[str, str] = {}
@@ -362,9 +377,12 @@ def _rules(scene: Scene, entries: list[e.Entry]) -> None:
     table, speaking = Transcript(), set[str]()
     last = ""
     for entry in entries:
-        apply(table, entry)
         event = entry.event
         _has_the_floor(table, event)
+        if isinstance(event, e.TurnStarted):
+            sent = seating.projected(table, event.turn, event.room)
+            assert event.digest == sent.digest(), "what she was sent can be computed from the log"
+        apply(table, entry)
         if isinstance(event, e.TurnStarted):
             assert event.panelist not in speaking, "one turn at a time each"
             reason, kind = table.turn(event.turn).reason, table.turn(event.turn).kind

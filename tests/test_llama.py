@@ -215,6 +215,15 @@ async def test_options_that_load_differently_get_another_child(folder: Path) -> 
         assert sorted(child.loading.context for child in llama.children.all) == [512, 8192]
 
 
+async def test_how_much_a_file_holds_is_known_once_it_is_loaded(tmp_path: Path) -> None:
+    tiny_gguf.write(tmp_path / "tiny.gguf")
+    async with speaking(tmp_path) as llama:
+        assert llama.window("tiny", {}) == 8192, "as it is asked for"
+        await listen(llama, ask("tiny", "?", "", max_tokens=2))
+        assert llama.window("tiny", {}) == tiny_gguf.CONTEXT, "as it was trained"
+        assert llama.window("tiny", {"context": 256}) == 256
+
+
 # -- stopping -----------------------------------------------------------------------------------------------------
 
 

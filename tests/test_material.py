@@ -242,7 +242,7 @@ async def test_the_picture_reaches_who_sees_and_its_name_who_does_not(
         response = await client.post(TABLES, json=body)
         await frames(client, (await response.json())["id"])
         picture = base64.b64encode(PNG).decode()
-        (image, text) = messages.requests[0].body["messages"][0]["content"]
+        (image, text, _) = messages.requests[0].body["messages"][0]["content"]
         assert image["source"] == {"type": "base64", "media_type": "image/png", "data": picture}
         assert "a.png" in text["text"]
         (image, text) = responses.requests[0].body["input"][-1]["content"]

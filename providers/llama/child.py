@@ -91,6 +91,7 @@ class Child:
         self._started = asyncio.Event()
         self._process: Process | None = None
         self._ready = False
+        self.context: int | None = None  # tokens of one conversation, once it is loaded
         self._last_words = b""
         self._silent = self._vacant = 0  # pulses since
         self._reason: ProviderError | None = None
@@ -231,7 +232,7 @@ class Child:
                 return
             self._silent = 0
             if isinstance(message, wire.Ready):
-                self._ready = True
+                self._ready, self.context = True, message.context
                 log.info("llama.cpp is ready: model=%s context=%d", self.file.name, message.context)
             elif isinstance(message, wire.Unloadable):
                 self._refusal = message.detail

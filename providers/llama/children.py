@@ -24,6 +24,10 @@ BACK_OFF = 1.0
 LONGEST_BACK_OFF = 60.0
 
 
+# Files whose context is remembered once they have been loaded; a machine with more forgets the oldest.
+REMEMBERED = 256
+
+
 class _Trouble(NamedTuple):
     """How often in a row a file has failed, until when it is left alone (clock), and why."""
 
@@ -50,6 +54,7 @@ class Children:
         self._children: dict[tuple[Path, Loading], Child] = {}
         self._idle_since: dict[Child, int] = {}
         self._troubles: dict[Path, _Trouble] = {}
+        self._contexts: dict[tuple[Path, Loading], int] = {}
         self._ticks = count(1)
         self._changed = asyncio.Event()
         self._closed = False
@@ -80,6 +85,10 @@ class Children:
         self._changed.set()
         await asyncio.gather(*(child.end(endings.closed()) for child in list(self._children.values())))
 
+    def context(self, file: ModelFile, loading: Loading) -> int:
+        """Tokens of one conversation: as that file has, or as it is asked for while nobody has loaded it."""
+        return self._contexts.get((file.path, loading), loading.context)
+
     @property
     def all(self) -> list[Child]:
         """The children there are now."""
@@ -89,6 +98,10 @@ class Children:
 
     def answered(self, child: Child) -> None:
         """Its file is well."""
+        if child.context is not None:
+            self._contexts[child.file.path, child.loading] = child.context
+            if len(self._contexts) > REMEMBERED:
+                del self._contexts[next(iter(self._contexts))]
         self._troubles.pop(child.file.path, None)
 
     def vacant(self, child: Child) -> None:

@@ -53,6 +53,13 @@ class LlamaProvider:
             raise Invalid(detail, field="model", code="not_configured")
         return self.files.find(model)
 
+    def window(self, model: str, options: dict[str, Any]) -> int | None:
+        """As `providers.base.Windows`."""
+        try:
+            return self.children.context(self.files.find(model), read_options(options).loading)
+        except Invalid:
+            return None
+
     async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
         """One answer; its words come as they are made. Closing returns once llama.cpp has stopped, mid-prompt too."""
         file, options = self._asked(request)

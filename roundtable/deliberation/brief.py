@@ -7,6 +7,7 @@ import msgspec
 
 from protocol.messages import Panelist
 from protocol.transcript import Transcript, Turn
+from roundtable.deliberation.fences import fenced
 
 
 class Brief(msgspec.Struct, frozen=True):
@@ -16,7 +17,7 @@ class Brief(msgspec.Struct, frozen=True):
     `aliases` are names by which the reader knows panelists instead of theirs: with any, her own words are shown among
     the others', under her alias. Who is `veiled` is not told who sits there. Turns in `order` are shown in that order,
     at the places they had. A `clerk` is asked for a record of what was said, without the manners of a discussion.
-    `most` bounds the answer, in tokens.
+    `most` bounds the answer, in tokens. With `through` nothing is in it that was begun after that turn or message.
     """
 
     task: str = ""
@@ -26,12 +27,12 @@ class Brief(msgspec.Struct, frozen=True):
     order: tuple[str, ...] = ()
     clerk: bool = False
     most: int | None = None
+    through: str | None = None
 
 
 def said(by: str, text: str) -> str:
     """Somebody's words as data within a task: nothing in them opens or closes a tag."""
-    name, words = (part.replace("<", "&lt;") for part in (by.replace('"', "'"), text))
-    return f'<said by="{name}">{words}</said>'
+    return fenced("said", text.replace("<", "&lt;"), by=by)
 
 
 def same_round(transcript: Transcript, turn: Turn) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Who moderates, chairs and keeps the record: a seat for it, or else one of the panel, and always the same."""
 
+from protocol.findings import BudgetDegraded
 from protocol.messages import Office, Panelist
 from protocol.transcript import Transcript
 
@@ -18,7 +19,11 @@ def in_line(transcript: Transcript, *offices: Office) -> list[Panelist]:
 
 
 def chair(transcript: Transcript) -> Panelist | None:
-    """Who sums up, and reads what others said for the record."""
+    """Who sums up, and reads what others said for the record; where her model was too dear, who does it instead."""
+    for saving in transcript.found(BudgetDegraded):
+        cheaper = transcript.seat(saving.panelist) if saving.measure == "cheaper_chair" else None
+        if cheaper in transcript.here():
+            return cheaper
     return officer(transcript, "chair", "moderator")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from protocol import kinds
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import judging, reading, stances, verdicts
+from roundtable.deliberation import judging, reading, stances, summaries, verdicts
 from roundtable.deliberation.brief import Brief
 
 
@@ -20,5 +20,6 @@ BRIEFS: Mapping[str, Callable[[Transcript, Turn], Brief]] = {
     kinds.STANCES: _stances,
     kinds.VERDICT: verdicts.brief,
     kinds.JUDGEMENT: _judgement,
+    kinds.SUMMARY: summaries.brief,
 }
 """Turns of these kinds are planned by the agenda, not by a method."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from protocol import kinds
 from protocol.findings import ANY, Reading, TurnUnread, VerdictGiven
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import ballots, bids, choices, judging, stances, verdicts, votes
+from roundtable.deliberation import ballots, bids, choices, judging, stances, summaries, verdicts, votes
 from roundtable.deliberation.answers import Unread
 
 Reader = Callable[[Transcript, Turn], list[ANY]]
@@ -21,6 +21,7 @@ READERS: Mapping[str, Reader] = {
     kinds.BALLOT: ballots.read,
     kinds.JUDGEMENT: judging.read,
     kinds.VOTE: votes.read,
+    kinds.SUMMARY: summaries.read,
 }
 """By kind. Raises `Unread`; at least one finding names the turn."""
 ATTEMPTS = 2

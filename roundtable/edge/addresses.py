@@ -24,7 +24,7 @@ from roundtable.edge.openapi import OpenApi
 from roundtable.edge.problems import Handler
 from roundtable.edge.streams import platform, system
 from roundtable.edge.streams.streams import Streams
-from roundtable.edge.tables import analytics, export, material, panels
+from roundtable.edge.tables import analytics, export, lens, material, panels
 from roundtable.edge.tables.forks import Forking
 from roundtable.edge.tables.replay import Replays
 from roundtable.edge.tables.tables import Tables
@@ -93,6 +93,7 @@ class Addresses:
         yield web.delete(_TABLE, tables.delete)
         yield self._live(f"{_TABLE}/replay", Replays(self._sockets).replay)
         yield web.get(f"{_TABLE}/analytics", analytics.analytics)
+        yield web.get(f"{_TABLE}/turns/{{turn}}/prompt", lens.prompt)
         yield web.post(f"{_TABLE}/material", material.put)
         yield web.get(f"{_TABLE}/material/{{material}}", material.get)
         forking = Forking(self._bounds)

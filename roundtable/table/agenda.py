@@ -8,7 +8,16 @@ from protocol import kinds
 from protocol.findings import BudgetDegraded, Finding, StressTested
 from protocol.transcript import Transcript, Turn
 from protocol.views.words import REASONS
-from roundtable.deliberation import convergence, exits, judging, officers, reading, stances, verdicts
+from roundtable.deliberation import (
+    convergence,
+    exits,
+    judging,
+    officers,
+    reading,
+    stances,
+    summaries,
+    verdicts,
+)
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import Plan, Seat, TurnPolicy
 from roundtable.policies.order import ASKED, WAIT, asked, first_of_all, next_in_line, one_at_a_time
@@ -25,6 +34,8 @@ def plan(policy: TurnPolicy, transcript: Transcript, limit: Limit | None = None)
     nothing of that is left."""
     if notes := reading.unwritten(transcript):
         return Plan(note=tuple(notes))
+    if warnings := budget.warnings(transcript):
+        return Plan(note=warnings)
     if transcript.testing:
         return _test(transcript, limit)
     if transcript.hands and not limit:
@@ -43,9 +54,11 @@ def _go_on(policy: TurnPolicy, transcript: Transcript) -> Plan:
     if reason := exits.reached(transcript):
         return Plan(end=reason)
     step = policy.plan(transcript)
-    if step.round is not None or step.end:
-        return _look_back(policy, transcript) or step
-    return step
+    if step.round is None and not step.end:
+        return step
+    return (
+        _look_back(policy, transcript) or (_summary(transcript) if step.round is not None else None) or step
+    )
 
 
 def _wind_up(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -> Plan:
@@ -103,6 +116,17 @@ def _own(transcript: Transcript) -> Plan | None:
     if first := first_of_all(transcript):
         return first
     return WAIT if transcript.of("started") else Plan(run=(turns[0].turn,))
+
+
+def _summary(transcript: Transcript) -> Plan | None:
+    """A summary, if one is due and a round comes after it that has a turn to spare."""
+    turns = budget.turns_left(transcript)
+    if not budget.may_begin_round(transcript) or (turns is not None and turns < 2):
+        return None
+    writer = summaries.due(transcript)
+    if writer is None:
+        return None
+    return Plan(queue=(Seat(writer, kinds.SUMMARY, reason="prompts have no room for all that was said"),))
 
 
 def _look_back(policy: TurnPolicy, transcript: Transcript) -> Plan | None:
@@ -169,6 +193,8 @@ def _conclude(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -
         return Plan(end=transcript.concluding)
     if transcript.of("started"):
         return WAIT
+    if any(saving.measure == "no_synthesis" for saving in transcript.found(BudgetDegraded)):
+        limit = limit or "max_dollars"
     tried = [
         turn
         for turn in transcript.sitting()

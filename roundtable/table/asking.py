@@ -6,6 +6,7 @@ Who asks hears chunk by chunk and may take its time: only the total deadline run
 import asyncio
 import contextlib
 import logging
+import math
 import random
 from collections.abc import Callable
 from typing import Protocol
@@ -15,6 +16,7 @@ import msgspec
 from protocol.errors import ProviderError
 from protocol.messages import Cost, Failure, Usage
 from providers import base
+from roundtable.table.counting import GUESSING, Counter
 from roundtable.table.deadline import Deadline
 
 log = logging.getLogger("roundtable.asking")
@@ -32,8 +34,6 @@ MOST = 400_000
 # A provider whose stream takes longer to close, after a deadline or a stop, is cut short in that too; seconds. Closing
 # a socket takes milliseconds, a child process that computes some tens.
 CLOSE_WITHIN = 5.0
-# English averages four characters a token; used only where a provider tells no usage, and then said to be estimated.
-CHARACTERS_PER_TOKEN = 4
 
 
 class Deadlines(msgspec.Struct, frozen=True):
@@ -66,7 +66,11 @@ class Listener(Protocol):
 
 
 class Asking:
-    """One question to one model. `run` it in a task; `stop` ends it early. `label` is for our own log."""
+    """One question to one model. `run` it in a task; `stop` ends it early. `label` is for our own log.
+
+    `counter` estimates where the provider tells no usage. `go_on` is told what was heard, and says whether there is
+    money left for more; else the answer ends by `length`.
+    """
 
     def __init__(
         self,
@@ -77,11 +81,14 @@ class Asking:
         price: Callable[[Usage], Cost | None],
         deadlines: Deadlines,
         label: str,
+        counter: Counter = GUESSING,
+        go_on: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        self._counter, self._go_on = counter, go_on
         self._provider, self._request, self._listener = provider, request, listener
         self._price, self._deadlines, self._label = price, deadlines, label
         self._attempt = 1
-        self._said = self._thought = 0  # characters, for the estimate
+        self._said = self._thought = 0.0  # tokens, by estimate
         self._blank = True
         self._room = MOST
         self._began = False
@@ -151,7 +158,7 @@ class Asking:
                     return self._answered(chunk)
                 if not await self._hear(chunk):
                     return base.Stop("stop_sequence")
-                if self._room <= 0:
+                if self._room <= 0 or not self._go_on(_words(chunk)):
                     return base.Stop("length")
                 self._watch(self._deadlines.idle or None)
         raise ProviderError("The answer broke off without an end.", code="connection", retryable=True)
@@ -161,16 +168,16 @@ class Asking:
         match chunk:
             case base.Text():
                 chunk = chunk if len(chunk.text) <= self._room else base.Text(chunk.text[: self._room])
-                self._said += len(chunk.text)
+                self._said += self._counter.tokens(chunk.text)
                 self._room -= len(chunk.text)
                 self._blank = self._blank and not chunk.text.strip()
             case base.Thinking():
                 chunk = base.Thinking(chunk.text[: self._room])
-                self._thought += len(chunk.text)
+                self._thought += self._counter.tokens(chunk.text)
                 self._room -= len(chunk.text)
             case base.ToolCall():
                 chunk = base.ToolCall(chunk.call, chunk.name, chunk.arguments[: self._room])
-                self._said += len(chunk.arguments)
+                self._said += self._counter.tokens(chunk.arguments)
                 # A call without arguments is charged its name: a server may make calls without end, too.
                 self._room -= len(chunk.arguments) or len(chunk.call) + len(chunk.name) + 1
         self._watch(None)
@@ -204,13 +211,17 @@ class Asking:
             return self._usage
         if not self._began:
             return Usage()
-        asked = len(self._request.system) + sum(len(message.text) for message in self._request.messages)
+        asked = "".join([self._request.system, *(message.text for message in self._request.messages)])
         return Usage(
-            input=asked // CHARACTERS_PER_TOKEN,
-            output=-(-(self._said + self._thought) // CHARACTERS_PER_TOKEN),
-            thinking=-(-self._thought // CHARACTERS_PER_TOKEN),
+            input=int(self._counter.tokens(asked)),
+            output=math.ceil(self._said + self._thought),
+            thinking=math.ceil(self._thought),
             estimated=True,
         )
+
+
+def _words(chunk: base.Text | base.Thinking | base.ToolCall) -> str:
+    return chunk.arguments if isinstance(chunk, base.ToolCall) else chunk.text
 
 
 def silence(stop: base.Stop) -> ProviderError:

@@ -1,8 +1,9 @@
 """What a table may still use: its limits held against its transcript. Pure; the clock's time is handed in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from protocol.findings import BudgetWarned
 from protocol.messages import Limits
 from protocol.transcript import Transcript
 
@@ -19,10 +20,10 @@ class Allowance(NamedTuple):
     dollars: float | None = None
 
 
-# A table that comes to a verdict keeps its last turn for it, and this share of its seconds.
-KEPT_SECONDS = 0.2
-# Of tokens and dollars, what is not spent on anything but contributions and the verdict.
-KEPT_SHARE = 0.2
+# A table that comes to a verdict keeps its last turn for it, and this share of its seconds, tokens and dollars.
+KEPT = 0.2
+# The share of a limit from which on people are warned.
+WARNED = 0.8
 
 
 def turns_left(transcript: Transcript) -> int | None:
@@ -44,8 +45,8 @@ def has_to_spare(transcript: Transcript) -> bool:
     limits = transcript.limits
     return (
         (turns is None or turns > 0)
-        and (tokens is None or tokens > KEPT_SHARE * (limits.max_tokens or 0))
-        and (dollars is None or dollars > KEPT_SHARE * (limits.max_dollars or 0))
+        and (tokens is None or tokens > KEPT * (limits.max_tokens or 0))
+        and (dollars is None or dollars > KEPT * (limits.max_dollars or 0))
     )
 
 
@@ -70,10 +71,20 @@ def dollars_left(transcript: Transcript) -> float | None:
     return transcript.limits.max_dollars - (transcript.spent.dollars - transcript.base.dollars)
 
 
+def remaining(transcript: Transcript) -> Allowance:
+    """What the turns that may begin now have together, when none is under way: without what is kept for the verdict."""
+    tokens, dollars, limits = tokens_left(transcript), dollars_left(transcript), transcript.limits
+    kept = KEPT if _keeps(transcript) else 0.0
+    return Allowance(
+        None if tokens is None else tokens - int(kept * (limits.max_tokens or 0)),
+        None if dollars is None else dollars - kept * (limits.max_dollars or 0.0),
+    )
+
+
 def share(transcript: Transcript, promised: Iterable[Allowance], among: int) -> Allowance:
     """An equal part of what is left, for one of `among` turns that begin together, when those under way use all that
     they were promised."""
-    tokens, dollars = tokens_left(transcript), dollars_left(transcript)
+    tokens, dollars = remaining(transcript)
     for each in promised:
         tokens = None if tokens is None else tokens - (each.tokens or 0)
         dollars = None if dollars is None else dollars - (each.dollars or 0.0)
@@ -88,7 +99,7 @@ def seconds_left(transcript: Transcript, now: float) -> float | None:
     left = _seconds(transcript, now)
     if left is None or transcript.limits.max_seconds is None or not _keeps(transcript):
         return left
-    soft = left - KEPT_SECONDS * transcript.limits.max_seconds
+    soft = left - KEPT * transcript.limits.max_seconds
     return soft if soft > 0 else left
 
 
@@ -108,15 +119,14 @@ def is_over(transcript: Transcript, now: float) -> bool:
 def reached(transcript: Transcript, now: float) -> Limit | None:
     """The limit that lets no further turn start, if any: time first."""
     seconds = _seconds(transcript, now)
-    kept = KEPT_SECONDS * (transcript.limits.max_seconds or 0) if _keeps(transcript) else 0.0
+    kept = KEPT * (transcript.limits.max_seconds or 0) if _keeps(transcript) else 0.0
     if seconds is not None and seconds <= kept:
         return "max_seconds"
     if turns_left(transcript) == 0:
         return "max_turns"
-    tokens = tokens_left(transcript)
+    tokens, dollars = remaining(transcript)
     if tokens is not None and tokens <= 0:
         return "max_tokens"
-    dollars = dollars_left(transcript)
     if dollars is not None and dollars <= 0:
         return "max_dollars"
     return None
@@ -126,3 +136,25 @@ def may_begin_round(transcript: Transcript) -> bool:
     """Whether one round more is within `max_rounds`."""
     limit = transcript.limits.max_rounds
     return limit is None or transcript.round - transcript.base_round < limit
+
+
+def warnings(transcript: Transcript) -> tuple[BudgetWarned, ...]:
+    """Limits of which four fifths are used, each once a sitting. Rounds and turns are counted where everybody sees
+    them: of those nobody is warned."""
+    told = {each.name for each in transcript.found(BudgetWarned)}
+    return tuple(
+        BudgetWarned(round=transcript.round, name=name, used=used, limit=limit)
+        for name, used, limit in _used(transcript)
+        if name not in told and WARNED * limit <= used < limit  # past it the end says why
+    )
+
+
+def _used(transcript: Transcript) -> Iterator[tuple[Limit, float, float]]:
+    """Of each limit in tokens, dollars and seconds, as of the last entry."""
+    limits, seconds = transcript.limits, _seconds(transcript, transcript.at)
+    if limits.max_tokens is not None:
+        yield "max_tokens", limits.max_tokens - (tokens_left(transcript) or 0), limits.max_tokens
+    if limits.max_dollars is not None:
+        yield "max_dollars", limits.max_dollars - (dollars_left(transcript) or 0.0), limits.max_dollars
+    if limits.max_seconds is not None and seconds is not None:
+        yield "max_seconds", limits.max_seconds - seconds, limits.max_seconds

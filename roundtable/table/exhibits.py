@@ -16,10 +16,16 @@ def images(transcript: Transcript) -> tuple[Image, ...]:
     )
 
 
-def texts(transcript: Transcript) -> list[tuple[str, str, str]]:
-    """Each material's name, type and what of it is read out: a picture's is that it is one."""
+def length(transcript: Transcript) -> int:
+    """Characters of all that can be read, as far as they are ever sent."""
+    return min(MAX_CHARACTERS, sum(len(material.text) for material in transcript.materials))
+
+
+def texts(transcript: Transcript, room: int) -> list[tuple[str, str, str]]:
+    """Each material's name, type and what of it is read out, with at most `room` characters for all together: a
+    picture's is that it is one."""
     readable = [material for material in transcript.materials if material.form == "text"]
-    share = MAX_CHARACTERS // max(1, len(readable))
+    share = min(MAX_CHARACTERS, room) // max(1, len(readable))
     return [(material.name, material.media_type, _text(material, share)) for material in transcript.materials]
 
 

@@ -21,7 +21,8 @@ from roundtable.material.showing import Open
 from roundtable.table import budget, seating
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.merge import Happened, Merge, Source, coalesce
-from roundtable.table.turn import TurnRun
+from roundtable.table.meter import Meter
+from roundtable.table.turn import Speaker, TurnRun
 from roundtable.table.writer import Writer
 from roundtable.table.yielding import Yielding
 
@@ -52,6 +53,7 @@ class Floor:
         self._clock = clock
         self._pictures = pictures
         self._merge = Merge(wake)
+        self._meter = Meter(lambda: budget.remaining(self._transcript))
         self._speaking: dict[str, _Speaking] = {}
         self._yielding: dict[str, Yielding] = {}
         self._given: list[tuple[str, TurnRun]] = []
@@ -76,6 +78,7 @@ class Floor:
             self._writer.note(item.event, item.at)
             if isinstance(item.event, e.TurnCompleted | e.TurnFailed):
                 self._yielding.pop(item.event.turn, None)
+                self._meter.close(item.event.turn)
                 self._merge.close(self._speaking.pop(item.event.turn).source)
         for turn in [turn for turn, yielding in self._yielding.items() if yielding.is_over]:
             panelist = self._transcript.turn(turn).panelist
@@ -103,6 +106,7 @@ class Floor:
         self._yielding.pop(turn, None)
         if speaking := self._speaking.pop(turn, None):
             self._merge.close(speaking.source)
+            self._meter.close(turn)
             usage, cost = speaking.run.stop()
             state = self._transcript.turn(turn)
             why = replace(why, attempt=state.attempt, text=state.text, usage=usage, cost=cost)
@@ -141,14 +145,26 @@ class Floor:
             return seated
         deadlines = seated.speaker.deadlines
         self._writer.note(e.TurnStarted(
-            turn=turn, panelist=name, model=model, digest=seated.projection.digest(),
+            turn=turn, panelist=name, model=model, digest=seated.projection.digest(), room=seated.room,
+            length=seated.projection.characters(), most=seated.speaker.request.max_tokens or 0,
             first_within=deadlines.first, idle_within=deadlines.idle, total_within=deadlines.total,
         ))  # fmt: skip
         source = self._merge.open()
-        run = TurnRun(seated.speaker, source, clock=self._clock)
+        run = TurnRun(self._metered(turn, seated), source, clock=self._clock)
         self._speaking[turn] = _Speaking(run, source, seated.promised)
         self._given.append((turn, run))
         return None
+
+    def _metered(self, turn: str, seated: seating.Seated) -> Speaker:
+        """Who speaks, and is stopped once her share, or all of the table's tokens or dollars, is used up."""
+        limits, speaker = self._transcript.limits, seated.speaker
+        if limits.max_tokens is None and limits.max_dollars is None:
+            return speaker
+        charge = self._meter.open(
+            turn, speaker.counter, prompt=seated.prompt, price=speaker.price, share=seated.share,
+            free=0 if seated.share else seating.LEAST,
+        )  # fmt: skip
+        return replace(speaker, go_on=charge)
 
     def _seat(self, turn: str, among: int) -> seating.Seated | Limit:
         """The first to speak may do so in any case: a table with the smallest of limits still says something."""

@@ -17,7 +17,7 @@ from providers.catalog import Catalog
 from roundtable.log.base import EventLog
 from roundtable.material.store import MaterialStore
 from roundtable.policies import Plan, TurnPolicy
-from roundtable.table import agenda, budget, commanding, hands
+from roundtable.table import agenda, budget, commanding, economy, forecast, hands
 from roundtable.table.floor import Floor
 from roundtable.table.gauge import Gauge
 from roundtable.table.writer import Writer
@@ -194,11 +194,12 @@ class StreamOrchestrator:
             panelist = self._transcript.turn(turn).panelist
             self._floor.stop(turn, e.TurnCancelled(turn=turn, panelist=panelist, reason="absent"))
         seats = plan.queue
+        if saving := economy.at_verdict(self._transcript, seats):
+            self._writer.note(saving)
+            return
         if plan.round is not None:
-            if not budget.may_begin_round(self._transcript):
-                self._end_by("max_rounds")
+            if not self._begin_round(plan.round):
                 return
-            self._writer.note(e.RoundStarted(round=plan.round))
             seats = seats[: budget.turns_left(self._transcript)]
         for seat in seats:
             self._writer.note(e.TurnQueued(
@@ -208,6 +209,23 @@ class StreamOrchestrator:
         limit = self._floor.give(plan.run[: budget.turns_left(self._transcript)])
         if plan.end or limit:
             self._end_by(plan.end or limit or "")
+
+    def _begin_round(self, round: int) -> bool:
+        """Note that it begins, and what it is likely to use; or end the discussion when it cannot be had."""
+        if not budget.may_begin_round(self._transcript):
+            self._end_by("max_rounds")
+            return False
+        coming = forecast.of_round(self._transcript, round)
+        if dear := economy.fewer_rounds(self._transcript, coming):
+            saving, limit = dear
+            if not economy.was_told(self._transcript, saving.measure):
+                self._writer.note(saving)
+            self._end_by(limit)
+            return False
+        self._writer.note(e.RoundStarted(round=round))
+        if economy.is_told(self._transcript, coming):
+            self._writer.note(coming)
+        return True
 
     def _end_by(self, reason: str) -> None:
         """End the table once nobody speaks any more, after its verdict if it comes to one."""

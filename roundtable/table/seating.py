@@ -1,5 +1,7 @@
 """Makes a panelist ready to speak: her provider, her prompt, her price, her deadlines, and how much she may say."""
 
+import hashlib
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -11,10 +13,12 @@ from providers import prices
 from providers.base import Provider, Request
 from providers.catalog import Catalog
 from roundtable import policies
+from roundtable.deliberation.record import WHOLE_ROOM
 from roundtable.material.showing import Open, Showing, sees
-from roundtable.table import budget, exhibits
-from roundtable.table.asking import CHARACTERS_PER_TOKEN, deadlines_of
+from roundtable.table import budget, window
+from roundtable.table.asking import deadlines_of
 from roundtable.table.budget import Allowance, Limit
+from roundtable.table.counting import counter
 from roundtable.table.projection import Projection, project
 from roundtable.table.turn import Speaker
 
@@ -26,11 +30,15 @@ MOST = 16_384
 
 
 class Seated(msgspec.Struct, frozen=True):
-    """Who will speak, the prompt that she will be sent, and what she may use of what the limits leave."""
+    """Who will speak, the prompt that she will be sent, which had so much `room` and has so many tokens, what she may
+    use of what the limits leave, and her `share` of that; with none she speaks in any case."""
 
     speaker: Speaker
     projection: Projection
     promised: Allowance
+    share: Allowance | None
+    room: int
+    prompt: int
 
 
 def seat(
@@ -42,27 +50,23 @@ def seat(
     With none she may speak in any case, as many tokens as the limit on them. Raises `Invalid` when her model is not to
     be had.
     """
-    panelist = _panelist(transcript, transcript.turn(turn).panelist)
+    state = transcript.turn(turn)
+    panelist = _panelist(transcript, state.panelist)
     provider, model = catalog.resolve(panelist.model)
     brief = policies.brief(transcript, turn)
-    projection = project(transcript, panelist, brief)
+    room = window.room(transcript, state, panelist, brief, window.window(catalog, panelist))
+    projection = project(transcript, panelist, brief, room)
     price = partial(prices.cost, panelist.model)
-    prompt = -(-projection.characters() // CHARACTERS_PER_TOKEN)
+    counts = counter(transcript, panelist.model)
+    prompt = math.ceil(counts.tokens(projection.text()))
     wanted = _least_of(panelist.options.get("max_tokens"), brief.most)
     within = _within(allowance, prompt, price) if allowance else _anyhow(transcript)
     for limit, tokens in within.items():
         if allowance and tokens < min(LEAST, wanted or LEAST):
             return limit
     most = _most(wanted, within)
-    request = Request(
-        model=model,
-        system=projection.system,
-        messages=projection.messages,
-        max_tokens=most,
-        options={name: value for name, value in panelist.options.items() if name != "max_tokens"},
-        speaker=panelist.name,
-    )
-    if exhibits.images(transcript):
+    request = _request(transcript, panelist, model, projection, most)
+    if transcript.materials:
         provider, request = _shown(provider, request, pictures)
     speaker = Speaker(
         turn=turn,
@@ -75,22 +79,26 @@ def seat(
         clerk=brief.clerk,
         price=price,
         deadlines=deadlines_of(provider),
+        counter=counts,
     )
-    return Seated(speaker, projection, _promised(prompt, most, price))
+    return Seated(speaker, projection, _promised(prompt, most, price), allowance, room, prompt)
 
 
 def _shown(provider: Provider, request: Request, pictures: Open) -> tuple[Provider, Request]:
     """A provider that sees is shown the pictures on the table; to another they are named only."""
+    if not any(message.images for message in request.messages):
+        return provider, request
     if sees(provider):
         return Showing(provider, pictures), request
     blind = tuple(msgspec.structs.replace(message, images=()) for message in request.messages)
     return provider, msgspec.structs.replace(request, messages=blind)
 
 
-def projected(transcript: Transcript, turn: str) -> Projection:
-    """The prompt of a queued turn, from the log before it starts: whoever checks a digest computes it here."""
+def projected(transcript: Transcript, turn: str, room: int = 0) -> Projection:
+    """The prompt of a queued turn, from the log before it starts: whoever checks a digest computes it here. `room` is
+    what `turn.started` tells; older versions told none."""
     panelist = _panelist(transcript, transcript.turn(turn).panelist)
-    return project(transcript, panelist, policies.brief(transcript, turn))
+    return project(transcript, panelist, policies.brief(transcript, turn), room or WHOLE_ROOM)
 
 
 def model_of(transcript: Transcript, name: str) -> str:
@@ -100,6 +108,26 @@ def model_of(transcript: Transcript, name: str) -> str:
 
 def _panelist(transcript: Transcript, name: str) -> Panelist:
     return next(panelist for panelist in transcript.panel if panelist.name == name)
+
+
+def _request(
+    transcript: Transcript, panelist: Panelist, model: str, projection: Projection, most: int | None
+) -> Request:
+    return Request(
+        model=model,
+        system=projection.system,
+        messages=projection.messages,
+        max_tokens=most,
+        options={name: value for name, value in panelist.options.items() if name != "max_tokens"},
+        speaker=panelist.name,
+        series=_series(transcript, panelist),
+        settled=projection.settled,
+    )
+
+
+def _series(transcript: Transcript, panelist: Panelist) -> str:
+    """What her requests at this table have in common and no others; it tells a vendor nothing else."""
+    return hashlib.sha256(f"{transcript.table}\n{panelist.name}".encode()).hexdigest()[:32]
 
 
 def _least_of(*limits: int | None) -> int | None:

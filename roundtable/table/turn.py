@@ -15,6 +15,7 @@ from protocol import events as e
 from protocol.messages import Cost, Failure, Usage
 from providers import base
 from roundtable.table.asking import Asking, Deadlines, silence
+from roundtable.table.counting import GUESSING, Counter
 from roundtable.table.guard import SpeakerGuard
 from roundtable.table.merge import Happened, Source, pieces
 
@@ -30,6 +31,8 @@ class Speaker(msgspec.Struct, frozen=True):
     price: Callable[[Usage], Cost | None]
     deadlines: Deadlines = Deadlines()
     clerk: bool = False
+    counter: Counter = GUESSING
+    go_on: Callable[[str], bool] = lambda _: True
 
 
 class TurnRun:
@@ -45,6 +48,7 @@ class TurnRun:
         self._asking = Asking(
             speaker.provider, speaker.request, self,
             price=speaker.price, deadlines=speaker.deadlines, label=f"turn {speaker.turn}",
+            counter=speaker.counter, go_on=speaker.go_on,
         )  # fmt: skip
 
     def stop(self) -> tuple[Usage, Cost | None]:
@@ -97,6 +101,8 @@ class TurnRun:
     def _ended(self, ending: base.Stop | Failure) -> e.TurnEvent:
         usage, cost = self._asking.bill()
         if isinstance(ending, Failure):
+            if ending.code == "context_overflow":  # her next prompt has half the room: `window`
+                ending = msgspec.structs.replace(ending, retryable=True)
             return e.TurnFailed(**self._who(), text=self._text, error=ending, usage=usage, cost=cost)
         return e.TurnCompleted(
             **self._who(), text=self._text, stop_reason=ending.reason, usage=usage, cost=cost

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from tests.bench import (
     append,
     cancel,
+    context,
     fanout,
     first_token,
     halt,
@@ -47,6 +48,7 @@ def main() -> None:
         "interrupt": lambda: interrupt.measure(options.repeat),
         "steps": lambda: steps.measure(options.repeat),
         "proxying": lambda: proxying.measure(options.repeat),
+        "context": context.measure,
     }
     print(machine())
     print(HEADING)

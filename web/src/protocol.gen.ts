@@ -133,12 +133,13 @@ export interface BidMade {
   urgency: number;
 }
 /**
- * What the table does without from here on so that it can end well: `fewer_rounds`, `cheaper_chair`, `no_ballots`, `no_votes`, `no_stances`, `no_synthesis`.
+ * What the table does without from here on so that it can end well: `fewer_rounds`, `cheaper_chair`, `no_ballots`, `no_votes`, `no_stances`, `no_synthesis`. `panelist` is who does it instead, where somebody does.
  */
 export interface BudgetDegraded {
   at?: number;
   detail: string;
   measure: string;
+  panelist: string;
   round: number;
   type: "budget.degraded";
 }
@@ -598,7 +599,7 @@ export interface TurnQueued {
   type: "turn.queued";
 }
 /**
- * Someone has the floor: the model was asked. `digest` is of the request as projected from the log. `first_within`, `idle_within` and `total_within` are the deadlines in seconds; 0 is none.
+ * Someone has the floor: the model was asked. `digest` is of the request as projected from the log. `room` is how much of what was said it could hold, `length` how long it was, both in characters, and `most` how many tokens she was allowed to say, 0 without a limit; 0 also where an older version did not tell. `first_within`, `idle_within` and `total_within` are the deadlines in seconds; 0 is none.
  */
 export interface TurnStarted {
   at: number;
@@ -606,8 +607,11 @@ export interface TurnStarted {
   digest: string;
   first_within: number;
   idle_within: number;
+  length: number;
   model: string;
+  most: number;
   panelist: string;
+  room: number;
   total_within: number;
   turn: string;
   type: "turn.started";
@@ -906,14 +910,14 @@ export interface StanceTaken {
   type: "stance.taken";
 }
 /**
- * What was said up to entry `through` (its `seq`), for prompts that have no room for all of it.
+ * What was said up to and with the turn or message `through`, for prompts that have no room for all of it.
  */
 export interface SummaryMade {
   at?: number;
   panelist: string;
   round: number;
   text: string;
-  through: number;
+  through: string;
   turn: string;
   type: "summary.made";
 }
@@ -1082,11 +1086,14 @@ export interface Turn {
   first_within: number;
   idle_within: number;
   kind: string;
+  length: number;
   model: string;
+  most: number;
   panelist: string;
   question: string;
   queued_at: number;
   reason: string;
+  room: number;
   round: number;
   seq: number;
   started_at: number;

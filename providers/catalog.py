@@ -16,7 +16,7 @@ import msgspec
 
 from protocol.errors import Invalid
 from protocol.messages import Panelist
-from providers import survey
+from providers import breaker, survey
 from providers.base import Provider
 from providers.demo import demo_panel
 from providers.llama.provider import LlamaProvider
@@ -102,10 +102,40 @@ class Catalog:
         return f"llama:{names[0]}"
 
     def check(self, panelist: Panelist) -> None:
-        """Raises `Invalid`, naming the field, when it is known beforehand that a panelist cannot speak."""
+        """Raises `Invalid`, naming the field, when it is known beforehand that a panelist, or one of those models that
+        speak when hers fails, cannot speak."""
         provider, _ = self.resolve(panelist.model)
         if isinstance(provider, Checks):
             provider.check(panelist.options)
+        for name in _not_with_tools(provider, panelist.options) if panelist.tools else ():
+            detail = f"{provider.name} is not given {name!r} together with tools."
+            raise Invalid(detail, field=f"options.{name}")
+        for index, model in enumerate(panelist.fallback):
+            try:
+                self.resolve(model)
+            except Invalid as error:
+                raise Invalid(error.detail, field=f"fallback[{index}]", code=error.code) from error
+
+    def suited(self, panelist: Panelist, provider: Provider) -> dict[str, Any]:
+        """Those of her options, which are for her own model, that another provider takes as well."""
+        left_out = _not_with_tools(provider, panelist.options) if panelist.tools else []
+        suited = dict[str, Any]()
+        for name, value in panelist.options.items():
+            tried = {**suited, name: value}
+            try:
+                if isinstance(provider, Checks):
+                    provider.check(tried)
+            except Invalid:
+                continue
+            if name not in left_out:
+                suited = tried
+        return suited
+
+    def left_alone(self) -> dict[str, float]:
+        """Servers that failed so often that they are not asked now, by provider, and for how many seconds."""
+        now = asyncio.get_running_loop().time()
+        waits = {name: breaker.of(found).left_alone(now) for name, found in self._providers.items()}
+        return {name: wait for name, wait in waits.items() if wait}
 
     async def survey(self) -> list[ProviderStatus]:
         """Every provider, usable or not; at most `SURVEY_KEEPS` seconds old. Raises nothing."""
@@ -187,6 +217,12 @@ class Catalog:
         if isinstance(provider, LlamaProvider):
             return survey.files(provider)
         return ProviderStatus(name, name.title(), True, provider.local, provider.destination, "Installed")
+
+
+def _not_with_tools(provider: Provider, options: Mapping[str, Any]) -> list[str]:
+    """Options that a provider, by its own account, does not take where tools are used."""
+    names = getattr(provider, "not_with_tools", ())
+    return [name for name in names if options.get(name, "disabled") != "disabled"]
 
 
 def _speaker(dialect: Dialect) -> Callable[[Preset, str], Provider]:

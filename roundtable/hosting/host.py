@@ -33,6 +33,7 @@ from roundtable.hosting.summary import Summary, summarise
 from roundtable.hosting.threads import ThreadLine
 from roundtable.log.base import EventLog
 from roundtable.log.split import is_off_record
+from roundtable.table.using import NO_TOOLS, ToolServers
 
 __all__ = ["Host", "Opened", "Receipt", "stream"]
 
@@ -77,7 +78,7 @@ class Listing(NamedTuple, Generic[T]):
 
 class Host:
     """`start` it, use it, `close` it. All methods may raise `LogUnavailable`. `node` is this node's name, and `tell` is
-    told what concerns everyone."""
+    told what concerns everyone. `tools` are where panelists' tools are."""
 
     def __init__(
         self,
@@ -87,14 +88,18 @@ class Host:
         clock: Callable[[], float] = time.time,
         node: str = "",
         tell: Callable[[e.Event], None] = lambda _: None,
+        tools: ToolServers = NO_TOOLS,
     ) -> None:
         self._log = log
         self._catalog = catalog
+        self._tools = tools
         self._clock = clock
         self._snapshots = Snapshots(log)
         self._outcomes = Outcomes(log, self._snapshots)
         self._tell = tell
-        self._owners = Owners(log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed)
+        self._owners = Owners(
+            log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed, tools=tools
+        )
         self._inboxes: OrderedDict[str, Inbox] = OrderedDict()
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -122,6 +127,7 @@ class Host:
         await off_record.admit(self._log, record=ask.record)
         table = convening.new_id(self._clock(), record=ask.record)
         opening = await convening.opening(table, ask, self._catalog)
+        await self._tools.check(opening.panel)
         cursor = await self._owners.begin(opening, policy)
         log.info("table %s opened: %s, %d seats", table, policy.name, len(opening.panel))
         return Opened(table, cursor)
@@ -131,6 +137,7 @@ class Host:
         await off_record.admit(self._log, record=ask.record)
         id = thread.PREFIX + convening.new_id(self._clock(), record=ask.record)
         opened, said = await threads.opening(id, ask, self._catalog)
+        await self._tools.check(opened.panel)
         return Opened(id, await self._owners.begin(opened, policies.find(policies.REPLY), *said))
 
     async def submit(

@@ -20,6 +20,7 @@ from roundtable.table import budget, seating
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.merge import Merge, Source, coalesce
 from roundtable.table.turn import TurnRun
+from roundtable.table.using import NO_TOOLS, ToolServers
 from roundtable.table.writer import Writer
 
 # Characters taken from the merge for one append: a quarter of a batch in bytes, as UTF-8 needs at most four each.
@@ -36,10 +37,17 @@ class Floor:
     """`give` turns the floor, `open` it to them once the log says so, then `hear` whenever `wake` is set."""
 
     def __init__(
-        self, writer: Writer, catalog: Catalog, *, clock: Callable[[], float], wake: asyncio.Event
+        self,
+        writer: Writer,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], float],
+        wake: asyncio.Event,
+        tools: ToolServers = NO_TOOLS,
     ) -> None:
         self._writer = writer
         self._catalog = catalog
+        self._tools = tools
         self._clock = clock
         self._merge = Merge(wake)
         self._speaking: dict[str, _Speaking] = {}
@@ -116,7 +124,7 @@ class Floor:
         """The first to speak may do so in any case: a table with the smallest of limits still says something."""
         table = self._transcript
         promised = (speaking.promised for speaking in self._speaking.values())
-        seated = seating.seat(table, turn, self._catalog, budget.share(table, promised, among))
+        seated = seating.seat(table, turn, self._catalog, budget.share(table, promised, among), self._tools)
         if not isinstance(seated, seating.Seated) and table.spent.turns == table.base.turns:
-            return seating.seat(table, turn, self._catalog, None)
+            return seating.seat(table, turn, self._catalog, None, self._tools)
         return seated

@@ -17,6 +17,7 @@ from roundtable.log.base import EventLog
 from roundtable.policies import REPLY, Plan, TurnPolicy
 from roundtable.table import agenda, budget, commanding
 from roundtable.table.floor import Floor
+from roundtable.table.using import NO_TOOLS, ToolServers
 from roundtable.table.writer import Writer
 
 # A policy that plans more steps than this without a turn to wait for is broken.
@@ -35,10 +36,12 @@ class StreamOrchestrator:
         *,
         owner: str,
         clock: Callable[[], float],
+        tools: ToolServers = NO_TOOLS,
     ) -> None:
         self._stream = stream
         self._log = log
         self._catalog = catalog
+        self._tools = tools
         self._policy = policy
         self._owner = owner
         self._clock = clock
@@ -49,7 +52,9 @@ class StreamOrchestrator:
 
     def _hold(self, transcript: Transcript) -> None:
         self._writer = Writer(self._stream, self._log, self._clock, transcript)
-        self._floor = Floor(self._writer, self._catalog, clock=self._clock, wake=self._wake)
+        self._floor = Floor(
+            self._writer, self._catalog, clock=self._clock, wake=self._wake, tools=self._tools
+        )
 
     # -- taking the table --------------------------------------------------------------------------------------
 

@@ -1,21 +1,24 @@
-"""Makes a panelist ready to speak: her provider, her prompt, her price, her deadlines, and how much she may say."""
+"""Makes a panelist ready to speak: her provider and those that speak for it, her prompt, her price, her deadlines, her
+tools, and how much she may say."""
 
-from collections.abc import Callable
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
-from protocol.messages import Cost, Panelist, Usage
+from protocol.kinds import is_heard
+from protocol.messages import Panelist, Usage
 from protocol.transcript import Transcript
 from providers import prices
 from providers.base import Request
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.table import budget
-from roundtable.table.asking import CHARACTERS_PER_TOKEN, deadlines_of
+from roundtable.table import budget, fallback
+from roundtable.table.asking import CHARACTERS_PER_TOKEN, characters, deadlines_of
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.projection import Projection, project
-from roundtable.table.turn import Speaker
+from roundtable.table.turn import Bill, Price, Speaker
+from roundtable.table.using import NO_TOOLS, ToolServers
 
 # Fewer tokens are no contribution: two sentences. Who could say no more does not begin.
 LEAST = 50
@@ -32,33 +35,41 @@ class Seated(msgspec.Struct, frozen=True):
     promised: Allowance
 
 
-def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None) -> Seated | Limit:
+def seat(
+    transcript: Transcript,
+    turn: str,
+    catalog: Catalog,
+    allowance: Allowance | None,
+    servers: ToolServers = NO_TOOLS,
+) -> Seated | Limit:
     """The speaker of a queued turn, as the table stands now; or the limit whose `allowance` is too small for her prompt
     and `LEAST` tokens of answer.
 
     With none she may speak in any case, as many tokens as the limit on them. Raises `Invalid` when her model is not to
-    be had.
+    be had, and has no fallback.
     """
     panelist = _panelist(transcript, transcript.turn(turn).panelist)
-    provider, model = catalog.resolve(panelist.model)
+    provider, model = fallback.had(catalog, panelist)
     brief = policies.brief(transcript, turn)
     projection = project(transcript, panelist, brief)
     price = partial(prices.cost, panelist.model)
     prompt = -(-projection.characters() // CHARACTERS_PER_TOKEN)
     wanted = _least_of(panelist.options.get("max_tokens"), brief.most)
-    within = _within(allowance, prompt, price) if allowance else _anyhow(transcript)
-    for limit, tokens in within.items():
-        if allowance and tokens < min(LEAST, wanted or LEAST):
-            return limit
-    most = _most(wanted, within)
+    room = partial(_room, transcript, allowance, prompt, wanted)
+    most = room(price)
+    if isinstance(most, str):
+        return most
     request = Request(
         model=model,
         system=projection.system,
         messages=projection.messages,
         max_tokens=most,
-        options={name: value for name, value in panelist.options.items() if name != "max_tokens"},
+        options=fallback.without_limit(panelist.options),
         speaker=panelist.name,
     )
+    left = allowance or Allowance(budget.tokens_left(transcript), budget.dollars_left(transcript))
+    others = tuple(fallback.voices(catalog, panelist, request, room))
+    tools = tuple(panelist.tools) if is_heard(transcript.turn(turn).kind) else ()
     speaker = Speaker(
         turn=turn,
         panelist=panelist.name,
@@ -67,8 +78,25 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
         others=tuple(other.name for other in transcript.panel if other.name != panelist.name),
         price=price,
         deadlines=deadlines_of(provider),
+        fallback=others,
+        tools=tools,
+        servers=servers,
+        within=partial(_again, left, wanted),
     )
-    return Seated(speaker, projection, _promised(prompt, most, price))
+    promised = [_promised(prompt, most, price)]
+    promised += [_promised(prompt, voice.request.max_tokens, voice.price) for voice in others]
+    return Seated(speaker, projection, left if tools and left != Allowance() else _most_of(promised))
+
+
+def _again(left: Allowance, wanted: int | None, request: Request, price: Price, bill: Bill) -> Request | None:
+    """What a model is asked once more in a turn that has used so much of what was left for it; None where that leaves
+    no answer."""
+    used, cost = bill
+    tokens = None if left.tokens is None else left.tokens - used.input - used.output
+    dollars = None if left.dollars is None else left.dollars - (cost.dollars if cost else 0.0)
+    prompt = -(-characters(request) // CHARACTERS_PER_TOKEN)
+    within = _within(Allowance(tokens, dollars), prompt, price)
+    return None if _short(within, wanted) else replace(request, max_tokens=_most(wanted, within))
 
 
 def projected(transcript: Transcript, turn: str) -> Projection:
@@ -90,10 +118,23 @@ def _least_of(*limits: int | None) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-_Price = Callable[[Usage], Cost | None]
+def _room(
+    transcript: Transcript, allowance: Allowance | None, prompt: int, wanted: int | None, price: Price
+) -> Limit | int | None:
+    """Tokens she may say at that price, None without a limit; or the limit that leaves too few to begin."""
+    if allowance is None:
+        return _most(wanted, _anyhow(transcript))
+    within = _within(allowance, prompt, price)
+    return _short(within, wanted) or _most(wanted, within)
 
 
-def _within(allowance: Allowance, prompt: int, price: _Price) -> dict[Limit, int]:
+def _short(within: dict[Limit, int], wanted: int | None) -> Limit | None:
+    """The limit that leaves too little to begin."""
+    least = min(LEAST, wanted or LEAST)
+    return next((limit for limit, tokens in within.items() if tokens < least), None)
+
+
+def _within(allowance: Allowance, prompt: int, price: Price) -> dict[Limit, int]:
     """Tokens she may say by each limit."""
     within: dict[Limit, int] = {}
     if allowance.tokens is not None:
@@ -116,7 +157,7 @@ def _anyhow(transcript: Transcript) -> dict[Limit, int]:
     return {} if left is None else {"max_tokens": max(1, left)}
 
 
-def _bought(dollars: float, prompt: int, price: _Price) -> int | None:
+def _bought(dollars: float, prompt: int, price: Price) -> int | None:
     """Tokens of answer that so much buys; None where they are free or have no price."""
     asked, said = price(Usage(input=prompt)), price(Usage(output=1_000))
     if asked is None or said is None or not said.dollars:
@@ -124,6 +165,12 @@ def _bought(dollars: float, prompt: int, price: _Price) -> int | None:
     return int((dollars - asked.dollars) / said.dollars * 1_000)
 
 
-def _promised(prompt: int, most: int | None, price: _Price) -> Allowance:
+def _promised(prompt: int, most: int | None, price: Price) -> Allowance:
     cost = price(Usage(input=prompt, output=most or 0))
     return Allowance(prompt + (most or 0), cost.dollars if cost else 0.0)
+
+
+def _most_of(promised: list[Allowance]) -> Allowance:
+    """One of them will speak."""
+    tokens = max(each.tokens or 0 for each in promised)
+    return Allowance(tokens, max(each.dollars or 0.0 for each in promised))

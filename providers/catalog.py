@@ -145,7 +145,8 @@ class Catalog:
                 found = await asyncio.gather(*map(self._status, self._presets))
                 others = map(self._status_of_other, ["llama", *sorted(self._installed), "scripted"])
                 self._surveyed = now, [*found, *others]
-            return self._surveyed[1]
+            left_alone = self.left_alone()
+            return [_left_alone(status, left_alone.get(status.name, 0.0)) for status in self._surveyed[1]]
 
     def default_panel(self, surveyed: Sequence[ProviderStatus], language: str = "en") -> list[Panelist]:
         """Three seats over as many vendors and models as there are; the demo's voices when there is none.
@@ -217,6 +218,15 @@ class Catalog:
         if isinstance(provider, LlamaProvider):
             return survey.files(provider)
         return ProviderStatus(name, name.title(), True, provider.local, provider.destination, "Installed")
+
+
+def _left_alone(status: ProviderStatus, seconds: float) -> ProviderStatus:
+    if not seconds:
+        return status
+    detail = (
+        f"{status.detail}; it failed {breaker.FAILURES} times in a row and is asked again in {seconds:.0f} s"
+    )
+    return msgspec.structs.replace(status, detail=detail)
 
 
 def _not_with_tools(provider: Provider, options: Mapping[str, Any]) -> list[str]:

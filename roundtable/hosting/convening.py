@@ -26,6 +26,8 @@ MAX_TEXT = 20_000
 """Characters a person may say at once."""
 MAX_PERSONA = 4_000
 """Characters: two pages, which every prompt of hers carries."""
+MAX_FALLBACK = 4
+"""Models that speak for one that cannot: each may take minutes to fail, and the audience waits."""
 MAX_NAME = 40
 """Characters: what fits beside a speech, in a label and in a list."""
 MAX_DEPTH = 32
@@ -205,6 +207,8 @@ def check_panel(panel: list[Panelist], catalog: Catalog) -> None:
         names.add(_plain(panelist.name))
         if too_deep(panelist.options):
             raise Invalid(f"Options are nested at most {MAX_DEPTH} deep.", field=f"{where}.options")
+        if len(panelist.fallback) > MAX_FALLBACK:
+            raise Invalid(f"At most {MAX_FALLBACK} models speak for one.", field=f"{where}.fallback")
         if len(panelist.persona) > MAX_PERSONA:
             raise Invalid(f"A persona has at most {MAX_PERSONA:,} characters.", field=f"{where}.persona")
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 from mcp.server.mcpserver import Context, Image, MCPServer
 
-server = MCPServer("tests")
+server = MCPServer("tests", log_level="ERROR")
 
 
 @server.tool()
@@ -62,6 +62,7 @@ async def grow(context: Context) -> str:
 async def over_http() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         sys.stdout.write(f"http://127.0.0.1:{listening.getsockname()[1]}/mcp\n")
         sys.stdout.flush()
         app = server.streamable_http_app()

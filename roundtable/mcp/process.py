@@ -22,7 +22,7 @@ log = logging.getLogger("roundtable.mcp")
 
 # Bytes of one message: a picture of a page in base64. A server that writes more in one line is stopped.
 MOST_MESSAGE = 4 * 1024 * 1024
-# Messages a second that are read; one that writes more waits for us, and costs the tables nothing.
+# Messages a second that are read, and at once after a silence; one that writes more waits for us.
 PACE = 1_000
 # Seconds to end by itself once its stdin is closed, and then once more after SIGTERM, before it is killed.
 END_WITHIN = 2.0
@@ -42,16 +42,17 @@ async def process(
 ) -> AsyncGenerator[Any]:
     """The SDK's streams to a new process; at the end it and all that it started are gone. `ended` is called when it
     says no more, and what it murmurs is shown after `scrub`. Raises `OSError`."""
-    running = await asyncio.create_subprocess_exec(
+    # As `asyncio.create_subprocess_exec` does, which keeps the transport to itself: it is to be closed even where others
+    # hold its pipes.
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.subprocess_exec(
+        lambda: asyncio.subprocess.SubprocessStreamProtocol(MOST_MESSAGE, loop),
         *command,
         cwd=cwd,
         env=environ,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=MOST_MESSAGE,
         start_new_session=True,
     )
+    running = asyncio.subprocess.Process(transport, protocol, loop)
     heard, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, told = anyio.create_memory_object_stream[SessionMessage](0)
     tasks = [
@@ -70,8 +71,22 @@ async def process(
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            transport.close()
             for stream in (heard, incoming, outgoing, told):
                 stream.close()
+
+
+class Pace:
+    """`wait` (seconds) before each message, so that there are `PACE` a second."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._due = now() - 1.0
+
+    def wait(self) -> float:
+        """What is due a second later at the most is let through at once."""
+        self._due = max(self._due, self._now() - 1.0) + 1 / PACE
+        return max(0.0, self._due - self._now())
 
 
 async def _hear(running: asyncio.subprocess.Process, heard: Any) -> None:

@@ -35,6 +35,8 @@ BACK_OFF, LONGEST_BACK_OFF = 1.0, 60.0
 # read of it.
 LISTED_FOR = 30.0
 MOST_PAGES, MOST_TOOLS = 10, 200
+# Seconds for it to say which tools it has. One that does not is as good as gone, and nobody waits for it again at once.
+LIST_WITHIN = 5.0
 # Seconds to let go of it: two of its own, two after SIGTERM.
 CLOSE_WITHIN = 5.0
 # Of a server's own words about an error, so many characters are told.
@@ -80,7 +82,7 @@ class Server:
         """Its tools by their own names. Raises `Away`."""
         async with self._listing:
             if self._listed is None or self._clock() - self._listed[0] >= LISTED_FOR:
-                self._listed = self._clock(), await self._asked(self._list)
+                self._listed = self._clock(), await self._asked(self._list, LIST_WITHIN)
             return self._listed[1]
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> Outcome:
@@ -105,7 +107,8 @@ class Server:
         if self._holder is None:
             return
         self._leaving.set()
-        await asyncio.wait([self._holder], timeout=CLOSE_WITHIN)
+        if self._client is not None and self._client.done():
+            await asyncio.wait([self._holder], timeout=CLOSE_WITHIN)
         self._holder.cancel()
         await asyncio.wait([self._holder])
 
@@ -126,10 +129,14 @@ class Server:
                 break
         return found
 
-    async def _asked(self, ask: Callable[[Client], Awaitable[T]]) -> T:
+    async def _asked(self, ask: Callable[[Client], Awaitable[T]], within: float | None = None) -> T:
         client = await self._obtain()
         try:
-            return await ask(client)
+            async with asyncio.timeout(within):
+                return await ask(client)
+        except TimeoutError:
+            self._leaving.set()
+            raise self._away(f"did not answer within {within:g} s") from None
         except MCPError as error:
             if error.code in _LOST[bool(self._settings.url)]:
                 self._leaving.set()

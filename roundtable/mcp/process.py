@@ -42,7 +42,7 @@ async def process(
 ) -> AsyncGenerator[Any]:
     """The SDK's streams to a new process; at the end it and all that it started are gone. `ended` is called when it
     says no more, and what it murmurs is shown after `scrub`. Raises `OSError`."""
-    # As `asyncio.create_subprocess_exec` does, which keeps the transport to itself: it is to be closed even where others
+    # As `asyncio.create_subprocess_exec` does, which keeps the transport to itself: it is closed even where others
     # hold its pipes.
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.subprocess_exec(

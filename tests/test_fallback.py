@@ -1,4 +1,4 @@
-"""Another model speaks where a panelist's own cannot: when, under which name, at whose price, and with which options."""
+"""Another model speaks where a panelist's own cannot: when, under which name, at whose price, with which options."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from protocol import commands
 from protocol import events as e
 from protocol.errors import Invalid, ProviderError
 from protocol.messages import Panelist, Usage
-from protocol.transcript import fold
+from protocol.transcript import Transcript, fold
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking
 from providers.catalog import Catalog
 from roundtable import policies
@@ -172,6 +173,26 @@ def test_whatever_fails_each_turn_ends_once_and_its_words_are_of_one_model(
         assert [each.attempt for each in of(mine, e.TurnRetried)] == list(range(2, len(moves) + 2))
         assert turn.model in (turn.panelist, "second", "third")
     assert scene.table == fold(scene.entries)
+
+
+@pytest.mark.parametrize("policy", policies.OURS)
+def test_who_has_left_is_back_when_a_person_has_her_turn_tried_again(policy: str) -> None:
+    async def scenario() -> Transcript:
+        voices: dict[str, list[Step]] = {"Ada": [AUTH], "Ben": ["Yes."], "Cleo": ["No."], "Dag": ["Both."]}
+        scene = Scene(policy, voices, then="rest", max_rounds=1, max_turns=12)
+        await scene.play()
+        assert "Ada" in scene.table.absent
+        scene.voices.scripts = {**voices, "Ada": ["I am back."]}
+        lost = next(turn for turn in scene.table.turns if turn.panelist == "Ada" and turn.status == "failed")
+        scene.owner = scene.new_owner()
+        await scene.owner.take_over(scene.table)
+        scene.tell(commands.Retry(lost.turn))
+        await scene.owner.run()
+        return scene.table
+
+    table = fake_time.run(scenario())
+    assert not table.absent
+    assert any(turn.panelist == "Ada" and turn.status == "completed" for turn in table.turns)
 
 
 # -- seats -------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from protocol.table import (
     MOST_USED,
     MOST_USES,
     Found,
+    Material,
     Posted,
     Spent,
     TableStatus,
@@ -30,8 +31,8 @@ from protocol.table import (
 )
 
 __all__ = [
-    "FAILURES_BEFORE_ABSENT", "MOVES", "Found", "Posted", "Spent", "TableStatus", "Transcript", "Turn", "TurnStatus",
-    "apply", "fold",
+    "FAILURES_BEFORE_ABSENT", "MOVES", "Found", "Material", "Posted", "Spent", "TableStatus", "Transcript", "Turn",
+    "TurnStatus", "apply", "fold",
 ]  # fmt: skip
 
 # After so many retryable failures in a row a panelist has left the table; one that no retry can help leaves at once.
@@ -256,6 +257,13 @@ def _posted(t: Transcript, entry: e.Entry, event: e.MessagePosted) -> None:
     t.messages.append(Posted(event.message, event.author, event.text, entry.cursor.seq, entry.at, event.to))
 
 
+def _material(t: Transcript, entry: e.Entry, event: e.MaterialAdded) -> None:
+    t.materials.append(
+        Material(event.material, event.name, event.media_type, event.form, event.size, event.sha256,
+                 entry.cursor.seq, entry.at, event.text, event.pages, event.cut, event.author)
+    )  # fmt: skip
+
+
 _Step = Callable[[Transcript, e.Entry, Any], None]
 _STEPS: dict[type[e.Event], _Step] = cast(
     "dict[type[e.Event], _Step]",
@@ -284,6 +292,7 @@ _STEPS: dict[type[e.Event], _Step] = cast(
         e.TurnFailed: _ended,
         e.TurnCancelled: _ended,
         e.MessagePosted: _posted,
+        e.MaterialAdded: _material,
         **dict.fromkeys(findings.ANY.__args__, _finding),
     },
 )

@@ -29,6 +29,7 @@ from roundtable.table.using import CALLS, MOST_ARGUMENTS, MOST_RESULT, TAKEN, WI
 from tests.fake_time import run
 from tests.tables import opened, transcript
 from tests.test_mcp import over_http
+from tests.test_seating import no_pictures
 
 REQUEST = Request("m", "You are Ada.", (Message("user", "Why?"),))
 Step = Chunk | Exception | float
@@ -354,7 +355,7 @@ ADA = Panelist("Ada", "scripted:ada", tools=["files.*"])
 async def test_tools_are_for_what_is_said_to_all(kind: str, tools: tuple[str, ...]) -> None:
     queued = e.TurnQueued(turn="t1", panelist="Ada", kind=kind)
     table = transcript(*opened(ADA), queued)
-    seated = seating.seat(table, "t1", Catalog({}), Allowance(tokens=5_000))
+    seated = seating.seat(table, "t1", Catalog({}), Allowance(tokens=5_000), pictures=no_pictures)
     assert isinstance(seated, seating.Seated)
     assert seated.speaker.tools == tools
     if tools:
@@ -363,7 +364,7 @@ async def test_tools_are_for_what_is_said_to_all(kind: str, tools: tuple[str, ..
 
 async def test_what_she_asks_again_is_within_what_was_left() -> None:
     table = transcript(*opened(ADA), e.TurnQueued(turn="t1", panelist="Ada"))
-    seated = seating.seat(table, "t1", Catalog({}), Allowance(tokens=5_000))
+    seated = seating.seat(table, "t1", Catalog({}), Allowance(tokens=5_000), pictures=no_pictures)
     assert isinstance(seated, seating.Seated)
     speaker = seated.speaker
     again = speaker.within(speaker.request, speaker.price, (Usage(input=900, output=100), None))

@@ -104,7 +104,12 @@ def _counts(app: web.Application, bounds: Limits) -> tuple[int, int, int]:
 async def _host(app: web.Application) -> AsyncIterator[None]:
     news = app[keys.SYSTEM]
     host = app[keys.HOST] = Host(
-        app[keys.LOG], app[keys.CATALOG], node=news.node, tell=news.tell, tools=app[keys.SERVERS]
+        app[keys.LOG],
+        app[keys.CATALOG],
+        node=news.node,
+        tell=news.tell,
+        panels=app[keys.CONFIG].panels,
+        tools=app[keys.SERVERS],
     )
     await host.start()
     yield

@@ -43,10 +43,14 @@ def had(catalog: Catalog, panelist: Panelist) -> tuple[Provider, str]:
 
 
 def voices(
-    catalog: Catalog, panelist: Panelist, request: Request, room: Callable[[Price], Limit | int | None]
+    catalog: Catalog,
+    panelist: Panelist,
+    request: Request,
+    room: Callable[[Price], Limit | int | None],
+    shown: Callable[[Provider, Request], tuple[Provider, Request]],
 ) -> Iterator[Voice]:
-    """Those that speak for her model, but for who is not to be had, or not for what the limits leave: asked the same,
-    with those of her options that they take."""
+    """Those that speak for her model, but for who is not to be had, or not for what the limits leave `room` for: asked
+    the same, with those of her options that they take, and `shown` what they can see."""
     for name in panelist.fallback:
         price = partial(prices.cost, name)
         most = room(price)
@@ -57,7 +61,9 @@ def voices(
         if not isinstance(most, str):
             options = without_limit(catalog.suited(panelist, provider))
             asked = replace(request, model=model, max_tokens=most, options=options)
-            yield Voice(name, provider, asked, price, deadlines_of(provider))
+            deadlines = deadlines_of(provider)
+            provider, asked = shown(provider, asked)
+            yield Voice(name, provider, asked, price, deadlines)
 
 
 def without_limit(options: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from protocol.messages import Failure
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import MAX_BATCH_BYTES
+from roundtable.material.showing import Open
 from roundtable.table import budget, seating
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.merge import Merge, Source, coalesce
@@ -43,12 +44,14 @@ class Floor:
         *,
         clock: Callable[[], float],
         wake: asyncio.Event,
+        pictures: Open,
         tools: ToolServers = NO_TOOLS,
     ) -> None:
         self._writer = writer
         self._catalog = catalog
         self._tools = tools
         self._clock = clock
+        self._pictures = pictures
         self._merge = Merge(wake)
         self._speaking: dict[str, _Speaking] = {}
         self._given: list[tuple[str, TurnRun]] = []
@@ -124,7 +127,12 @@ class Floor:
         """The first to speak may do so in any case: a table with the smallest of limits still says something."""
         table = self._transcript
         promised = (speaking.promised for speaking in self._speaking.values())
-        seated = seating.seat(table, turn, self._catalog, budget.share(table, promised, among), self._tools)
+        seated = self._seated(turn, budget.share(table, promised, among))
         if not isinstance(seated, seating.Seated) and table.spent.turns == table.base.turns:
-            return seating.seat(table, turn, self._catalog, None, self._tools)
+            return self._seated(turn, None)
         return seated
+
+    def _seated(self, turn: str, allowance: Allowance | None) -> seating.Seated | Limit:
+        return seating.seat(
+            self._transcript, turn, self._catalog, allowance, pictures=self._pictures, servers=self._tools
+        )

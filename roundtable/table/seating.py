@@ -10,10 +10,11 @@ from protocol.kinds import is_heard
 from protocol.messages import Panelist, Usage
 from protocol.transcript import Transcript
 from providers import prices
-from providers.base import Request
+from providers.base import Provider, Request
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.table import budget, fallback
+from roundtable.material.showing import Open, Showing, sees
+from roundtable.table import budget, exhibits, fallback
 from roundtable.table.asking import CHARACTERS_PER_TOKEN, characters, deadlines_of
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.projection import Projection, project
@@ -40,6 +41,8 @@ def seat(
     turn: str,
     catalog: Catalog,
     allowance: Allowance | None,
+    *,
+    pictures: Open,
     servers: ToolServers = NO_TOOLS,
 ) -> Seated | Limit:
     """The speaker of a queued turn, as the table stands now; or the limit whose `allowance` is too small for her prompt
@@ -68,7 +71,9 @@ def seat(
         speaker=panelist.name,
     )
     left = allowance or Allowance(budget.tokens_left(transcript), budget.dollars_left(transcript))
-    others = tuple(fallback.voices(catalog, panelist, request, room))
+    shown = partial(_shown, pictures=pictures if exhibits.images(transcript) else None)
+    others = tuple(fallback.voices(catalog, panelist, request, room, shown))
+    provider, request = shown(provider, request)
     tools = tuple(panelist.tools) if is_heard(transcript.turn(turn).kind) else ()
     speaker = Speaker(
         turn=turn,
@@ -97,6 +102,16 @@ def _again(left: Allowance, wanted: int | None, request: Request, price: Price, 
     prompt = -(-characters(request) // CHARACTERS_PER_TOKEN)
     within = _within(Allowance(tokens, dollars), prompt, price)
     return None if _short(within, wanted) else replace(request, max_tokens=_most(wanted, within))
+
+
+def _shown(provider: Provider, request: Request, pictures: Open | None) -> tuple[Provider, Request]:
+    """A provider that sees is shown the pictures on the table, if there are any; to another they are named only."""
+    if pictures is None:
+        return provider, request
+    if sees(provider):
+        return Showing(provider, pictures), request
+    blind = tuple(msgspec.structs.replace(message, images=()) for message in request.messages)
+    return provider, msgspec.structs.replace(request, messages=blind)
 
 
 def projected(transcript: Transcript, turn: str) -> Projection:

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from protocol.errors import Invalid
 from protocol.messages import Panelist
-from roundtable.config import McpServer, load
+from roundtable.cli import checks
+from roundtable.config import Config, McpServer, load
 from roundtable.mcp import process, results, server
 from roundtable.mcp.secrets import Secrets, environment
 from roundtable.mcp.servers import Servers
 from roundtable.table.using import MOST_RESULT
+from tests.serving import TABLES, Connect, problem, serve
 
 HERE = Path(__file__).parent
 TOKEN = "tok-a-key-that-nobody-may-see-0123456789"
@@ -297,3 +299,27 @@ def test_no_text_shows_eight_characters_of_a_secret(before: str, after: str, sta
     part = TOKEN[start : start + 8]
     assert part not in hidden.scrub(f"{before}{TOKEN[start:]}{after}")
     assert TOKEN not in hidden.scrub(before + TOKEN + after)
+
+
+# -- told to people ----------------------------------------------------------------------------------------------
+
+
+async def test_servers_are_listed_and_a_table_is_refused_what_they_have_not(
+    tmp_path: Path, aiohttp_client: Connect
+) -> None:
+    configured = {"rude": rude(), "away": McpServer(command=("/no/such/program",))}
+    client = await serve(aiohttp_client, data=tmp_path, mcp=configured)
+    found = {each["name"]: each for each in (await (await client.get("/v1/tools/servers")).json())["servers"]}
+    assert found["rude"]["usable"]
+    assert "rude.echo" in found["rude"]["tools"]
+    assert not found["away"]["usable"]
+    panel = [{"name": "Ada", "model": "scripted:ada", "tools": ["rude.ecko"]}]
+    response = await client.post(TABLES, json={"topic": "Why?", "panel": panel})
+    assert await problem(response) == (400, "invalid", "panel[0].tools[0]")
+
+
+async def test_doctor_says_which_answer() -> None:
+    config = Config(mcp={"rude": rude(), "away": McpServer(command=("/no/such/program",))})
+    found = await checks.tool_servers(config)
+    assert [(each.what, each.state) for each in found] == [("tools", "ok"), ("tools", "warning")]
+    assert "rude.echo" in found[0].detail

@@ -98,6 +98,8 @@ def answer(way: str, id: int, method: str, params: dict[str, Any]) -> None:
             listed = [{"name": name, "inputSchema": schema} for name, schema in tools.items()]
             say(id=id, result={"tools": listed, **page})
         case "tools/call":
+            if way.startswith("tells:") and params["name"] == "hang":
+                Path(way.removeprefix("tells:")).with_suffix(".asked").touch()
             call(id, params["name"], params.get("arguments") or {})
         case _:
             say(id=id, error={"code": -32601, "message": "What?"})

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("roundtable.mcp")
 
-# Entries of one allow list, and tools that one panelist is told of: each is in her prompt.
-MOST_ALLOWED, MOST_OFFERED = 32, 64
+# Entries of one allow list, and tools that one panelist is told of, in all so many bytes: they are in every prompt of
+# hers, some 8,000 tokens at the most.
+MOST_ALLOWED, MOST_OFFERED, MOST_TOLD = 32, 64, 32_768
 # Seconds that a new table waits for a server to say whether it has a tool. One that starts is believed meanwhile.
 CHECKED_WITHIN = 3.0
 # Seconds that a listing waits for each.
@@ -103,7 +104,7 @@ class Servers:
                 for tool, each in known.items()
                 if any(fnmatchcase(tool, pattern.replace("[", "[[]")) for pattern in wanted)
             )
-        return tools[:MOST_OFFERED]
+        return fitting(tools)
 
     async def call(self, name: str, arguments: dict[str, object]) -> Outcome:
         """As `ToolServers.call`."""
@@ -142,6 +143,18 @@ class Servers:
             detail = f"No server of tools is named {found[1]!r}; {_hint(found[1], self._configured)}"
             raise Invalid(detail, field=field)
         return found[1], found[2]
+
+
+def fitting(tools: Sequence[Tool]) -> list[Tool]:
+    """As many, from the first on, as a prompt can hold."""
+    fitting, room = list[Tool](), MOST_TOLD
+    for tool in tools[:MOST_OFFERED]:
+        room -= len(msgspec.json.encode(tool.spec))
+        if room < 0:
+            log.warning("%s and what follows are not told: too much for one prompt", tool.name)
+            break
+        fitting.append(tool)
+    return fitting
 
 
 def _hint(name: str, known: Mapping[str, object]) -> str:

@@ -239,10 +239,11 @@ class Asking:
 
 
 def characters(request: base.Request) -> int:
-    """The length of what is asked, the calls in it included."""
+    """The length of what is asked, with the calls in it and what is told of tools."""
     said = sum(len(message.text) for message in request.messages)
     calls = sum(len(call.arguments) for message in request.messages for call in message.calls)
-    return len(request.system) + said + calls
+    tools = len(msgspec.json.encode(request.tools)) if request.tools else 0
+    return len(request.system) + said + calls + tools
 
 
 def silence(stop: base.Stop) -> ProviderError:

@@ -167,10 +167,8 @@ class TurnRun:
         """Whether she ended to have tools used, and not because she was cut."""
         if self._using is None or not self._using.wishes or self._guard.cut:
             return False
-        return self._using.full or ending.reason in (
-            "tool_calls",
-            "end",
-        )  # some servers say only that it ended
+        # Some servers say only that it ended.
+        return self._using.full or ending.reason in ("tool_calls", "end")
 
     async def _use(self) -> base.Request | base.Stop:
         """Carry out what was called; what her model is asked then, or the end where the limits leave no more."""
@@ -182,11 +180,9 @@ class TurnRun:
         return self._speaker.within(request, self._voice.price, self._bill()) or base.Stop("length")
 
     async def _tell(self, result: Result) -> None:
-        call, name, (text, error, truncated), seconds = (
-            result.call, result.name, msgspec.structs.astuple(result.outcome), result.seconds
-        )  # fmt: skip
+        outcome = msgspec.structs.asdict(result.outcome)
         await self._put(e.TurnToolResult(
-            **self._who(), call=call, name=name, text=text, error=error, truncated=truncated, seconds=round(seconds, 3)
+            **self._who(), call=result.call, name=result.name, **outcome, seconds=round(result.seconds, 3)
         ))  # fmt: skip
 
     async def _beside(self, work: Coroutine[Any, Any, T]) -> T | None:

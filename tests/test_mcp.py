@@ -1,6 +1,7 @@
 """Servers of tools as they are met: real ones by the official SDK, and rude ones by hand."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,6 +109,42 @@ async def test_a_real_server_over_http(tmp_path: Path) -> None:
         waiting.cancel()
         await until(mark.with_suffix(".cancelled").exists)
         assert {each.name for each in await found.offered(["real.*"])} >= {"real.add", "real.wait"}
+
+
+async def test_answers_over_http_have_an_end_and_nobody_listens_between_them() -> None:
+    asked = list[str]()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.method)
+        told = await request.json()
+        if told["method"] == "initialize":
+            about = {"protocolVersion": told["params"]["protocolVersion"], "capabilities": {"tools": {}}}
+            result = {**about, "serverInfo": {"name": "rude", "version": "1"}}
+            body = {"jsonrpc": "2.0", "id": told["id"], "result": result}
+            return web.json_response(body, headers={"mcp-session-id": "s"})
+        if told["method"] != "tools/call":
+            return web.Response(status=202 if "id" not in told else 404)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        if told["params"]["name"] == "zip":
+            response.headers["Content-Encoding"] = "gzip"
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65_536)
+        return response
+
+    app = web.Application()
+    app.router.add_route("*", "/mcp", answer)
+    async with TestServer(app) as at, servers(rude=McpServer(url=str(at.make_url("/mcp")))) as found:
+        for tool in ("shout", "zip"):
+            said = await found.call(f"rude.{tool}", {})
+            assert said.error
+            assert "cannot be used now" in said.text
+            one = found._servers["rude"]
+            assert one._holder is not None
+            await asyncio.wait([one._holder])
+            one._not_before = 0.0
+    assert set(asked) <= {"POST", "DELETE"}
 
 
 # -- rude ones ---------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ import msgspec
 
 from protocol.messages import Limits, Panelist
 
+MAX_FALLBACK = 4
+"""Models that speak for one that cannot: each may take minutes to fail, and the audience waits."""
 MAX_TEXT = 20_000
 """Characters a person may say at once."""
 MAX_TITLE = 200

@@ -88,7 +88,7 @@ class ProviderError(RoundtableError):
     """A model could not answer. `retry_after` is in seconds, when the server named one.
 
     Codes: `auth`, `model_not_found`, `rate_limited`, `quota`, `unavailable`, `bad_request`, `context_overflow`,
-    `content_filter`, `timeout`, `connection`, `malformed`, `empty`, `internal`.
+    `content_filter`, `timeout`, `connection`, `malformed`, `empty`, `internal`, `circuit_open` (not asked at all).
     """
 
     fault = "provider"

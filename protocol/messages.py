@@ -99,6 +99,17 @@ class Usage(msgspec.Struct, frozen=True):
     cache_write: int = 0
     estimated: bool = False
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Of both together; estimated if one of them is."""
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.thinking + other.thinking,
+            self.cached + other.cached,
+            self.cache_write + other.cache_write,
+            self.estimated or other.estimated,
+        )
+
 
 class Cost(msgspec.Struct, frozen=True):
     """What a turn cost in US dollars, by list price. No Cost at all means the price is unknown, not nothing."""

@@ -15,6 +15,23 @@ TurnStatus = Literal["queued", "started", "completed", "failed", "cancelled"]
 F = TypeVar("F", bound=findings.Finding)
 
 
+MOST_USED, MOST_USES = 2_000, 64
+"""Characters of a tool's arguments and of its result that a transcript keeps, and uses of one turn; the log has all."""
+
+
+class Use(msgspec.Struct, frozen=True):
+    """A tool that she used, or began to: `seconds` and what came of it once it is `done`."""
+
+    call: str
+    name: str
+    arguments: str = ""
+    done: bool = False
+    text: str = ""
+    error: bool = False
+    truncated: bool = False
+    seconds: float = 0.0
+
+
 class Turn(msgspec.Struct):
     """One panelist's turn. `seq` is the entry that queued it, so turns and messages order together.
     Times are Unix seconds, 0 while not reached; `first_at` is the first word or thought."""
@@ -44,6 +61,7 @@ class Turn(msgspec.Struct):
     text: str = ""
     thinking: str = ""
     tools: str = ""
+    uses: list[Use] = []
     yielding: bool = False
     stop_reason: StopReason | None = None
     usage: Usage | None = None

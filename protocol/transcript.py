@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from protocol import events as e
 from protocol import findings
@@ -16,7 +17,19 @@ from protocol.errors import IllegalMove
 from protocol.kinds import is_heard
 from protocol.messages import Cost, Failure, Usage
 from protocol.moves import MOVES, check
-from protocol.table import Found, Material, Posted, Spent, TableStatus, Transcript, Turn, TurnStatus
+from protocol.table import (
+    MOST_USED,
+    MOST_USES,
+    Found,
+    Material,
+    Posted,
+    Spent,
+    TableStatus,
+    Transcript,
+    Turn,
+    TurnStatus,
+    Use,
+)
 
 __all__ = [
     "FAILURES_BEFORE_ABSENT", "MOVES", "Found", "Material", "Posted", "Spent", "TableStatus", "Transcript", "Turn",
@@ -168,13 +181,14 @@ def _round(t: Transcript, entry: e.Entry, event: e.RoundStarted) -> None:
 
 
 def _queued(t: Transcript, entry: e.Entry, event: e.TurnQueued) -> None:
+    """Whoever a person asks to try again is back."""
+    if event.command:
+        t.absent.pop(event.panelist, None)
+        t.failures.pop(event.panelist, None)
     t.turns.append(
         Turn(event.turn, event.panelist, entry.cursor.seq, kind=event.kind, round=event.round,
              reason=event.reason, question=event.question, queued_at=entry.at)
     )  # fmt: skip
-    if event.command:  # whom a person gives the floor again is counted on again
-        t.absent.pop(event.panelist, None)
-        t.failures.pop(event.panelist, None)
 
 
 def _started(t: Transcript, entry: e.Entry, event: e.TurnStarted) -> None:
@@ -208,6 +222,26 @@ def _tool(t: Transcript, entry: e.Entry, event: e.TurnTool) -> None:
     turn = t.turn(event.turn)
     turn.tools += event.arguments
     turn.first_at = turn.first_at or entry.at
+    used = _used(turn, event)
+    _use(turn, replace(used, arguments=(used.arguments + event.arguments)[:MOST_USED]))
+
+
+def _tool_result(t: Transcript, entry: e.Entry, event: e.TurnToolResult) -> None:
+    turn = t.turn(event.turn)
+    text, cut = event.text[:MOST_USED], event.truncated or len(event.text) > MOST_USED
+    outcome = replace(_used(turn, event), done=True, text=text, error=event.error, truncated=cut)
+    _use(turn, replace(outcome, seconds=event.seconds))
+
+
+def _used(turn: Turn, event: e.TurnTool | e.TurnToolResult) -> Use:
+    return next((use for use in turn.uses if use.call == event.call), Use(event.call, event.name))
+
+
+def _use(turn: Turn, used: Use) -> None:
+    if any(use.call == used.call for use in turn.uses):
+        turn.uses = [used if use.call == used.call else use for use in turn.uses]
+    elif len(turn.uses) < MOST_USES:
+        turn.uses = [*turn.uses, used]
 
 
 _Ended = e.TurnCompleted | e.TurnFailed | e.TurnCancelled
@@ -282,6 +316,7 @@ _STEPS: dict[type[e.Event], _Step] = cast(
         e.TurnDelta: _delta,
         e.TurnThinking: _thinking,
         e.TurnTool: _tool,
+        e.TurnToolResult: _tool_result,
         e.TurnCompleted: _ended,
         e.TurnFailed: _ended,
         e.TurnCancelled: _ended,

@@ -41,6 +41,9 @@ class AnthropicProvider(ModelServer[anthropic.AsyncAnthropic]):
     """One server of this dialect."""
 
     reader = MessagesAnswer
+    # After a tool's result the vendor wants its thoughts back with their signature, which no log of ours keeps:
+    # https://platform.claude.com/docs/en/build-with-claude/extended-thinking#extended-thinking-with-tool-use
+    not_with_tools = ("thinking",)
 
     def __init__(self, preset: Preset, key: str = "", *, now: Callable[[], float] = time.time) -> None:
         client = (anthropic.AsyncAnthropic if preset.name == "anthropic" else _Foreign)(

@@ -16,7 +16,7 @@ import msgspec
 
 from protocol.errors import Invalid
 from protocol.messages import Panelist
-from providers import survey
+from providers import breaker, survey
 from providers.base import Embeds, Provider
 from providers.demo import demo_panel
 from providers.llama.provider import LlamaProvider
@@ -114,10 +114,40 @@ class Catalog:
         return f"llama:{names[0]}"
 
     def check(self, panelist: Panelist) -> None:
-        """Raises `Invalid`, naming the field, when it is known beforehand that a panelist cannot speak."""
+        """Raises `Invalid`, naming the field, when it is known beforehand that a panelist, or one of those models that
+        speak when hers fails, cannot speak."""
         provider, _ = self.resolve(panelist.model)
         if isinstance(provider, Checks):
             provider.check(panelist.options)
+        for name in _not_with_tools(provider, panelist.options) if panelist.tools else ():
+            detail = f"{provider.name} is not given {name!r} together with tools."
+            raise Invalid(detail, field=f"options.{name}")
+        for index, model in enumerate(panelist.fallback):
+            try:
+                self.resolve(model)
+            except Invalid as error:
+                raise Invalid(error.detail, field=f"fallback[{index}]", code=error.code) from error
+
+    def suited(self, panelist: Panelist, provider: Provider) -> dict[str, Any]:
+        """Those of her options, which are for her own model, that another provider takes as well."""
+        left_out = _not_with_tools(provider, panelist.options) if panelist.tools else []
+        suited = dict[str, Any]()
+        for name, value in panelist.options.items():
+            tried = {**suited, name: value}
+            try:
+                if isinstance(provider, Checks):
+                    provider.check(tried)
+            except Invalid:
+                continue
+            if name not in left_out:
+                suited = tried
+        return suited
+
+    def left_alone(self) -> dict[str, float]:
+        """Servers that failed so often that they are not asked now, by provider, and for how many seconds."""
+        now = asyncio.get_running_loop().time()
+        waits = {name: breaker.of(found).left_alone(now) for name, found in self._providers.items()}
+        return {name: wait for name, wait in waits.items() if wait}
 
     def find_embedder(self, model: str) -> Embedder:
         """The model as one that makes vectors. Raises `Invalid` (`embeddings`) when it cannot be had, or its provider
@@ -138,7 +168,8 @@ class Catalog:
                 found = await asyncio.gather(*map(self._status, self._presets))
                 others = map(self._status_of_other, ["llama", *sorted(self._installed), "scripted"])
                 self._surveyed = now, [*found, *others]
-            return self._surveyed[1]
+            left_alone = self.left_alone()
+            return [_left_alone(status, left_alone.get(status.name, 0.0)) for status in self._surveyed[1]]
 
     def default_panel(self, surveyed: Sequence[ProviderStatus], language: str = "en") -> list[Panelist]:
         """Three seats over as many vendors and models as there are; the demo's voices when there is none.
@@ -210,6 +241,21 @@ class Catalog:
         if isinstance(provider, LlamaProvider):
             return survey.files(provider)
         return ProviderStatus(name, name.title(), True, provider.local, provider.destination, "Installed")
+
+
+def _left_alone(status: ProviderStatus, seconds: float) -> ProviderStatus:
+    if not seconds:
+        return status
+    detail = (
+        f"{status.detail}; it failed {breaker.FAILURES} times in a row and is asked again in {seconds:.0f} s"
+    )
+    return msgspec.structs.replace(status, detail=detail)
+
+
+def _not_with_tools(provider: Provider, options: Mapping[str, Any]) -> list[str]:
+    """Options that a provider, by its own account, does not take where tools are used."""
+    names = getattr(provider, "not_with_tools", ())
+    return [name for name in names if options.get(name, "disabled") != "disabled"]
 
 
 def _speaker(dialect: Dialect) -> Callable[[Preset, str], Provider]:

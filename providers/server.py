@@ -15,6 +15,7 @@ from protocol.errors import Invalid, ProviderError
 from providers import calling
 from providers.answer import Answer
 from providers.base import Chunk, Request
+from providers.breaker import Breaker
 from providers.connection import listen
 from providers.failures import Failures, report, retry_after
 from providers.options import named
@@ -58,6 +59,7 @@ class ModelServer(ABC, Generic[C]):
         self.name, self.local, self.destination = preset.name, preset.local, preset.seen_by
         self.images = preset.images
         self._preset, self._client, self._errors, self._now = preset, client, errors, now
+        self.breaker = Breaker(preset.title)
         key_env = preset.key_envs[0] if preset.key_envs else ""
         self._failures = Failures(preset.title, preset.host, local=self.local, key_env=key_env, secret=key)
         # What the SDK raises on purpose; and by what cannot be written into a request: a key, an address, a tool that

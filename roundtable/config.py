@@ -5,6 +5,7 @@ A key nobody knows refuses to start and names the nearest one that exists; a typ
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,19 @@ class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     limits: Limits = Limits(max_rounds=1)
     show: Literal["discussion", "verdict"] = "discussion"
     verdict: bool | None = None
+
+
+class McpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A server of tools: a `command` that is run here (stdio), or a `url` (streamable HTTP). Secrets are not in the
+    file: `env_from`, `api_key_env` (a bearer token) and `headers_from` name variables of this process."""
+
+    command: tuple[str, ...] = ()
+    cwd: Path | None = None
+    env: dict[str, str] = {}
+    env_from: tuple[str, ...] = ()
+    url: str = ""
+    api_key_env: str = ""
+    headers_from: dict[str, str] = {}
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -87,6 +101,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     providers: dict[str, Custom] = {}
     # [panels.NAME]: who is asked as the model roundtable/NAME.
     panels: dict[str, Panel] = {}
+    # [mcp.NAME]: servers of tools, which panelists use as NAME.TOOL.
+    mcp: dict[str, McpServer] = {}
 
 
 # What a file may set; the secret itself would be copied and committed with it.
@@ -160,6 +176,7 @@ def _read(path: Path) -> dict[str, Any]:
             _check_keys(path, table, Custom.__struct_fields__, f"providers.{name}.")
             _check_values(path, table, Custom, f"providers.{name}")
     _check_panels(path, values.get("panels"))
+    _check_mcp(path, values.get("mcp"))
     for key in ("data", "secret_file"):
         if values.get(key) and isinstance(values[key], str):
             values[key] = _beside(path, values[key])
@@ -172,6 +189,25 @@ def _read(path: Path) -> dict[str, Any]:
 def _beside(path: Path, named: str) -> str:
     """A path as it is named in the file `path`."""
     return str(path.parent / Path(named).expanduser())
+
+
+def _check_mcp(path: Path, servers: Any) -> None:
+    for name, server in servers.items() if isinstance(servers, dict) else ():
+        where = f"mcp.{name}"
+        if not re.fullmatch("[A-Za-z0-9_-]{1,32}", name):
+            raise Invalid(f"{path}: {where}: a name has 1 to 32 letters, digits, _ and -.", field=where)
+        if not isinstance(server, dict):
+            continue
+        _check_keys(path, server, McpServer.__struct_fields__, f"{where}.")
+        if isinstance(server.get("cwd"), str):
+            server["cwd"] = _beside(path, server["cwd"])
+        _check_values(path, server, McpServer, where)
+        if bool(server.get("command")) == bool(server.get("url")):
+            raise Invalid(f"{path}: {where} has either a command or a url.", field=where)
+        if (url := server.get("url")) and not re.match(r"https?://[^/@]+(/|$)", url):
+            raise Invalid(
+                f"{path}: {where}.url looks like https://tools.example.org/mcp.", field=f"{where}.url"
+            )
 
 
 def _check_panels(path: Path, panels: Any) -> None:
@@ -192,7 +228,7 @@ def _check_panels(path: Path, panels: Any) -> None:
 def _check_values(path: Path, table: dict[str, Any], kind: type[msgspec.Struct], where: str) -> None:
     """A table that has a name of its own, which msgspec would not tell."""
     try:
-        msgspec.convert(table, kind)
+        msgspec.convert(table, kind, dec_hook=_path)
     except msgspec.ValidationError as error:
         detail, _, place = str(error).partition(" - at `")
         key = place.rstrip("`").removeprefix("$.")

@@ -266,6 +266,67 @@ def thoughts() -> Table:
     return table
 
 
+def tools() -> Table:
+    """A panelist uses tools before and between her words: two at once, one that failed, one with a long result, and one
+    that is still at work."""
+    dag = Panelist("Dag", "ollama:llama3.1:8b", tools=["files.*"])
+    table = Table(dag, BEN)
+    table.add(e.RoundStarted(round=1))
+    turn = table.start(dag, 1)
+
+    def use(call: str, name: str, *parts: str) -> None:
+        for place, part in enumerate(parts):
+            named = "" if place else name
+            table.add(e.TurnTool(turn=turn, panelist="Dag", attempt=1, call=call, name=named, arguments=part))
+
+    def gives(call: str, name: str, text: str, *, error: bool = False, truncated: bool = False) -> None:
+        table.add(
+            e.TurnToolResult(
+                turn=turn, panelist="Dag", attempt=1, call=call, name=name, text=text, error=error,
+                truncated=truncated, seconds=0.25,
+            )
+        )  # fmt: skip
+
+    table.words(turn, dag, "Let me look.")
+    use("c1", "files.read", '{"path":', '"a.txt"}')
+    use("c2", "files.search", '{"q":"duty 👩‍👩‍👧‍👦"}')
+    gives("c2", "files.search", "There is no index.", error=True)
+    gives("c1", "files.read", "The doctor carries the duty.")
+    use("c3", "files.read", "")
+    gives("c3", "files.read", "𝒜" * 2_001, truncated=True)
+    table.words(turn, dag, "\n\nThe doctor does.")
+    table.complete(turn, dag, "Let me look.\n\nThe doctor does.", Usage(input=300, output=40))
+    turn = table.start(dag, 1)
+    use("c1", "files.read", '{"path":')
+    return table
+
+
+def fallback() -> Table:
+    """Ada's model is away and another speaks for her; for Ben nobody can, and he has left until he is asked again."""
+    ada = Panelist("Ada", "openai:gpt-5.1", fallback=["ollama:small"])
+    table = Table(ada, BEN)
+    table.add(e.RoundStarted(round=1))
+    turn = table.start(ada, 1)
+    away = Failure("unavailable", "The server cannot answer now (503).", retryable=True)
+    table.add(e.TurnRetried(turn=turn, panelist="Ada", attempt=2, error=away, wait=1.5))
+    table.add(e.TurnRetried(turn=turn, panelist="Ada", attempt=3, error=away, model="ollama:small"))
+    table.add(e.TurnDelta(turn=turn, panelist="Ada", attempt=3, text="I speak for her."))
+    table.add(
+        e.TurnCompleted(turn=turn, panelist="Ada", attempt=3, text="I speak for her.", usage=Usage(output=4))
+    )
+    turn = table.start(BEN, 1)
+    table.add(e.TurnRetried(turn=turn, panelist="Ben", attempt=2, error=GONE, model="ollama:small"))
+    table.add(e.TurnFailed(turn=turn, panelist="Ben", attempt=2, error=GONE, cost=Cost(0.0)))
+    table.say(ada, 2, "Then I speak alone.")
+    table.turns += 1
+    again = e.TurnQueued(turn="t4", panelist="Ben", round=2, reason="asked", command="key-1", inbox=1)
+    table.add(again)
+    table.begin("t4", BEN)
+    table.complete("t4", BEN, "I am back.", Usage(output=3))
+    table.add(e.TableClosed(reason="max_rounds"))
+    return table
+
+
 def parallel() -> Table:
     """Two rounds of three who speak at once, word by word in between; in the first Ben fails and is asked by name while
     Ada still speaks, in the second Cleo is cancelled."""
@@ -899,7 +960,7 @@ def money() -> Table:
 SCENARIOS: tuple[Callable[[], Table], ...] = (
     plain, failures, people, rest, unknown, takeover, letters, thoughts, parallel, floor_time, thread, steered,
     moderated, raise_hand, council, verdict, stances, debate, delphi, red_team, floor,
-    summaries, money,
+    summaries, money, tools, fallback,
 )  # fmt: skip
 
 # Name of the fault -> (scenario, how many of its entries come first, the event that may not follow).

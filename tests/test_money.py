@@ -160,7 +160,7 @@ def requests(rounds: int, model: str) -> list[Request]:
     for number in range(rounds):
         table = transcript(*opened(seat, BEN), *said, *_queued(2 * number + 1))
         catalog: Any = _Any()
-        seated = seating.seat(table, f"t{2 * number + 1}", catalog, None, _no_picture)
+        seated = seating.seat(table, f"t{2 * number + 1}", catalog, None, pictures=_no_picture)
         assert isinstance(seated, seating.Seated)
         found.append(seated.speaker.request)
         said += turn(2 * number + 1, "Ada", f"I say {number}. " * 200)

@@ -1,13 +1,21 @@
 """Tables with real token loops: llama.cpp behind its own OpenAI-compatible server, and in child processes of ours."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from protocol.transcript import fold
+from protocol.codec import decode_body
+from protocol.events import TurnDelta
+from protocol.messages import Limits, Panelist
+from protocol.transcript import Transcript, apply, fold
+from providers.llama.provider import LlamaProvider
+from roundtable.sdk.local import local
 from tests import test_llama_server, tiny_gguf
 from tests.server_process import serving, whole
+from tests.test_llama import pid_of
 
 pytestmark = test_llama_server.pytestmark
 base_url = test_llama_server.base_url
@@ -62,3 +70,23 @@ async def test_two_seats_on_one_file_hold_a_table(tmp_path: Path) -> None:
     assert [(usage.estimated, usage.output) for usage in usages] == [(False, 16)] * 4
     # In their second turns both go on from their own first: who they are, the topic, and what was said till then.
     assert all(usage.cached > usage.input // 2 for usage in usages[2:])
+
+
+async def test_a_killed_model_fails_its_turn_and_speaks_again_in_the_next(tmp_path: Path) -> None:
+    tiny_gguf.write(tmp_path / "tiny.gguf")
+    llama = LlamaProvider((tmp_path,), {})
+    ada = Panelist("Ada", "llama:tiny", options={"max_tokens": 1_000})
+    transcript = Transcript()
+    async with local(models={"llama": llama}) as streams:
+        table, _ = await streams.convene("Why?", [ada], limits=Limits(max_turns=2))
+        async for record in streams.records(table):
+            entry = decode_body(*record)
+            apply(transcript, entry)
+            if isinstance(entry.event, TurnDelta) and transcript.turns[0].status == "started":
+                for child in llama.children.all:
+                    os.kill(pid_of(child), signal.SIGKILL)
+    failed, again = transcript.turns
+    assert failed.error is not None
+    assert (failed.status, failed.error.code, failed.error.retryable) == ("failed", "internal", True)
+    assert failed.text
+    assert (again.status, again.panelist) == ("completed", "Ada")

@@ -31,7 +31,9 @@ async def no_pictures(sha256: str) -> str:
 
 def seat(allowance: Allowance | None, panelist: Panelist = ADA, **limits: Any) -> Seated | str:
     queued = e.TurnQueued(turn="t1", panelist=panelist.name, round=1)
-    return seating.seat(table(panelist, then=(queued,), **limits), "t1", Catalog({}), allowance, no_pictures)
+    return seating.seat(
+        table(panelist, then=(queued,), **limits), "t1", Catalog({}), allowance, pictures=no_pictures
+    )
 
 
 def may_say(allowance: Allowance | None, panelist: Panelist = ADA, **limits: Any) -> int | None:

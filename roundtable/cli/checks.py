@@ -1,6 +1,7 @@
 """What `doctor` looks at on this machine and in the settings. Nothing is changed, and no vendor is called."""
 
 import errno
+import os
 import resource
 import socket
 import sys
@@ -135,6 +136,25 @@ async def embeddings(config: Config) -> list[Finding]:
     except Invalid as error:
         return [Finding("embeddings", "wrong", error.detail.removeprefix("embeddings: "))]
     return [Finding("embeddings", "ok", model.model)]
+
+
+async def tool_servers(config: Config) -> list[Finding]:
+    """Whether servers of tools answer."""
+    from roundtable.mcp.servers import Servers  # noqa: PLC0415 - as above
+
+    servers = Servers(config.mcp, os.environ)
+    await servers.prepare()
+    try:
+        found = await servers.listing()
+    finally:
+        await servers.close()
+    hint = "Mend [mcp.{}]; tables go on without its tools."
+    return [
+        Finding("tools", "ok", ", ".join(each.tools) or f"{each.name}: none")
+        if each.usable
+        else Finding("tools", "warning", each.detail, hint.format(each.name))
+        for each in found
+    ]
 
 
 def packages() -> list[Finding]:

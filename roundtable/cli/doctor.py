@@ -66,7 +66,9 @@ async def _examine(args: argparse.Namespace) -> list[Finding]:
         findings += await asyncio.to_thread(lambda: list(store_checks.directory(config.data)))
     findings += [checks.page(), checks.door(config), checks.port(config), checks.open_files(config)]
     findings += await checks.models(config) + checks.model_folders(config)
-    return findings + await checks.panels(config) + await checks.embeddings(config) + checks.packages()
+    findings += await checks.panels(config) + await checks.tool_servers(config)
+    findings += await checks.embeddings(config)
+    return findings + checks.packages()
 
 
 def _settings(args: argparse.Namespace) -> tuple[Config, Finding]:

@@ -139,6 +139,7 @@ class Addresses:
         yield web.get("/v1/invocations", invoking.list)
         yield self._live("/v1/invocations/ws", self._multiplex.serve)
         yield web.get("/v1/tools", models.tools)
+        yield web.get("/v1/tools/servers", models.tool_servers)
         yield self._asked("/generate/stream", Generating(self._callers).stream)
 
     def _openai(self) -> Routes:

@@ -60,6 +60,10 @@ class Health:
             "roundtable_streams_limit": ("Event streams that may be open.", self._limits.max_streams),
             "roundtable_invocations": ("Invocations running here.", lanes.running),
             "roundtable_invocations_waiting": ("Invocations waiting here for their turn.", lanes.waiting),
+            "roundtable_providers_left_alone": (
+                "Providers not asked now, since they failed in a row.",
+                len(request.app[keys.CATALOG].left_alone()),
+            ),
         }
         text = "".join(
             f"# HELP {name} {meaning}\n# TYPE {name} gauge\n{name} {value}\n"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from roundtable.hosting.system import System
     from roundtable.invocations.invocations import Invocations
     from roundtable.log.base import EventLog
+    from roundtable.mcp.servers import Servers
     from roundtable.tools.toolbox import Toolbox
 
 BROADCAST: "web.AppKey[Broadcast]" = web.AppKey("broadcast")
@@ -29,4 +30,5 @@ PEOPLE: "web.AppKey[People]" = web.AppKey("people")
 PLATFORM: "web.AppKey[Platform]" = web.AppKey("platform")
 SYSTEM: "web.AppKey[System]" = web.AppKey("system")
 LOG: "web.AppKey[EventLog]" = web.AppKey("log")
+SERVERS: "web.AppKey[Servers]" = web.AppKey("servers")
 TOOLBOX: "web.AppKey[Toolbox]" = web.AppKey("toolbox")

@@ -10,6 +10,7 @@ from providers.survey import ProviderStatus
 from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.operations import operation
+from roundtable.mcp.servers import ServerStatus
 from roundtable.policies import REPLY, available
 from roundtable.table import budget
 from roundtable.tools.toolbox import TOOL
@@ -93,6 +94,18 @@ async def tools(request: web.Request) -> web.Response:
         for name, tool in toolbox.tools.items()
     ]
     return json(Tools(listed, [BrokenTool(*each) for each in toolbox.broken.items()]))
+
+
+class ToolServers(msgspec.Struct, frozen=True):
+    """Servers of tools for panelists, each with the names that allow its tools."""
+
+    servers: list[ServerStatus]
+
+
+@operation(tag="models", answers={200: ToolServers})
+async def tool_servers(request: web.Request) -> web.Response:
+    """`GET /v1/tools/servers`: what panelists may be allowed to use. Those that are not running are started."""
+    return json(ToolServers(await request.app[keys.SERVERS].listing()))
 
 
 def _policies() -> list[Policy]:

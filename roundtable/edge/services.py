@@ -20,6 +20,7 @@ from roundtable.invocations.invocations import Invocations
 from roundtable.invocations.lanes import Bounds
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
+from roundtable.mcp.servers import Servers
 from roundtable.tools.ours import ours
 from roundtable.tools.toolbox import Toolbox
 
@@ -33,7 +34,15 @@ Service = Callable[[web.Application], AsyncIterator[None]]
 
 def every(bounds: Limits) -> list[Service]:
     """All of them."""
-    return [_log, _catalog, _broadcast, partial(_news, bounds), _host, partial(_invocations, bounds)]
+    return [
+        _log,
+        _catalog,
+        _servers,
+        _broadcast,
+        partial(_news, bounds),
+        _host,
+        partial(_invocations, bounds),
+    ]
 
 
 async def end_calls(app: web.Application) -> None:
@@ -63,6 +72,13 @@ async def _catalog(app: web.Application) -> AsyncIterator[None]:
     await catalog.close()
 
 
+async def _servers(app: web.Application) -> AsyncIterator[None]:
+    servers = app[keys.SERVERS] = Servers(app[keys.CONFIG].mcp, os.environ)
+    await servers.prepare()
+    yield
+    await servers.close()
+
+
 async def _broadcast(app: web.Application) -> AsyncIterator[None]:
     broadcast = app[keys.BROADCAST] = Broadcast(app[keys.LOG])
     await broadcast.start()
@@ -90,7 +106,12 @@ def _counts(app: web.Application, bounds: Limits) -> tuple[int, int, int]:
 async def _host(app: web.Application) -> AsyncIterator[None]:
     news = app[keys.SYSTEM]
     host = app[keys.HOST] = Host(
-        app[keys.LOG], app[keys.CATALOG], node=news.node, tell=news.tell, panels=app[keys.CONFIG].panels
+        app[keys.LOG],
+        app[keys.CATALOG],
+        node=news.node,
+        tell=news.tell,
+        panels=app[keys.CONFIG].panels,
+        tools=app[keys.SERVERS],
     )
     await host.start()
     yield

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from protocol.asked import (
+    MAX_FALLBACK,
     MAX_LIMIT,
     MAX_NAME,
     MAX_PERSONA,
@@ -171,6 +172,8 @@ def check_seat(panelist: Panelist, where: str, catalog: Catalog) -> None:
         raise Invalid(f"{HOST} is what the person at the table is called.", field=f"{where}.name")
     if too_deep(panelist.options):
         raise Invalid(f"Options are nested at most {MAX_DEPTH} deep.", field=f"{where}.options")
+    if len(panelist.fallback) > MAX_FALLBACK:
+        raise Invalid(f"At most {MAX_FALLBACK} models speak for one.", field=f"{where}.fallback")
     if len(panelist.persona) > MAX_PERSONA:
         raise Invalid(f"A persona has at most {MAX_PERSONA:,} characters.", field=f"{where}.persona")
     try:

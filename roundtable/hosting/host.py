@@ -20,6 +20,7 @@ from protocol import codec, commands
 from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.errors import IllegalMove, Invalid, LogDamaged, NotFound, WrongState
+from protocol.messages import Panelist
 from protocol.system import TableChanged
 from protocol.transcript import Material, Transcript
 from protocol.views import thread
@@ -43,6 +44,7 @@ from roundtable.log.split import is_off_record
 from roundtable.material.intake import Taken, Upload, check_room, take
 from roundtable.material.reading import Readers
 from roundtable.material.store import MaterialStore
+from roundtable.table.using import NO_TOOLS, ToolServers
 
 __all__ = ["Host", "Opened", "Receipt", "stream"]
 
@@ -87,7 +89,7 @@ class Listing(NamedTuple, Generic[T]):
 
 class Host:
     """`start` it, use it, `close` it. All methods may raise `LogUnavailable`. `node` is this node's name, and `tell` is
-    told what concerns everyone; `panels` are the configuration's."""
+    told what concerns everyone; `panels` are the configuration's, and `tools` where panelists' tools are."""
 
     def __init__(
         self,
@@ -98,14 +100,18 @@ class Host:
         node: str = "",
         tell: Callable[[e.Event], None] = lambda _: None,
         panels: Mapping[str, Panel] = {},
+        tools: ToolServers = NO_TOOLS,
     ) -> None:
         self._log = log
         self._catalog = catalog
+        self._tools = tools
         self._clock = clock
         self._snapshots = Snapshots(log)
         self._outcomes = Outcomes(log, self._snapshots)
         self._tell = tell
-        self._owners = Owners(log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed)
+        self._owners = Owners(
+            log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed, tools=tools
+        )
         self.panels = KeptPanels(log, catalog, clock, panels)
         self._lineage = Lineage(log, clock)
         self._store, self._readers = MaterialStore(log, clock), Readers()
@@ -135,6 +141,7 @@ class Host:
         await off_record.admit(self._log, record=ask.record)
         table = convening.new_id(self._clock(), record=ask.record)
         opening = await convening.opening(table, ask, self._catalog)
+        await self._tools.check(opening.panel)
         said = await self._laid(table, ask.material)
         cursor = await self._owners.begin(table, policy, self._now(opening, *said))
         log.info("table %s opened: %s, %d seats", table, policy.name, len(opening.panel))
@@ -145,6 +152,7 @@ class Host:
         await off_record.admit(self._log, record=ask.record)
         id = thread.PREFIX + convening.new_id(self._clock(), record=ask.record)
         opened, said = await threads.opening(id, ask, self._catalog)
+        await self._tools.check(opened.panel)
         policy = policies.find(policies.REPLY)
         return Opened(id, await self._owners.begin(id, policy, self._now(opened, *said)))
 
@@ -157,6 +165,7 @@ class Host:
         entries = await self._entries(table, after)
         id = convening.new_id(self._clock(), record=record)
         opening, happened = await forking.forked(id, entries, ask, self._catalog, self._clock())
+        await self._tools.check(opening.panel)
         await self._lineage.add(table, id, after)
         await self._store.copy(table, id)
         cursor = await self._owners.begin(id, policies.find(opening.policy), happened)
@@ -190,6 +199,8 @@ class Host:
         """
         transcript = await self.transcript(table)
         steering.check(command, transcript, self._catalog)
+        if isinstance(command, commands.Add | commands.Swap):
+            await self._check_tools(command.seat)
         if transcript.status == "closed" and key not in transcript.commands:
             raise WrongState("The table is closed; convene another to go on.")
         await self._owners.attend(table)
@@ -198,6 +209,13 @@ class Host:
         finally:
             await self._owners.ensure(table)
         return Receipt(position, await self._outcome(table, key, wait))
+
+    async def _check_tools(self, seat: Panelist) -> None:
+        try:
+            await self._tools.check([seat])
+        except Invalid as error:
+            field = error.field.replace("panel[0]", "seat", 1)
+            raise Invalid(error.detail, field=field, code=error.code) from error
 
     async def put(self, table: str, key: str, upload: Upload) -> Receipt:
         """Lay a file on the table. Raises as `submit`, and `Busy`."""

@@ -24,6 +24,7 @@ from roundtable.hosting.past import Happened
 from roundtable.hosting.snapshots import Snapshots
 from roundtable.log.base import EventLog, Record
 from roundtable.table.orchestrator import StreamOrchestrator
+from roundtable.table.using import NO_TOOLS, ToolServers
 
 log = logging.getLogger("roundtable.owners")
 
@@ -68,9 +69,11 @@ class Owners:
         clock: Callable[[], float],
         *,
         changed: Callable[[str, TableStatus], None] = lambda *_: None,
+        tools: ToolServers = NO_TOOLS,
     ) -> None:
         self._log = log
         self._catalog = catalog
+        self._tools = tools
         self._snapshots = snapshots
         self._node = node
         self._clock = clock
@@ -224,7 +227,13 @@ class Owners:
 
     def _orchestrator(self, table: str, policy: policies.TurnPolicy) -> StreamOrchestrator:
         return StreamOrchestrator(
-            stream(table), self._log, self._catalog, policy, owner=self._node, clock=self._clock
+            stream(table),
+            self._log,
+            self._catalog,
+            policy,
+            owner=self._node,
+            clock=self._clock,
+            tools=self._tools,
         )
 
     # -- holding -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from protocol.errors import LogError, NotFound, ProviderError
 from protocol.messages import Image, Message
+from providers import breaker
 from providers.base import Chunk, Provider, Request
 
 Open = Callable[[str], Awaitable[str]]
@@ -24,6 +25,7 @@ class Showing:
     def __init__(self, provider: Provider, opened: Open) -> None:
         self._provider, self._open = provider, opened
         self.name, self.local, self.destination = provider.name, provider.local, provider.destination
+        self.breaker = breaker.of(provider)
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
         """As the other's, once the pictures are there. Raises `ProviderError`."""

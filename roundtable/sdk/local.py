@@ -44,6 +44,7 @@ from roundtable.log.base import EventLog, Record
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.log.split import SplitLog
+from roundtable.mcp.servers import Servers
 from roundtable.sdk.asking import CannotStream
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Reset
@@ -113,7 +114,10 @@ class Local(Streams):
             self._broadcast = Broadcast(self._log)
             await self._broadcast.start()
             stack.push_async_callback(self._broadcast.close)
-            self._host = Host(self._log, catalog)
+            servers = Servers(self._config.mcp, os.environ)
+            stack.push_async_callback(servers.close)
+            await servers.prepare()
+            self._host = Host(self._log, catalog, tools=servers)
             stack.push_async_callback(self._host.close)
             await self._host.start(take_over=self._take_over)
             memory = MemoryLog()

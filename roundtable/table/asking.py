@@ -15,7 +15,7 @@ import msgspec
 
 from protocol.errors import ProviderError
 from protocol.messages import Cost, Failure, Usage
-from providers import base
+from providers import base, breaker
 from roundtable.table.counting import GUESSING, Counter
 from roundtable.table.deadline import Deadline
 
@@ -69,7 +69,9 @@ class Asking:
     """One question to one model. `run` it in a task; `stop` ends it early. `label` is for our own log.
 
     `counter` estimates where the provider tells no usage. `go_on` is told what was heard, and says whether there is
-    money left for more; else the answer ends by `length`.
+    money left for more; else the answer ends by `length`. Where several are asked for one answer: it `began_at` (the
+    loop's time), this is its `attempt` from that on, `room` characters are left of it, and `replaceable` says that
+    another model is asked should this one's server be down.
     """
 
     def __init__(
@@ -83,14 +85,20 @@ class Asking:
         label: str,
         counter: Counter = GUESSING,
         go_on: Callable[[str], bool] = lambda _: True,
+        began_at: float | None = None,
+        attempt: int = 1,
+        room: int = MOST,
+        replaceable: bool = False,
     ) -> None:
         self._counter, self._go_on = counter, go_on
         self._provider, self._request, self._listener = provider, request, listener
         self._price, self._deadlines, self._label = price, deadlines, label
-        self._attempt = 1
+        self._began_at = began_at
+        self._first, self._attempt = attempt, attempt
+        self._replaceable = replaceable
         self._said = self._thought = 0.0  # tokens, by estimate
         self._blank = True
-        self._room = MOST
+        self._room = room
         self._began = False
         self._usage: Usage | None = None
         self._stopped = False
@@ -109,6 +117,11 @@ class Asking:
         ending = None if self._stopped else await self._within_deadlines()
         return None if self._stopped else ending
 
+    @property
+    def room(self) -> int:
+        """Characters that are left of the answer."""
+        return self._room
+
     def bill(self) -> tuple[Usage, Cost | None]:
         """What was used until now, and its price: the provider's count, or an estimate that says it is one."""
         usage = self._used()
@@ -116,7 +129,8 @@ class Asking:
 
     async def _within_deadlines(self) -> base.Stop | Failure:
         if self._deadlines.total:
-            self._total_at = asyncio.get_running_loop().time() + self._deadlines.total
+            began_at = asyncio.get_running_loop().time() if self._began_at is None else self._began_at
+            self._total_at = began_at + self._deadlines.total
         try:
             async with self._deadline:
                 return await self._ask_until_answered()
@@ -145,23 +159,31 @@ class Asking:
 
     def _patience(self, failure: Failure, retry_after: float | None) -> float | None:
         """Seconds to wait before asking again, or None where that would be wrong or useless."""
-        if self._began or not failure.retryable or self._attempt >= ATTEMPTS:
+        if self._began or not failure.retryable or self._attempt - self._first + 1 >= ATTEMPTS:
+            return None
+        if failure.code == breaker.CODE and self._replaceable:
             return None
         wait = retry_after if retry_after is not None else BACK_OFF * 2 ** (self._attempt - 1)
         return wait + random.uniform(0, BACK_OFF / 2) if wait <= MAX_WAIT else None
 
     async def _ask(self) -> base.Stop:
         self._watch(self._deadlines.first or None)
-        async with contextlib.aclosing(self._provider.stream(self._request)) as chunks:
-            async for chunk in chunks:
-                if isinstance(chunk, base.Stop):
-                    return self._answered(chunk)
-                if not await self._hear(chunk):
-                    return base.Stop("stop_sequence")
-                if self._room <= 0 or not self._go_on(_words(chunk)):
-                    return base.Stop("length")
-                self._watch(self._deadlines.idle or None)
-        raise ProviderError("The answer broke off without an end.", code="connection", retryable=True)
+        now = asyncio.get_running_loop().time
+        with breaker.of(self._provider).asking(now, self._is_late) as asked:
+            async with contextlib.aclosing(self._provider.stream(self._request)) as chunks:
+                async for chunk in chunks:
+                    asked.answered()
+                    if isinstance(chunk, base.Stop):
+                        return self._answered(chunk)
+                    if not await self._hear(chunk):
+                        return base.Stop("stop_sequence")
+                    if self._room <= 0 or not self._go_on(_words(chunk)):
+                        return base.Stop("length")
+                    self._watch(self._deadlines.idle or None)
+            raise ProviderError("The answer broke off without an end.", code="connection", retryable=True)
+
+    def _is_late(self) -> bool:
+        return self._deadline.passed and not self._stopped
 
     async def _hear(self, chunk: base.Text | base.Thinking | base.ToolCall) -> bool:
         self._began = True
@@ -180,11 +202,13 @@ class Asking:
                 self._said += self._counter.tokens(chunk.arguments)
                 # A call without arguments is charged its name: a server may make calls without end, too.
                 self._room -= len(chunk.arguments) or len(chunk.call) + len(chunk.name) + 1
+                self._blank = False
         self._watch(None)
         return await self._listener.hear(chunk)
 
     def _answered(self, stop: base.Stop) -> base.Stop:
-        self._usage = stop.usage
+        if stop.usage is not None:
+            self._usage = stop.usage + (self._usage or Usage())
         if self._blank and stop.reason != "tool_calls":
             raise silence(stop)
         return stop
@@ -211,9 +235,8 @@ class Asking:
             return self._usage
         if not self._began:
             return Usage()
-        asked = "".join([self._request.system, *(message.text for message in self._request.messages)])
         return Usage(
-            input=int(self._counter.tokens(asked)),
+            input=int(self._counter.tokens(text_of(self._request))),
             output=math.ceil(self._said + self._thought),
             thinking=math.ceil(self._thought),
             estimated=True,
@@ -222,6 +245,14 @@ class Asking:
 
 def _words(chunk: base.Text | base.Thinking | base.ToolCall) -> str:
     return chunk.arguments if isinstance(chunk, base.ToolCall) else chunk.text
+
+
+def text_of(request: base.Request) -> str:
+    """All that is asked in one, with the calls in it and what is told of tools."""
+    said = [message.text for message in request.messages]
+    calls = [call.arguments for message in request.messages for call in message.calls]
+    tools = [msgspec.json.encode(request.tools).decode()] if request.tools else []
+    return "".join([request.system, *said, *calls, *tools])
 
 
 def silence(stop: base.Stop) -> ProviderError:

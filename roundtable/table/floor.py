@@ -23,6 +23,7 @@ from roundtable.table.budget import Allowance, Limit
 from roundtable.table.merge import Happened, Merge, Source, coalesce
 from roundtable.table.meter import Meter
 from roundtable.table.turn import Speaker, TurnRun
+from roundtable.table.using import NO_TOOLS, ToolServers
 from roundtable.table.writer import Writer
 from roundtable.table.yielding import Yielding
 
@@ -47,9 +48,11 @@ class Floor:
         clock: Callable[[], float],
         wake: asyncio.Event,
         pictures: Open,
+        tools: ToolServers = NO_TOOLS,
     ) -> None:
         self._writer = writer
         self._catalog = catalog
+        self._tools = tools
         self._clock = clock
         self._pictures = pictures
         self._merge = Merge(wake)
@@ -176,4 +179,6 @@ class Floor:
         return seated
 
     def _seated(self, turn: str, allowance: Allowance | None) -> seating.Seated | Limit:
-        return seating.seat(self._transcript, turn, self._catalog, allowance, self._pictures)
+        return seating.seat(
+            self._transcript, turn, self._catalog, allowance, pictures=self._pictures, servers=self._tools
+        )

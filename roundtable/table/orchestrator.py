@@ -20,6 +20,7 @@ from roundtable.policies import Plan, TurnPolicy
 from roundtable.table import agenda, budget, commanding, economy, forecast, hands
 from roundtable.table.floor import Floor
 from roundtable.table.gauge import Gauge
+from roundtable.table.using import NO_TOOLS, ToolServers
 from roundtable.table.writer import Writer
 
 # A policy that plans more steps than this without a turn to wait for is broken.
@@ -38,10 +39,12 @@ class StreamOrchestrator:
         *,
         owner: str,
         clock: Callable[[], float],
+        tools: ToolServers = NO_TOOLS,
     ) -> None:
         self._stream = stream
         self._log = log
         self._catalog = catalog
+        self._tools = tools
         self._policy = policy
         self._owner = owner
         self._clock = clock
@@ -53,7 +56,12 @@ class StreamOrchestrator:
     def _hold(self, transcript: Transcript) -> None:
         self._writer = Writer(self._stream, self._log, self._clock, transcript)
         self._floor = Floor(
-            self._writer, self._catalog, clock=self._clock, wake=self._wake, pictures=self._picture
+            self._writer,
+            self._catalog,
+            clock=self._clock,
+            wake=self._wake,
+            pictures=self._picture,
+            tools=self._tools,
         )
         self._gauge = Gauge(self._catalog.embedder, self._wake)
 

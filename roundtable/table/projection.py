@@ -82,7 +82,7 @@ def _thread(transcript: Transcript, panelist: Panelist, room: int) -> Projection
     if omitted := len(parts) - len(kept):
         kept.insert(0, ("user", manners.left_out(omitted, "messages")))
     task = "" if kept and kept[-1][0] == "user" else manners.floor(transcript, panelist)
-    return _prompt(panelist.persona if alone else manners.company(transcript, panelist), kept, task)
+    return _prompt(manners.alone(panelist) if alone else manners.company(transcript, panelist), kept, task)
 
 
 def _remembered(transcript: Transcript, panelist: Panelist, brief: Brief, room: int) -> list[_Part]:

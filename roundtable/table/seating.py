@@ -1,13 +1,15 @@
-"""Makes a panelist ready to speak: her provider, her prompt, her price, her deadlines, and how much she may say."""
+"""Makes a panelist ready to speak: her provider and those that speak for it, her prompt, her price, her deadlines, her
+tools, and how much she may say."""
 
 import hashlib
 import math
-from collections.abc import Callable
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
-from protocol.messages import Cost, Panelist, Usage
+from protocol.kinds import is_heard
+from protocol.messages import Panelist, Usage
 from protocol.transcript import Transcript
 from providers import prices
 from providers.base import Provider, Request
@@ -15,12 +17,13 @@ from providers.catalog import Catalog
 from roundtable import policies
 from roundtable.deliberation.record import WHOLE_ROOM
 from roundtable.material.showing import Open, Showing, sees
-from roundtable.table import budget, window
-from roundtable.table.asking import deadlines_of
+from roundtable.table import budget, fallback, window
+from roundtable.table.asking import deadlines_of, text_of
 from roundtable.table.budget import Allowance, Limit
-from roundtable.table.counting import counter
+from roundtable.table.counting import Counter, counter
 from roundtable.table.projection import Projection, project
-from roundtable.table.turn import Speaker
+from roundtable.table.turn import Bill, Price, Speaker
+from roundtable.table.using import NO_TOOLS, ToolServers
 
 # Fewer tokens are no contribution: two sentences. Who could say no more does not begin.
 LEAST = 50
@@ -42,17 +45,23 @@ class Seated(msgspec.Struct, frozen=True):
 
 
 def seat(
-    transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None, pictures: Open
+    transcript: Transcript,
+    turn: str,
+    catalog: Catalog,
+    allowance: Allowance | None,
+    *,
+    pictures: Open,
+    servers: ToolServers = NO_TOOLS,
 ) -> Seated | Limit:
     """The speaker of a queued turn, as the table stands now; or the limit whose `allowance` is too small for her prompt
     and `LEAST` tokens of answer.
 
     With none she may speak in any case, as many tokens as the limit on them. Raises `Invalid` when her model is not to
-    be had.
+    be had, and has no fallback.
     """
     state = transcript.turn(turn)
     panelist = _panelist(transcript, state.panelist)
-    provider, model = catalog.resolve(panelist.model)
+    provider, model = fallback.had(catalog, panelist)
     brief = policies.brief(transcript, turn)
     room = window.room(transcript, state, panelist, brief, window.window(catalog, panelist))
     projection = project(transcript, panelist, brief, room)
@@ -60,14 +69,16 @@ def seat(
     counts = counter(transcript, panelist.model)
     prompt = math.ceil(counts.tokens(projection.text()))
     wanted = _least_of(panelist.options.get("max_tokens"), brief.most)
-    within = _within(allowance, prompt, price) if allowance else _anyhow(transcript)
-    for limit, tokens in within.items():
-        if allowance and tokens < min(LEAST, wanted or LEAST):
-            return limit
-    most = _most(wanted, within)
+    leaves = partial(_leaves, transcript, allowance, prompt, wanted)
+    most = leaves(price)
+    if isinstance(most, str):
+        return most
     request = _request(transcript, panelist, model, projection, most)
-    if transcript.materials:
-        provider, request = _shown(provider, request, pictures)
+    left = allowance or Allowance(budget.tokens_left(transcript), budget.dollars_left(transcript))
+    shown = partial(_shown, pictures=pictures)
+    others = tuple(fallback.voices(catalog, panelist, request, leaves, shown))
+    provider, request = shown(provider, request)
+    tools = tuple(panelist.tools) if is_heard(state.kind) else ()
     speaker = Speaker(
         turn=turn,
         panelist=panelist.name,
@@ -80,8 +91,27 @@ def seat(
         price=price,
         deadlines=deadlines_of(provider),
         counter=counts,
+        fallback=others,
+        tools=tools,
+        servers=servers,
+        within=partial(_again, left, wanted=wanted, counts=counts),
     )
-    return Seated(speaker, projection, _promised(prompt, most, price), allowance, room, prompt)
+    promised = [_promised(prompt, most, price)]
+    promised += [_promised(prompt, voice.request.max_tokens, voice.price) for voice in others]
+    most_of = left if tools and left != Allowance() else _most_of(promised)
+    return Seated(speaker, projection, most_of, allowance, room, prompt)
+
+
+def _again(
+    left: Allowance, request: Request, price: Price, bill: Bill, *, wanted: int | None, counts: Counter
+) -> Request | None:
+    """What a model is asked once more in a turn that has used so much of what was left for it; None where that leaves
+    no answer."""
+    used, cost = bill
+    tokens = None if left.tokens is None else left.tokens - used.input - used.output
+    dollars = None if left.dollars is None else left.dollars - (cost.dollars if cost else 0.0)
+    within = _within(Allowance(tokens, dollars), math.ceil(counts.tokens(text_of(request))), price)
+    return None if _short(within, wanted) else replace(request, max_tokens=_most(wanted, within))
 
 
 def _shown(provider: Provider, request: Request, pictures: Open) -> tuple[Provider, Request]:
@@ -90,8 +120,8 @@ def _shown(provider: Provider, request: Request, pictures: Open) -> tuple[Provid
         return provider, request
     if sees(provider):
         return Showing(provider, pictures), request
-    blind = tuple(msgspec.structs.replace(message, images=()) for message in request.messages)
-    return provider, msgspec.structs.replace(request, messages=blind)
+    blind = tuple(replace(message, images=()) for message in request.messages)
+    return provider, replace(request, messages=blind)
 
 
 def projected(transcript: Transcript, turn: str, room: int = 0) -> Projection:
@@ -118,7 +148,7 @@ def _request(
         system=projection.system,
         messages=projection.messages,
         max_tokens=most,
-        options={name: value for name, value in panelist.options.items() if name != "max_tokens"},
+        options=fallback.without_limit(panelist.options),
         speaker=panelist.name,
         series=_series(transcript, panelist),
         settled=projection.settled,
@@ -134,10 +164,23 @@ def _least_of(*limits: int | None) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-_Price = Callable[[Usage], Cost | None]
+def _leaves(
+    transcript: Transcript, allowance: Allowance | None, prompt: int, wanted: int | None, price: Price
+) -> Limit | int | None:
+    """Tokens she may say at that price, None without a limit; or the limit that leaves too few to begin."""
+    if allowance is None:
+        return _most(wanted, _anyhow(transcript))
+    within = _within(allowance, prompt, price)
+    return _short(within, wanted) or _most(wanted, within)
 
 
-def _within(allowance: Allowance, prompt: int, price: _Price) -> dict[Limit, int]:
+def _short(within: dict[Limit, int], wanted: int | None) -> Limit | None:
+    """The limit that leaves too little to begin."""
+    least = min(LEAST, wanted or LEAST)
+    return next((limit for limit, tokens in within.items() if tokens < least), None)
+
+
+def _within(allowance: Allowance, prompt: int, price: Price) -> dict[Limit, int]:
     """Tokens she may say by each limit."""
     within: dict[Limit, int] = {}
     if allowance.tokens is not None:
@@ -160,7 +203,7 @@ def _anyhow(transcript: Transcript) -> dict[Limit, int]:
     return {} if left is None else {"max_tokens": max(1, left)}
 
 
-def _bought(dollars: float, prompt: int, price: _Price) -> int | None:
+def _bought(dollars: float, prompt: int, price: Price) -> int | None:
     """Tokens of answer that so much buys; None where they are free or have no price."""
     asked, said = price(Usage(input=prompt)), price(Usage(output=1_000))
     if asked is None or said is None or not said.dollars:
@@ -168,6 +211,12 @@ def _bought(dollars: float, prompt: int, price: _Price) -> int | None:
     return int((dollars - asked.dollars) / said.dollars * 1_000)
 
 
-def _promised(prompt: int, most: int | None, price: _Price) -> Allowance:
+def _promised(prompt: int, most: int | None, price: Price) -> Allowance:
     cost = price(Usage(input=prompt, output=most or 0))
     return Allowance(prompt + (most or 0), cost.dollars if cost else 0.0)
+
+
+def _most_of(promised: list[Allowance]) -> Allowance:
+    """One of them will speak."""
+    tokens = max(each.tokens or 0 for each in promised)
+    return Allowance(tokens, max(each.dollars or 0.0 for each in promised))

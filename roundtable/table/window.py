@@ -33,9 +33,9 @@ _STEP = 2_000
 
 def window(catalog: Catalog, panelist: Panelist) -> int | None:
     """Tokens that her model reads and writes in one request, as far as is known without asking; of her fallbacks the
-    smallest, since whoever speaks for her is sent the same. Raises `Invalid` when her model is not to be had."""
-    found = [_window(catalog, panelist.model, panelist)]
-    for model in panelist.fallback:
+    smallest, since whoever speaks for her is sent the same."""
+    found = list[int | None]()
+    for model in (panelist.model, *panelist.fallback):
         with contextlib.suppress(Invalid):  # who cannot be had need not hold it
             found.append(_window(catalog, model, panelist))
     return min((each for each in found if each is not None), default=None)

@@ -1106,5 +1106,19 @@ export interface Turn {
   total_within: number;
   turn: string;
   usage: Usage | null;
+  uses: Use[];
   yielding: boolean;
+}
+/**
+ * A tool that she used, or began to: `seconds` and what came of it once it is `done`.
+ */
+export interface Use {
+  arguments: string;
+  call: string;
+  done: boolean;
+  error: boolean;
+  name: string;
+  seconds: number;
+  text: string;
+  truncated: boolean;
 }

@@ -5,7 +5,7 @@
  * changes, so a view renders only turns it has not seen, and `copy` costs no text.
  */
 import { seqOf, ZERO } from "./cursor";
-import type { Cost, Event, Failure, Limits, Panelist, Spent, Transcript, Turn, Until, Usage } from "./protocol.gen";
+import type { Cost, Event, Failure, Limits, Panelist, Spent, Transcript, Turn, Until, Usage, Use } from "./protocol.gen";
 
 /** One event at its place, as the server sends it. */
 export type Entry<E extends Event = Event> = E & { id: string; at: number };
@@ -243,9 +243,7 @@ const STEPS: { [T in Type]?: Step<T> } = {
   },
   "turn.queued": (t, { turn, panelist, id, kind, round, reason, question = "", at, command }) => {
     t.turns.push({ ...NEW_TURN, turn, panelist, seq: seqOf(id), kind, round, reason, question, queued_at: at });
-    if (!command) return;
-    t.failures = without(t.failures, panelist); // whom a person gives the floor again is counted on again
-    t.absent = without(t.absent, panelist);
+    if (command) comeBack(t, panelist); // whom a person gives the floor again is counted on again
   },
   "turn.started": (t, { turn, id, at, attempt, model, digest, ...given }) => {
     const { first_within, idle_within, total_within, room = 0, length = 0, most = 0 } = given;
@@ -261,8 +259,18 @@ const STEPS: { [T in Type]?: Step<T> } = {
     change(t, turn, (was) => ({ text: was.text + text, first_at: was.first_at || at })),
   "turn.thinking": (t, { turn, text, at }) =>
     change(t, turn, (was) => ({ thinking: was.thinking + text, first_at: was.first_at || at })),
-  "turn.tool": (t, { turn, arguments: part, at }) =>
-    change(t, turn, (was) => ({ tools: was.tools + part, first_at: was.first_at || at })),
+  "turn.tool": (t, { turn, call, name, arguments: part, at }) =>
+    change(t, turn, (was) => ({
+      tools: was.tools + part,
+      first_at: was.first_at || at,
+      uses: using(was.uses, call, name, (use) => ({ arguments: start(use.arguments + part) })),
+    })),
+  "turn.tool_result": (t, { turn, call, name, text, error, truncated, seconds }) =>
+    change(t, turn, (was) => ({
+      uses: using(was.uses, call, name, () => ({
+        done: true, text: start(text), error, truncated: truncated || [...text].length > MOST_USED, seconds,
+      })),
+    })),
   "turn.completed": (t, entry) => {
     end(t, entry, { status: "completed", stop_reason: entry.stop_reason });
     t.failures = without(t.failures, entry.panelist);
@@ -303,8 +311,13 @@ function takeSeat(t: Transcript, seat: Panelist): void {
   const known = t.panel.some(({ name }) => name === seat.name);
   t.panel = known ? t.panel.map((panelist) => (panelist.name === seat.name ? seat : panelist)) : [...t.panel, seat];
   t.removed = leaving(t.removed, seat.name);
-  t.absent = without(t.absent, seat.name);
-  t.failures = without(t.failures, seat.name);
+  comeBack(t, seat.name);
+}
+
+/** As whoever a person asks to try again. */
+function comeBack(t: Transcript, name: string): void {
+  t.absent = without(t.absent, name);
+  t.failures = without(t.failures, name);
 }
 
 function leaving(names: string[], name: string): string[] {
@@ -314,8 +327,26 @@ function leaving(names: string[], name: string): string[] {
 const NEW_TURN: Turn = {
   turn: "", panelist: "", seq: 0, status: "queued", kind: "speech", round: 0, reason: "", question: "", attempt: 1, model: "",
   digest: "", room: 0, length: 0, most: 0, queued_at: 0, started_seq: 0, started_at: 0, first_at: 0, ended_at: 0, first_within: 0, idle_within: 0,
-  total_within: 0, text: "", thinking: "", tools: "", yielding: false, stop_reason: null, usage: null, cost: null, error: null,
+  total_within: 0, text: "", thinking: "", tools: "", uses: [], yielding: false, stop_reason: null, usage: null, cost: null, error: null,
 };
+
+// Code points of a tool's arguments and of its result that a transcript keeps, and uses of one turn; the log has all.
+const MOST_USED = 2_000;
+const MOST_USES = 64;
+const NEW_USE: Omit<Use, "call" | "name"> = {
+  arguments: "", done: false, text: "", error: false, truncated: false, seconds: 0,
+};
+
+function start(text: string): string {
+  return text.length > MOST_USED ? [...text].slice(0, MOST_USED).join("") : text;
+}
+
+function using(uses: Use[], call: string, name: string, how: (was: Use) => Partial<Use>): Use[] {
+  const was = uses.find((use) => use.call === call);
+  if (!was && uses.length >= MOST_USES) return uses;
+  if (!was) return [...uses, { ...NEW_USE, call, name, ...how({ ...NEW_USE, call, name }) }];
+  return uses.map((use) => (use === was ? { ...use, ...how(use) } : use));
+}
 
 function change(t: Transcript, turn: string, how: (was: Turn) => Partial<Turn>): void {
   const was = t.turns[place(turn)]!;

@@ -156,8 +156,10 @@ export function departures({ panel, turns }: Transcript): Map<string, number> {
   const absent = new Set<string>();
   const failures = new Map<string, number>();
   const ended = turns.filter(({ ended_at }) => ended_at > 0).sort((a, b) => a.ended_at - b.ended_at);
-  for (const { turn, panelist, status, error } of ended) {
-    if (status === "completed") [failures, absent].forEach((each) => each.delete(panelist));
+  for (const { turn, panelist, reason, status, error } of ended) {
+    // Only a person's wish that it be tried again gives a turn to who has left.
+    const back = reason === "asked" && absent.has(panelist);
+    if (back || status === "completed") [failures, absent].forEach((each) => each.delete(panelist));
     if (status !== "failed" || !error || error.code === INTERRUPTED) continue;
     const count = (failures.get(panelist) ?? 0) + 1;
     failures.set(panelist, count);

@@ -40,6 +40,7 @@ _STATUS = {
     "rate_limited": 429,
     "timeout": 504,
     "unavailable": 503,
+    "circuit_open": 503,
 }
 # OpenAI's word for what we call otherwise.
 _CODE = {

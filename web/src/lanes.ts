@@ -28,7 +28,7 @@ export function barsOf({ turns, panel }: Transcript, axis: Axis, wordsAt: Readon
     .filter(({ started_at }) => started_at > 0)
     .map((turn) => {
       const to = turn.ended_at || Math.max(now, turn.started_at);
-      const words = wordsAt.get(turn.turn) ?? (turn.text ? turn.first_at : to);
+      const words = wordsAt.get(turn.turn) ?? (turn.text && turn.first_at ? turn.first_at : to);
       return {
         turn: turn.turn,
         panelist: turn.panelist,

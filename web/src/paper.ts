@@ -145,9 +145,10 @@ function votes(stack: Stack): string {
   const cast = read(stack, "vote.cast");
   if (cast.length === 0) return "";
   const stage = cast[0]!.stage ? ` ${cast[0]!.stage} the debate` : "";
-  const sides = Map.groupBy(cast, ({ choice }) => choice);
+  const sides = new Map<string, number>();
+  for (const { choice } of cast) sides.set(choice, (sides.get(choice) ?? 0) + 1);
   const missing = slipsOf(stack).length - cast.length;
-  const told = [...sides].map(([choice, those]) => `${choice} ${those.length}`);
+  const told = [...sides].map(([choice, those]) => `${choice} ${those}`);
   return `Votes${stage}: ${told.join(", ")}${missing > 0 ? `; ${missing} not cast` : ""}.`;
 }
 
@@ -159,7 +160,7 @@ function ballots(stack: Stack): string {
 function choice(stack: Stack): string {
   const [chosen] = read(stack, "speaker.chosen").slice(-1);
   if (!chosen) return `${stack.turns.at(-1)!.panelist} named nobody who can speak.`;
-  return `${chosen.panelist} gives ${chosen.speaker} the floor${chosen.reason ? `: ${sentence(chosen.reason)}` : "."}`;
+  return `${chosen.panelist} gives ${chosen.speaker} the floor${chosen.reason ? `: ${chosen.reason.replace(/[.]$/, "")}` : ""}.`;
 }
 
 function stances(stack: Stack, { findings }: Transcript): string {

@@ -1,6 +1,6 @@
 /** What the stage shows of a Transcript, besides its words: the seats, who has the floor, who is next, who spoke most. */
 import type { Note } from "./chronicle";
-import { isHeard } from "./kinds";
+import { isHeard, sideOf } from "./kinds";
 import { isUnderWay, type Stack, stacksOf } from "./paper";
 import type { Panelist, Transcript, Turn } from "./protocol.gen";
 import { hueOf, marksOf } from "./palette";
@@ -40,9 +40,14 @@ export function nextOf({ turns }: Transcript): Turn | undefined {
   return queued.find(({ reason }) => reason === "asked") ?? queued[0];
 }
 
-/** Who sits at the table, or does not speak just now; those who were asked to leave do not. */
-export function sitsAt({ removed }: Transcript, name: string): boolean {
-  return !removed.includes(name);
+/** Whether somebody has a seat at this moment: has come, and was not asked to leave. */
+export function sitsAt({ panel, removed }: Transcript, name: string): boolean {
+  return panel.some((each) => each.name === name) && !removed.includes(name);
+}
+
+/** On which side of a debate each has spoken last. */
+export function sidesOf({ turns }: Transcript): Map<string, string> {
+  return new Map(turns.flatMap((turn) => (sideOf(turn) ? [[turn.panelist, sideOf(turn)]] : [])));
 }
 
 export interface Hand {

@@ -1,5 +1,7 @@
 """What a person or a program may ask of a table. A command is a request: it may be refused, and says so."""
 
+from typing import Literal
+
 import msgspec
 
 from protocol.messages import Limits, Panelist
@@ -118,8 +120,24 @@ class Title(Command, frozen=True, tag="title"):
     title: str
 
 
+class Put(Command, frozen=True, tag="put"):
+    """Lay material on the table, of which the bytes are kept and the text is read already: no caller's command."""
+
+    name: str
+    media_type: str
+    form: Literal["text", "image"]
+    size: int
+    sha256: str
+    text: str = ""
+    pages: int = 0
+    cut: bool = False
+    author: str = ""
+
+
 ANY = (
     Say | Pause | Resume | Close | Cancel | Retry | BargeIn | RaiseHand | LowerHand | Skip | Mute | Unmute
     | Add | Remove | Swap | Extend | Conclude | Title
 )  # fmt: skip
-"""The tagged union that the codec decodes."""
+"""The tagged union that the codec decodes: what callers may ask."""
+INBOX = ANY | Put
+"""What may stand in a table's inbox."""

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from protocol import event, findings
-from protocol.commands import ANY
+from protocol.commands import INBOX
 from protocol.cursor import Cursor
 from protocol.messages import Cost, Failure, Limits, Origin, Panelist, StopReason, Until, Usage
 
@@ -256,6 +256,22 @@ class MessagePosted(Effect, frozen=True, tag="message.posted"):
     to: str = ""
 
 
+class MaterialAdded(Effect, frozen=True, tag="material.added"):
+    """Something to read or to look at lies on the table. `text` is what is in it, `cut` if that was more than is taken,
+    of `pages` where it has some. `size` is in bytes; they themselves are kept beside the log, by their `sha256`."""
+
+    material: str
+    name: str
+    media_type: str
+    form: Literal["text", "image"]
+    size: int
+    sha256: str
+    text: str = ""
+    pages: int = 0
+    cut: bool = False
+    author: str = ""
+
+
 class CommandRefused(Effect, frozen=True, tag="command.refused"):
     """A command was understood and not done; `code` and `detail` say why."""
 
@@ -267,7 +283,7 @@ class CommandSubmitted(Event, frozen=True, tag="command.submitted"):
     """What a table's inbox stream holds: a command with its idempotency key."""
 
     key: str
-    command: ANY
+    command: INBOX
 
 
 class Unknown(Event, frozen=True):
@@ -284,7 +300,8 @@ KNOWN = (
     TermBegan | TableOpened | TablePaused | TableResumed | TableConcluding | TableTitled | TableRested | TableClosed
     | PanelChanged | LimitsChanged | HandRaised | HandLowered | RoundStarted
     | TurnQueued | TurnStarted | TurnRetried | TurnYielding | TurnDelta | TurnThinking | TurnTool | TurnToolResult
-    | TurnCompleted | TurnFailed | TurnCancelled | MessagePosted | CommandRefused | CommandSubmitted | findings.ANY
+    | TurnCompleted | TurnFailed | TurnCancelled | MessagePosted | MaterialAdded
+    | CommandRefused | CommandSubmitted | findings.ANY
 )  # fmt: skip
 """The tagged union that the codec decodes."""
 

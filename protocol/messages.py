@@ -36,16 +36,27 @@ class Call(msgspec.Struct, frozen=True):
     arguments: str
 
 
+class Image(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A picture in a prompt. `data` is its bytes in base64, put in when it is sent; `sha256` says which they are."""
+
+    name: str
+    media_type: str
+    sha256: str
+    data: str = ""
+
+
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message of a prompt. At a table roles alternate and the last is `user` (projection sees to it).
 
-    An `assistant` may make `calls`; a `tool` message is the result of the one with the id `call`.
+    An `assistant` may make `calls`; a `tool` message is the result of the one with the id `call`. `images` belong to
+    what a `user` says, and stand before it.
     """
 
     role: Role
     text: str
     calls: tuple[Call, ...] = ()
     call: str = ""
+    images: tuple[Image, ...] = ()
 
 
 class ToolSpec(msgspec.Struct, frozen=True):

@@ -35,6 +35,7 @@ MOVES: dict[type[e.Event], tuple[tuple[str, ...], tuple[str, ...]]] = {
     e.TurnFailed: (_LIVE, ("started",)),
     e.TurnCancelled: (_LIVE, ("queued", "started")),
     e.MessagePosted: (_OPENED, ()),
+    e.MaterialAdded: (_OPENED, ()),
     e.CommandRefused: (_OPENED, ()),
     **dict.fromkeys(findings.ANY.__args__, (_LIVE, ())),
 }

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from protocol.errors import LogDamaged
-from protocol.events import Event
+from protocol.events import Event, Then
+from protocol.messages import Limits, Panelist, Until
 
 SYSTEM, PLATFORM = "system", "platform"
 """Kinds of streams."""
@@ -72,9 +73,35 @@ class EventPosted(Event, frozen=True, tag="event.posted"):
     key: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class ForkMade(Event, frozen=True, tag="fork.made"):
+    """Another table has the same beginning, up to entry `cursor`."""
+
+    table: str
+    cursor: str
+
+
+class PanelSaved(Event, frozen=True, tag="panel.saved"):
+    """A panel is kept under a name, in the place of another of that name. `verdict` and `until` null: its policy's."""
+
+    name: str
+    panel: list[Panelist]
+    policy: str
+    limits: Limits
+    then: Then = "close"
+    verdict: bool | None = None
+    until: Until | None = None
+
+
+class PanelDropped(Event, frozen=True, tag="panel.dropped"):
+    """No panel is kept under that name any more."""
+
+    name: str
+
+
 KNOWN = (
     NodeStarted | NodeStopping | CountsChanged | TableChanged | MaintenanceAnnounced
-    | PersonJoined | PersonLeft | EventPosted
+    | PersonJoined | PersonLeft | EventPosted | ForkMade
+    | PanelSaved | PanelDropped
 )  # fmt: skip
 
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(KNOWN)

@@ -59,6 +59,23 @@ class Posted(msgspec.Struct):
     to: str = ""
 
 
+class Material(msgspec.Struct):
+    """What lies on the table."""
+
+    material: str
+    name: str
+    media_type: str
+    form: Literal["text", "image"]
+    size: int
+    sha256: str
+    seq: int
+    at: float
+    text: str = ""
+    pages: int = 0
+    cut: bool = False
+    author: str = ""
+
+
 class Found(msgspec.Struct):
     """A finding at its place in the log."""
 
@@ -103,6 +120,7 @@ class Transcript(msgspec.Struct):
     round: int = 0
     turns: list[Turn] = []
     messages: list[Posted] = []
+    materials: list[Material] = []
     findings: list[Found] = []
     title: str = ""
     verdict: bool = False

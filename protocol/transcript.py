@@ -15,11 +15,11 @@ from protocol import findings
 from protocol.errors import IllegalMove
 from protocol.messages import Cost, Failure, Usage
 from protocol.moves import MOVES, check
-from protocol.table import Found, Posted, Spent, TableStatus, Transcript, Turn, TurnStatus
+from protocol.table import Found, Material, Posted, Spent, TableStatus, Transcript, Turn, TurnStatus
 
 __all__ = [
-    "FAILURES_BEFORE_ABSENT", "MOVES", "Found", "Posted", "Spent", "TableStatus", "Transcript", "Turn", "TurnStatus",
-    "apply", "fold",
+    "FAILURES_BEFORE_ABSENT", "MOVES", "Found", "Material", "Posted", "Spent", "TableStatus", "Transcript", "Turn",
+    "TurnStatus", "apply", "fold",
 ]  # fmt: skip
 
 # After so many retryable failures in a row a panelist has left the table; one that no retry can help leaves at once.
@@ -220,6 +220,13 @@ def _posted(t: Transcript, entry: e.Entry, event: e.MessagePosted) -> None:
     t.messages.append(Posted(event.message, event.author, event.text, entry.cursor.seq, entry.at, event.to))
 
 
+def _material(t: Transcript, entry: e.Entry, event: e.MaterialAdded) -> None:
+    t.materials.append(
+        Material(event.material, event.name, event.media_type, event.form, event.size, event.sha256,
+                 entry.cursor.seq, entry.at, event.text, event.pages, event.cut, event.author)
+    )  # fmt: skip
+
+
 _Step = Callable[[Transcript, e.Entry, Any], None]
 _STEPS: dict[type[e.Event], _Step] = cast(
     "dict[type[e.Event], _Step]",
@@ -247,6 +254,7 @@ _STEPS: dict[type[e.Event], _Step] = cast(
         e.TurnFailed: _ended,
         e.TurnCancelled: _ended,
         e.MessagePosted: _posted,
+        e.MaterialAdded: _material,
         **dict.fromkeys(findings.ANY.__args__, _finding),
     },
 )

@@ -115,6 +115,9 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         content = {"content": message.text} if message.text else {}
         yield {"type": "tool_result", "tool_use_id": message.call, **content}
         return
+    for image in message.images:
+        source = {"type": "base64", "media_type": image.media_type, "data": image.data}
+        yield {"type": "image", "source": source}
     if message.text or not message.calls:
         yield {"type": "text", "text": message.text}
     for call in message.calls:

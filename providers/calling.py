@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from protocol.errors import Invalid
-from protocol.messages import Call, Message
+from protocol.messages import Call, Image, Message
 from providers.base import Request
 
 # What `tool_choice` may be besides a tool's name; a tool of such a name can be called, but not demanded.
@@ -45,6 +45,11 @@ def arguments(call: Call) -> dict[str, Any]:
             f"The arguments of the call {call.id[:60]!r} are no JSON object, which this model is to be given."
         )
         raise Invalid(detail, field="messages") from error
+
+
+def data_url(image: Image) -> str:
+    """A picture as vendors take it inside a message."""
+    return f"data:{image.media_type};base64,{image.data}"
 
 
 def names(messages: tuple[Message, ...]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import httpx2
 
 from protocol.messages import Message, ToolSpec
 from providers.base import Request
-from providers.calling import CHOICES
+from providers.calling import CHOICES, data_url
 from providers.chat_api import ChatAnswer
 from providers.openai_client import OpenAIServer
 from providers.openai_options import read_chat
@@ -56,11 +56,19 @@ def _choice(choice: str) -> str | dict[str, Any]:
     return choice if choice in CHOICES else {"type": "function", "function": {"name": choice}}
 
 
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """A text by itself needs no parts, and servers without eyes know none."""
+    if not message.images:
+        return message.text
+    parts = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in message.images]
+    return [*parts, {"type": "text", "text": message.text}]
+
+
 def _message(message: Message, extra: dict[str, Any]) -> dict[str, Any]:
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.call, "content": message.text}
     if not message.calls:
-        return {"role": message.role, "content": message.text}
+        return {"role": message.role, "content": _content(message)}
     calls = [
         # vLLM reads the arguments as JSON, which nothing is not.
         {

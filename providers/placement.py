@@ -15,6 +15,7 @@ class Custom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dialect: Dialect
     base_url: str
     api_key_env: str = ""
+    images: bool | None = None  # whether its models take pictures, where a preset cannot know
 
 
 def place(environ: Mapping[str, str], custom: Mapping[str, Custom]) -> dict[str, Preset]:
@@ -28,7 +29,8 @@ def place(environ: Mapping[str, str], custom: Mapping[str, Custom]) -> dict[str,
         preset = PRESETS.get(name) or Preset(name=name, title=name, base_url="")
         preset = _at(preset, server.base_url, f"providers.{name}.base_url")
         envs = (server.api_key_env,) if server.api_key_env else preset.key_envs
-        placed[name] = msgspec.structs.replace(preset, dialect=server.dialect, key_envs=envs)
+        images = preset.images if server.images is None else server.images
+        placed[name] = msgspec.structs.replace(preset, dialect=server.dialect, key_envs=envs, images=images)
     return placed
 
 

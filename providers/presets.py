@@ -19,7 +19,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
 
     `key_envs` are the environment variables that may hold its key, the usual one first. `models` are the ones a
     panel is offered when nobody chose. `prices` is the vendor's name in the price list, `start` a command.
-    `call_extra` goes with every tool call that is told again.
+    `call_extra` goes with every tool call that is told again. `images`: its current models take pictures; where some do
+    and some do not, the configuration says so.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     seed: Literal["seed", "random_seed"] = "seed"
     stream_options: dict[str, bool] = msgspec.field(default_factory=lambda: {"include_usage": True})
     call_extra: dict[str, Any] = {}
+    images: bool = False
 
     @property
     def local(self) -> bool:
@@ -66,6 +68,7 @@ def is_loopback(url: str) -> bool:
 _ALL = (
     Preset(
         name="anthropic",
+        images=True,
         title="Anthropic",
         base_url="https://api.anthropic.com",
         dialect="anthropic",
@@ -76,6 +79,7 @@ _ALL = (
     ),
     Preset(
         name="openai",
+        images=True,
         title="OpenAI",
         base_url="https://api.openai.com/v1",
         dialect="responses",
@@ -88,6 +92,7 @@ _ALL = (
     ),
     Preset(
         name="gemini",
+        images=True,
         title="Gemini",
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         key_envs=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
@@ -112,6 +117,7 @@ _ALL = (
     ),
     Preset(
         name="xai",
+        images=True,
         title="xAI",
         base_url="https://api.x.ai/v1",
         key_envs=("XAI_API_KEY",),
@@ -141,6 +147,7 @@ _ALL = (
     ),
     Preset(
         name="openrouter",
+        images=True,
         title="OpenRouter",
         base_url="https://openrouter.ai/api/v1",
         key_envs=("OPENROUTER_API_KEY",),

@@ -7,7 +7,7 @@ import httpx2
 
 from protocol.messages import Message, ToolSpec
 from providers.base import Request
-from providers.calling import CHOICES, NO_PARAMETERS
+from providers.calling import CHOICES, NO_PARAMETERS, data_url
 from providers.openai_client import OpenAIServer
 from providers.openai_options import read_responses
 from providers.options import least
@@ -66,7 +66,10 @@ def _items(message: Message) -> Iterator[dict[str, Any]]:
     if message.role == "tool":
         yield {"type": "function_call_output", "call_id": message.call, "output": message.text}
         return
-    if message.text or not message.calls:
+    if message.images:
+        parts = [{"type": "input_image", "image_url": data_url(image)} for image in message.images]
+        yield {"role": message.role, "content": [*parts, {"type": "input_text", "text": message.text}]}
+    elif message.text or not message.calls:
         yield {"role": message.role, "content": message.text}
     for call in message.calls:
         yield {

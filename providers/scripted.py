@@ -146,6 +146,7 @@ class ScriptedProvider:
     name = "scripted"
     local = True
     destination = "this machine (scripted; no model is running)"
+    images = True
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or LoopClock()

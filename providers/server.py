@@ -56,6 +56,7 @@ class ModelServer(ABC, Generic[C]):
 
     def __init__(self, preset: Preset, key: str, client: C, errors: Errors, now: Callable[[], float]) -> None:
         self.name, self.local, self.destination = preset.name, preset.local, preset.seen_by
+        self.images = preset.images
         self._preset, self._client, self._errors, self._now = preset, client, errors, now
         key_env = preset.key_envs[0] if preset.key_envs else ""
         self._failures = Failures(preset.title, preset.host, local=self.local, key_env=key_env, secret=key)

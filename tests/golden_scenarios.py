@@ -385,6 +385,11 @@ def steered() -> Table:
     other = msgspec.structs.replace(ADA, model="ollama:other")
     table.add(e.PanelChanged(change="swapped", panelist="Ada", seat=other, command="key-9", inbox=9))
     table.add(e.PanelChanged(change="removed", panelist="Dag", command="key-10", inbox=10))
+    material = e.MaterialAdded(
+        material="d1", name="letters.csv", media_type="text/csv", form="text", size=9, sha256="ab", text="3;old;new",
+        author="Rosa", command="key-13", inbox=13,
+    )  # fmt: skip
+    table.add(material)
     table.add(e.LimitsChanged(limits=Limits(max_rounds=4), command="key-11", inbox=11))
     table.say(CLEO, 1, "The old ones.")
     _find(table)

@@ -36,6 +36,7 @@ async def test_a_table_is_convened_and_can_be_found(client: Client) -> None:
     assert opened["links"] == {
         "self": own, "page": f"/t/{opened['id']}", "events": f"{own}/events", "ws": f"{own}/ws",
         "commands": f"{own}/commands", "replay": f"{own}/replay", "export": f"{own}/export",
+        "forks": f"{own}/forks",
     }  # fmt: skip
     said = await frames(client, opened["id"])
     assert said[-1].event == "end"

@@ -39,7 +39,7 @@ async def test_a_body_that_is_not_what_its_headers_say(client: Client) -> None:
 async def test_ten_megabytes_are_refused_and_the_connection_lives(client: Client) -> None:
     body = json.dumps({"topic": "x" * 10_000_000}).encode()
     response = await client.post(TABLES, data=io.BytesIO(body), headers=JSON)
-    assert "1048576 bytes" in (await response.json())["detail"]
+    assert "1,048,576 bytes" in (await response.json())["detail"]
     assert await problem(response) == (413, "too_large", "")
     assert (await client.get("/healthz")).status == 200
 

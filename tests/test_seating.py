@@ -25,9 +25,13 @@ def table(
     return transcript(began, opening, e.RoundStarted(round=1), *then)
 
 
+async def no_pictures(sha256: str) -> str:
+    raise AssertionError(f"asked for {sha256}")
+
+
 def seat(allowance: Allowance | None, panelist: Panelist = ADA, **limits: Any) -> Seated | str:
     queued = e.TurnQueued(turn="t1", panelist=panelist.name, round=1)
-    return seating.seat(table(panelist, then=(queued,), **limits), "t1", Catalog({}), allowance)
+    return seating.seat(table(panelist, then=(queued,), **limits), "t1", Catalog({}), allowance, no_pictures)
 
 
 def may_say(allowance: Allowance | None, panelist: Panelist = ADA, **limits: Any) -> int | None:

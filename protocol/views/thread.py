@@ -143,7 +143,12 @@ def _started(event: e.TurnStarted, at: float) -> ThreadEvent:
 
 def _retried(event: e.TurnRetried, at: float) -> ThreadEvent:
     return MessageStreaming(
-        at=at, message=event.turn, attempt=event.attempt, error=event.error, wait=event.wait
+        at=at,
+        message=event.turn,
+        model=event.model or msgspec.UNSET,
+        attempt=event.attempt,
+        error=event.error,
+        wait=event.wait,
     )
 
 

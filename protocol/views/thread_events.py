@@ -49,7 +49,7 @@ class MessageCreated(ThreadEvent, frozen=True, tag="message.created"):
 
 
 class MessageStreaming(ThreadEvent, frozen=True, kw_only=True, tag="message.streaming"):
-    """An answer begins; or, with `error`, the model is asked again after `wait` seconds."""
+    """An answer begins; or, with `error`, the model, or another that is named, is asked again after `wait` seconds."""
 
     message: str
     model: str | UnsetType = UNSET

@@ -24,7 +24,8 @@ from roundtable.edge.openapi import OpenApi
 from roundtable.edge.problems import Handler
 from roundtable.edge.streams import platform, system
 from roundtable.edge.streams.streams import Streams
-from roundtable.edge.tables import analytics, export
+from roundtable.edge.tables import analytics, export, material, panels
+from roundtable.edge.tables.forks import Forking
 from roundtable.edge.tables.replay import Replays
 from roundtable.edge.tables.tables import Tables
 from roundtable.edge.tables.threads import Threads
@@ -92,7 +93,16 @@ class Addresses:
         yield web.delete(_TABLE, tables.delete)
         yield self._live(f"{_TABLE}/replay", Replays(self._sockets).replay)
         yield web.get(f"{_TABLE}/analytics", analytics.analytics)
+        yield web.post(f"{_TABLE}/material", material.put)
+        yield web.get(f"{_TABLE}/material/{{material}}", material.get)
+        forking = Forking(self._bounds)
+        yield web.post(f"{_TABLE}/forks", forking.fork)
+        yield web.get(f"{_TABLE}/forks", forking.list)
         yield from self._of_either(_TABLE, tables)
+        yield web.get("/v1/panels", panels.listed)
+        yield web.get("/v1/panels/{name}", panels.read)
+        yield web.put("/v1/panels/{name}", panels.save)
+        yield web.delete("/v1/panels/{name}", panels.drop)
 
     def _threads(self) -> Routes:
         threads = Threads(self._bounds)

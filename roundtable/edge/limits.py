@@ -72,11 +72,11 @@ class Limits:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse what would change something and comes too soon; a POST also when it is not JSON or too large."""
+        """Refuse what would change something and comes too soon; a body also when it is not JSON."""
         found = request.match_info.http_exception is None
         if found and request.method == "DELETE":
             _check(self._deletes.take(address(request)), "requests")
-        if found and request.method == "POST":
+        if found and request.method in ("POST", "PUT"):
             _check(self._posts.take(address(request)), "requests")
             # A form of another site can be posted without asking us first, JSON cannot: this stops forgery too.
             if request.content_type != "application/json":
@@ -84,8 +84,6 @@ class Limits:
                     "The body must be JSON, sent as Content-Type: application/json.",
                     code="unsupported_media_type",
                 )
-            if (request.content_length or 0) > MAX_BODY:
-                raise _too_large()
         return await handler(request)
 
     def command(self, request: web.Request) -> None:
@@ -126,14 +124,16 @@ def raise_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def body(request: web.Request) -> bytes:
-    """The request's body. Raises `Refused` when larger than `MAX_BODY` or slower than `BODY_WITHIN`, and `Invalid`
+async def body(request: web.Request, most: int = MAX_BODY) -> bytes:
+    """The request's body. Raises `Refused` when larger than `most` bytes or slower than `BODY_WITHIN`, and `Invalid`
     when it is not what its headers say."""
+    if (request.content_length or 0) > most:
+        raise _too_large(most)
     try:
         async with asyncio.timeout(BODY_WITHIN):
-            return await request.read()
+            return await request.clone(client_max_size=most).read()
     except web.HTTPRequestEntityTooLarge:
-        raise _too_large() from None
+        raise _too_large(most) from None
     except web.RequestPayloadError as error:
         raise Invalid("The body is not coded as its headers say.", code="malformed_body") from error
     except TimeoutError:
@@ -163,8 +163,8 @@ def _sees_status(request: web.Request) -> bool:
     return request.method != "GET" or hdrs.UPGRADE in request.headers or not for_events
 
 
-def _too_large() -> Refused:
-    return Refused(f"The body is larger than {MAX_BODY} bytes (1 MiB), the most we read.", code="too_large")
+def _too_large(most: int) -> Refused:
+    return Refused(f"The body is larger than {most:,} bytes, the most we read here.", code="too_large")
 
 
 def _come_back(request: web.Request) -> web.Response:

@@ -34,7 +34,8 @@ _ABOUT = (
 )
 # What any request may be told (auth.py, limits.py), and what only some methods; 404 where the path names something.
 _ANY = (400, 421, 503)
-_BY_METHOD: Mapping[str, tuple[int, ...]] = {"POST": (403, 408, 413, 415, 429), "DELETE": (403, 429)}
+_BODY = (403, 408, 413, 415, 429)
+_BY_METHOD: Mapping[str, tuple[int, ...]] = {"POST": _BODY, "PUT": _BODY, "DELETE": (403, 429)}
 _WAITS = frozenset({429, 503})
 # At the beginning of a docstring it repeats what the document's own path says; what is raised is for programmers.
 _ADDRESS = re.compile(r"`[A-Z]+ [^`]+`:\s*")

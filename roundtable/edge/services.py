@@ -87,7 +87,9 @@ def _counts(app: web.Application, bounds: Limits) -> tuple[int, int, int]:
 
 async def _host(app: web.Application) -> AsyncIterator[None]:
     news = app[keys.SYSTEM]
-    host = app[keys.HOST] = Host(app[keys.LOG], app[keys.CATALOG], node=news.node, tell=news.tell)
+    host = app[keys.HOST] = Host(
+        app[keys.LOG], app[keys.CATALOG], node=news.node, tell=news.tell, panels=app[keys.CONFIG].panels
+    )
     await host.start()
     yield
     await host.close()

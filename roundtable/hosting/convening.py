@@ -18,6 +18,7 @@ from providers.catalog import Catalog
 from providers.demo import language_of
 from roundtable import policies
 from roundtable.log.split import OFF_RECORD
+from roundtable.material.intake import MAX_FILES, Upload
 from roundtable.table import budget
 
 MAX_TOPIC = 20_000
@@ -36,6 +37,9 @@ MAX_SEATS = 12
 """As many hues as eyes can tell apart, and as many voices as a reader can follow."""
 MAX_LIMIT = 1e12
 """Of anything: more is a slip of the keyboard, and sums of it are still exact."""
+
+POLICY = policies.OURS[0]
+"""The one of a table that asks for none."""
 
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no letter that looks like a digit
 # What stands in names would break labels, fences and lists: brackets, quotes, colons, asterisks, line breaks.
@@ -82,20 +86,23 @@ class AskedUntil(Until, frozen=True, forbid_unknown_fields=True):
 
 class Convene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /v1/roundtables`. A panel left out is the default panel; an empty one is a mistake. Whether it
-    comes to a `verdict`, and `until` when, is the policy's unless said."""
+    comes to a `verdict`, and `until` when, is the policy's unless said. `saved` names a panel that is kept (`PUT
+    /v1/panels/{name}`): what is left out here is as there."""
 
     topic: Annotated[str, _bound(minLength=1, maxLength=MAX_TOPIC, pattern=r"\S")]
     panel: Annotated[list[AskedSeat], _bound(minItems=1, maxItems=MAX_SEATS)] | msgspec.UnsetType = (
         msgspec.UNSET
     )
-    policy: str = "round_robin"
-    limits: AskedLimits = AskedLimits()
-    then: Then = "close"
+    policy: str | msgspec.UnsetType = msgspec.UNSET
+    limits: AskedLimits | msgspec.UnsetType = msgspec.UNSET
+    then: Then | msgspec.UnsetType = msgspec.UNSET
     seed: int | None = None
     record: bool = True
     title: Annotated[str, _bound(maxLength=MAX_TITLE)] = ""
     verdict: bool | msgspec.UnsetType = msgspec.UNSET
     until: AskedUntil | msgspec.UnsetType = msgspec.UNSET
+    saved: str = ""
+    material: Annotated[list[Upload], _bound(maxItems=MAX_FILES)] = []
 
 
 def new_id(now: float, *, record: bool = True) -> str:
@@ -117,14 +124,14 @@ def _letters(now: float, chance: int) -> str:
 
 async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
     """The first event of a table as asked for. Raises `Invalid` naming the field."""
-    topic = ask.topic.strip()
+    topic, policy = ask.topic.strip(), policy_of(ask)
     _check_text(topic, "topic", MAX_TOPIC)
     if ask.panel is msgspec.UNSET:
         panel = catalog.default_panel(await catalog.survey(), language_of(topic))
     else:
         panel = [Panelist(**msgspec.structs.asdict(seat)) for seat in ask.panel]
     check_panel(panel, catalog)
-    _check_company(panel, ask.policy)
+    _check_company(panel, policy)
     title = " ".join(ask.title.split())
     if len(title) > MAX_TITLE:
         raise Invalid(f"A title has at most {MAX_TITLE} characters.", field="title")
@@ -132,20 +139,28 @@ async def opening(table: str, ask: Convene, catalog: Catalog) -> TableOpened:
         table=table,
         topic=topic,
         panel=panel,
-        policy=ask.policy,
-        limits=_limits(ask.limits),
-        then=ask.then,
+        policy=policy,
+        limits=_limits(AskedLimits() if ask.limits is msgspec.UNSET else ask.limits),
+        then="close" if ask.then is msgspec.UNSET else ask.then,
         seed=secrets.randbits(32) if ask.seed is None else ask.seed,
         record=ask.record,
         title=title,
-        verdict=policies.concludes(ask.policy) if ask.verdict is msgspec.UNSET else ask.verdict,
+        verdict=policies.concludes(policy) if ask.verdict is msgspec.UNSET else ask.verdict,
         until=_until(ask),
     )
 
 
+def policy_of(ask: Convene) -> str:
+    """The name of the policy that is asked for. Raises `Invalid` when there is none for a table."""
+    name = POLICY if ask.policy is msgspec.UNSET else ask.policy
+    if name == policies.REPLY:
+        raise Invalid("A table that speaks when spoken to is a thread: POST /v1/threads.", field="policy")
+    return policies.find(name).name
+
+
 def _until(ask: Convene) -> Until:
     if ask.until is msgspec.UNSET:
-        return policies.until(ask.policy)
+        return policies.until(policy_of(ask))
     threshold = ask.until.convergence
     if threshold is not None and not 0 <= threshold <= 1:
         raise Invalid("A dispersion is between 0 and 1.", field="until.convergence")
@@ -162,7 +177,7 @@ def _check_company(panel: list[Panelist], policy: str) -> None:
         raise Invalid(f"{policy} takes {least} panelists or more; {voices} take part here.", field="panel")
 
 
-def check_command(command: commands.ANY, transcript: Transcript) -> None:
+def check_command(command: commands.INBOX, transcript: Transcript) -> None:
     """Raise `Invalid` for what no table could do, whatever its state."""
     if isinstance(command, commands.Say):
         _check_text(command.text, "text", MAX_TEXT)

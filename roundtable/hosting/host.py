@@ -11,28 +11,38 @@ import secrets
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from protocol import commands
+import msgspec
+
+from protocol import codec, commands
 from protocol import events as e
 from protocol.cursor import Cursor
 from protocol.errors import IllegalMove, Invalid, LogDamaged, NotFound, WrongState
 from protocol.system import TableChanged
-from protocol.transcript import Transcript
+from protocol.transcript import Material, Transcript
 from protocol.views import thread
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.hosting import convening, inbox, off_record, people, threads
+from roundtable.config import Panel
+from roundtable.hosting import convening, forking, inbox, off_record, people, threads
 from roundtable.hosting.convening import Convene
+from roundtable.hosting.forking import Fork
 from roundtable.hosting.inbox import Inbox
+from roundtable.hosting.lineage import ForkLine, Lineage
 from roundtable.hosting.outcomes import Outcomes
 from roundtable.hosting.owners import Owners, stream, table_of
+from roundtable.hosting.panels import KeptPanels
+from roundtable.hosting.past import Happened
 from roundtable.hosting.snapshots import Snapshots
 from roundtable.hosting.summary import Summary, summarise
 from roundtable.hosting.threads import ThreadLine
 from roundtable.log.base import EventLog
 from roundtable.log.split import is_off_record
+from roundtable.material.intake import Taken, Upload, check_room, take
+from roundtable.material.reading import Readers
+from roundtable.material.store import MaterialStore
 
 __all__ = ["Host", "Opened", "Receipt", "stream"]
 
@@ -77,7 +87,7 @@ class Listing(NamedTuple, Generic[T]):
 
 class Host:
     """`start` it, use it, `close` it. All methods may raise `LogUnavailable`. `node` is this node's name, and `tell` is
-    told what concerns everyone."""
+    told what concerns everyone; `panels` are the configuration's."""
 
     def __init__(
         self,
@@ -87,6 +97,7 @@ class Host:
         clock: Callable[[], float] = time.time,
         node: str = "",
         tell: Callable[[e.Event], None] = lambda _: None,
+        panels: Mapping[str, Panel] = {},
     ) -> None:
         self._log = log
         self._catalog = catalog
@@ -95,6 +106,9 @@ class Host:
         self._outcomes = Outcomes(log, self._snapshots)
         self._tell = tell
         self._owners = Owners(log, catalog, self._snapshots, node or new_node(), clock, changed=self._changed)
+        self.panels = KeptPanels(log, catalog, clock, panels)
+        self._lineage = Lineage(log, clock)
+        self._store, self._readers = MaterialStore(log, clock), Readers()
         self._inboxes: OrderedDict[str, Inbox] = OrderedDict()
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -116,13 +130,13 @@ class Host:
 
     async def convene(self, ask: Convene) -> Opened:
         """Open a table and let it begin. Raises `Invalid`, and then nothing was created."""
-        if ask.policy == policies.REPLY:
-            raise Invalid("A table that speaks when spoken to is a thread: POST /v1/threads.", field="policy")
-        policy = policies.find(ask.policy)
+        ask = await self.panels.filled(ask)
+        policy = policies.find(convening.policy_of(ask))
         await off_record.admit(self._log, record=ask.record)
         table = convening.new_id(self._clock(), record=ask.record)
         opening = await convening.opening(table, ask, self._catalog)
-        cursor = await self._owners.begin(opening, policy)
+        said = await self._laid(table, ask.material)
+        cursor = await self._owners.begin(table, policy, self._now(opening, *said))
         log.info("table %s opened: %s, %d seats", table, policy.name, len(opening.panel))
         return Opened(table, cursor)
 
@@ -131,10 +145,43 @@ class Host:
         await off_record.admit(self._log, record=ask.record)
         id = thread.PREFIX + convening.new_id(self._clock(), record=ask.record)
         opened, said = await threads.opening(id, ask, self._catalog)
-        return Opened(id, await self._owners.begin(opened, policies.find(policies.REPLY), *said))
+        policy = policies.find(policies.REPLY)
+        return Opened(id, await self._owners.begin(id, policy, self._now(opened, *said)))
+
+    async def fork(self, table: str, ask: Fork) -> Opened:
+        """Open another future of a table from one of its entries on. Raises `NotFound`, `Invalid`, and then nothing was
+        created."""
+        was = await self.transcript(table)
+        record, after = was.record, forking.place(ask.after, Cursor.parse(was.cursor))
+        await off_record.admit(self._log, record=record)
+        entries = await self._entries(table, after)
+        id = convening.new_id(self._clock(), record=record)
+        opening, happened = await forking.forked(id, entries, ask, self._catalog, self._clock())
+        await self._lineage.add(table, id, after)
+        await self._store.copy(table, id)
+        cursor = await self._owners.begin(id, policies.find(opening.policy), happened)
+        log.info("table %s opened: a fork of %s at %s", id, table, after)
+        return Opened(id, cursor)
+
+    async def forks(self, table: str) -> list[ForkLine]:
+        """The forks of a table that are still there, oldest first. Raises `NotFound`."""
+        await self.transcript(table)
+        return [fork for fork in await self._lineage.of(table) if await self._log.last(stream(fork.table))]
+
+    async def _entries(self, table: str, after: Cursor) -> list[e.Entry]:
+        """From the first up to that one. Raises `Invalid` when it is none of them."""
+        if not after.seq or not await self._log.has(stream(table), after):
+            raise Invalid(f"This table has no entry {after}; fork it after one of its own.", field="after")
+        entries = list[e.Entry]()
+        while len(entries) < after.seq and (records := await self._log.read(stream(table), len(entries))):
+            entries += [codec.decode_body(*record) for record in records]
+        return entries[: after.seq]
+
+    def _now(self, *events: e.Event) -> list[Happened]:
+        return [Happened(self._clock(), event) for event in events]
 
     async def submit(
-        self, table: str, key: str, command: commands.ANY, wait: float = OUTCOME_WAIT
+        self, table: str, key: str, command: commands.INBOX, wait: float = OUTCOME_WAIT
     ) -> Receipt:
         """Hand a command to the table's owner and wait up to `wait` seconds for its effect.
 
@@ -152,6 +199,40 @@ class Host:
             await self._owners.ensure(table)
         return Receipt(position, await self._outcome(table, key, wait))
 
+    async def put(self, table: str, key: str, upload: Upload) -> Receipt:
+        """Lay a file on the table. Raises as `submit`, and `Busy`."""
+        transcript = await self.transcript(table)
+        taken = await take(upload, self._readers)
+        if key not in transcript.commands:
+            check_room(transcript.materials, [taken.put])
+        await self._store.keep(table, taken.put.sha256, taken.data)
+        return await self.submit(table, key, taken.put)
+
+    async def material(self, table: str, material: str) -> tuple[Material, str]:
+        """A file on the table, and its bytes in base64. Raises `NotFound`."""
+        found = [each for each in (await self.transcript(table)).materials if each.material == material]
+        if not found:
+            raise NotFound(f"There is no {material[:20]!r} on this table.")
+        return found[0], await self._store.open(table, found[0].sha256)
+
+    async def _laid(self, table: str, uploads: Sequence[Upload]) -> list[e.MaterialAdded]:
+        """What lies on a table that is to be convened."""
+        taken = list[Taken]()
+        for place, upload in enumerate(uploads):
+            try:
+                taken.append(await take(upload, self._readers))
+            except Invalid as error:
+                raise Invalid(
+                    error.detail, field=f"material[{place}].{error.field}", code=error.code
+                ) from error
+        check_room([], [each.put for each in taken])
+        for each in taken:
+            await self._store.keep(table, each.put.sha256, each.data)
+        return [
+            e.MaterialAdded(material=f"d{number}", **msgspec.structs.asdict(each.put))
+            for number, each in enumerate(taken, 1)
+        ]
+
     async def delete(self, table: str) -> None:
         """Remove the table and everything said at it, for good and on every node. Raises `NotFound`."""
         if await self._log.last(stream(table)) is None:
@@ -162,6 +243,8 @@ class Host:
         await self._log.delete(inbox.stream(table))
         await self._log.delete(stream(table))
         await self._log.delete(people.stream(table))
+        await self._lineage.forget(table)
+        await self._store.forget(table)
         self._snapshots.forget(stream(table))
         self._inboxes.pop(table, None)
         self._changed(table, "deleted")

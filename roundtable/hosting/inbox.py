@@ -42,7 +42,7 @@ class Inbox:
         self._known: dict[str, tuple[int, bytes]] = {}  # key -> position and digest of the command
         self._stream = Shared(log, stream(table), clock, self._note, self._known.clear)
 
-    async def submit(self, key: str, command: commands.ANY) -> int:
+    async def submit(self, key: str, command: commands.INBOX) -> int:
         """The position of the command, also when the same one was submitted before under this key.
 
         Raises `KeyReused` when it was another, and `WrongState` when the inbox is full.

@@ -6,13 +6,12 @@ makes it safe, so a lease may be wrong. A resting table has no owner until a com
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from protocol import codec
-from protocol import events as e
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Conflict, LogError, LogUnavailable
 from protocol.transcript import TableStatus, Transcript
@@ -21,6 +20,7 @@ from roundtable import policies
 from roundtable.hosting import inbox
 from roundtable.hosting.deliveries import STORE_PAUSE, Deliveries
 from roundtable.hosting.lookout import LEASE, Lookout
+from roundtable.hosting.past import Happened
 from roundtable.hosting.snapshots import Snapshots
 from roundtable.log.base import EventLog, Record
 from roundtable.table.orchestrator import StreamOrchestrator
@@ -115,17 +115,16 @@ class Owners:
 
     # -- what the host asks ------------------------------------------------------------------------------------
 
-    async def begin(self, opening: e.TableOpened, policy: policies.TurnPolicy, *said: e.Event) -> Cursor:
-        """Own a new table and let it begin, with what was `said` at once. Returns the cursor of `opening`.
+    async def begin(self, table: str, policy: policies.TurnPolicy, happened: Sequence[Happened]) -> Cursor:
+        """Own a new table and let it begin with what happened, its opening first. Returns the cursor of that.
 
         Raises `LogUnavailable`. Should the store have written the table nevertheless, it is removed again: whoever
         convened it was told that it failed, so it must not go on and cost money.
         """
-        table = opening.table
         owner = self._orchestrator(table, policy)
         await self._claim(table)  # first: a table that is written and has no lease would be nobody's for ever
         try:
-            begun = await owner.begin(opening, *said)
+            begun = await owner.begin_from(happened)
         except LogUnavailable:
             self._spawn(_patiently(lambda: self._delete(table)), f"undo {table}")
             raise

@@ -1,5 +1,7 @@
 """What a command does to a table: its effect is noted at once and in the order of the inbox, or why it has none."""
 
+import msgspec
+
 from protocol import commands
 from protocol import events as e
 from roundtable.policies.order import ASKED
@@ -20,6 +22,9 @@ def act(position: int, submitted: e.CommandSubmitted, writer: Writer, floor: Flo
         case commands.Close() if status != "closed":
             floor.clear("closing")  # `command` is for the turn a person cancelled
             writer.note(e.TableClosed(reason="command", command=key, inbox=position))
+        case commands.Put() as put:
+            material, told = f"d{len(writer.transcript.materials) + 1}", msgspec.structs.asdict(put)
+            writer.note(e.MaterialAdded(material=material, **told, command=key, inbox=position))
         case commands.Cancel(turn=turn):
             _cancel(turn, key, position, writer, floor)
         case commands.Retry(turn=turn) if status in ("open", "resting"):

@@ -16,6 +16,7 @@ from protocol.messages import Failure
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import MAX_BATCH_BYTES
+from roundtable.material.showing import Open
 from roundtable.table import budget, seating
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.merge import Merge, Source, coalesce
@@ -36,11 +37,18 @@ class Floor:
     """`give` turns the floor, `open` it to them once the log says so, then `hear` whenever `wake` is set."""
 
     def __init__(
-        self, writer: Writer, catalog: Catalog, *, clock: Callable[[], float], wake: asyncio.Event
+        self,
+        writer: Writer,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], float],
+        wake: asyncio.Event,
+        pictures: Open,
     ) -> None:
         self._writer = writer
         self._catalog = catalog
         self._clock = clock
+        self._pictures = pictures
         self._merge = Merge(wake)
         self._speaking: dict[str, _Speaking] = {}
         self._given: list[tuple[str, TurnRun]] = []
@@ -116,7 +124,10 @@ class Floor:
         """The first to speak may do so in any case: a table with the smallest of limits still says something."""
         table = self._transcript
         promised = (speaking.promised for speaking in self._speaking.values())
-        seated = seating.seat(table, turn, self._catalog, budget.share(table, promised, among))
+        seated = self._seated(turn, budget.share(table, promised, among))
         if not isinstance(seated, seating.Seated) and table.spent.turns == table.base.turns:
-            return seating.seat(table, turn, self._catalog, None)
+            return self._seated(turn, None)
         return seated
+
+    def _seated(self, turn: str, allowance: Allowance | None) -> seating.Seated | Limit:
+        return seating.seat(self._transcript, turn, self._catalog, allowance, self._pictures)

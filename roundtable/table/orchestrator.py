@@ -6,7 +6,7 @@ idle one adds no delay. Nothing is begun before the log says that it has begun.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from protocol import events as e
 from protocol.cursor import Cursor
@@ -14,6 +14,7 @@ from protocol.messages import Failure
 from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
 from roundtable.log.base import EventLog
+from roundtable.material.store import MaterialStore
 from roundtable.policies import REPLY, Plan, TurnPolicy
 from roundtable.table import agenda, budget, commanding
 from roundtable.table.floor import Floor
@@ -49,7 +50,13 @@ class StreamOrchestrator:
 
     def _hold(self, transcript: Transcript) -> None:
         self._writer = Writer(self._stream, self._log, self._clock, transcript)
-        self._floor = Floor(self._writer, self._catalog, clock=self._clock, wake=self._wake)
+        self._floor = Floor(
+            self._writer, self._catalog, clock=self._clock, wake=self._wake, pictures=self._picture
+        )
+
+    async def _picture(self, sha256: str) -> str:
+        store = MaterialStore(self._log, self._clock)
+        return await store.open(self._stream.partition("/")[2], sha256)
 
     # -- taking the table --------------------------------------------------------------------------------------
 
@@ -59,11 +66,15 @@ class StreamOrchestrator:
 
         Raises `LogUnavailable` at once when the store cannot be written: nobody waits for this table yet.
         """
-        self._writer.begin_term(self._owner)
-        self._writer.note(opening)
-        opened = self._writer.last
-        for event in said:
-            self._writer.note(event)
+        now = self._clock()
+        return await self.begin_from([(now, opening), *((now, event) for event in said)])
+
+    async def begin_from(self, happened: Sequence[tuple[float, e.Event]]) -> Cursor:
+        """As `begin`, with all that happened before: the opening first, each event at its time in Unix seconds."""
+        self._writer.begin_term(self._owner, at=happened[0][0])
+        opened = self._writer.last.next()
+        for at, event in happened:
+            self._writer.note(event, at)
         self._advance()
         await self._writer.commit(patient=False)
         return opened

@@ -8,10 +8,11 @@ import msgspec
 from protocol.messages import Cost, Panelist, Usage
 from protocol.transcript import Transcript
 from providers import prices
-from providers.base import Request
+from providers.base import Provider, Request
 from providers.catalog import Catalog
 from roundtable import policies
-from roundtable.table import budget
+from roundtable.material.showing import Open, Showing, sees
+from roundtable.table import budget, exhibits
 from roundtable.table.asking import CHARACTERS_PER_TOKEN, deadlines_of
 from roundtable.table.budget import Allowance, Limit
 from roundtable.table.projection import Projection, project
@@ -32,7 +33,9 @@ class Seated(msgspec.Struct, frozen=True):
     promised: Allowance
 
 
-def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None) -> Seated | Limit:
+def seat(
+    transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowance | None, pictures: Open
+) -> Seated | Limit:
     """The speaker of a queued turn, as the table stands now; or the limit whose `allowance` is too small for her prompt
     and `LEAST` tokens of answer.
 
@@ -59,6 +62,8 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
         options={name: value for name, value in panelist.options.items() if name != "max_tokens"},
         speaker=panelist.name,
     )
+    if exhibits.images(transcript):
+        provider, request = _shown(provider, request, pictures)
     speaker = Speaker(
         turn=turn,
         panelist=panelist.name,
@@ -69,6 +74,14 @@ def seat(transcript: Transcript, turn: str, catalog: Catalog, allowance: Allowan
         deadlines=deadlines_of(provider),
     )
     return Seated(speaker, projection, _promised(prompt, most, price))
+
+
+def _shown(provider: Provider, request: Request, pictures: Open) -> tuple[Provider, Request]:
+    """A provider that sees is shown the pictures on the table; to another they are named only."""
+    if sees(provider):
+        return Showing(provider, pictures), request
+    blind = tuple(msgspec.structs.replace(message, images=()) for message in request.messages)
+    return provider, msgspec.structs.replace(request, messages=blind)
 
 
 def projected(transcript: Transcript, turn: str) -> Projection:

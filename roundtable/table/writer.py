@@ -42,10 +42,10 @@ class Writer:
         """The place of the last event noted."""
         return Cursor.parse(self.transcript.cursor)
 
-    def begin_term(self, owner: str, *, lost: int = 0) -> None:
+    def begin_term(self, owner: str, *, lost: int = 0, at: float | None = None) -> None:
         """Note that `owner` has taken the stream, which has lost so many acknowledged entries; a new term begins."""
         self._next = Cursor(next_term(self.acknowledged.term, self._clock()), self.acknowledged.seq + 1)
-        self.note(e.TermBegan(owner=owner, lost=lost))
+        self.note(e.TermBegan(owner=owner, lost=lost), at)
 
     def note(self, event: e.Event, at: float | None = None) -> None:
         """Put an event behind what is noted; `at` is now, in Unix seconds, unless given. Raises `IllegalMove`."""

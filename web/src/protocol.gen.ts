@@ -45,6 +45,7 @@ export type Event =
   | TurnFailed
   | TurnCancelled
   | MessagePosted
+  | MaterialAdded
   | CommandRefused
   | CommandSubmitted
   | TurnUnread
@@ -314,9 +315,25 @@ export interface CommandSubmitted {
     | Swap
     | Extend
     | Conclude
-    | Title;
+    | Title
+    | Put;
   key: string;
   type: "command.submitted";
+}
+/**
+ * Lay material on the table, of which the bytes are kept and the text is read already: no caller's command.
+ */
+export interface Put {
+  author?: string;
+  cut?: boolean;
+  form: "image" | "text";
+  media_type: string;
+  name: string;
+  pages?: number;
+  sha256: string;
+  size: number;
+  text?: string;
+  type: "put";
 }
 /**
  * The dispersion fell below the table's threshold.
@@ -696,6 +713,25 @@ export interface MessagePosted {
   type: "message.posted";
 }
 /**
+ * Something to read or to look at lies on the table. `text` is what is in it, `cut` if that was more than is taken, of `pages` where it has some. `size` is in bytes; they themselves are kept beside the log, by their `sha256`.
+ */
+export interface MaterialAdded {
+  at: number;
+  author: string;
+  command?: string;
+  cut: boolean;
+  form: "image" | "text";
+  inbox?: number;
+  material: string;
+  media_type: string;
+  name: string;
+  pages: number;
+  sha256: string;
+  size: number;
+  text: string;
+  type: "material.added";
+}
+/**
  * What she said is not what was asked for; `detail` says what is missing, for her and for people.
  */
 export interface TurnUnread {
@@ -847,6 +883,23 @@ export interface Found {
   seq: number;
 }
 /**
+ * What lies on the table.
+ */
+export interface Material {
+  at: number;
+  author: string;
+  cut: boolean;
+  form: "image" | "text";
+  material: string;
+  media_type: string;
+  name: string;
+  pages: number;
+  seq: number;
+  sha256: string;
+  size: number;
+  text: string;
+}
+/**
  * What a person said.
  */
 export interface Posted {
@@ -894,6 +947,7 @@ export interface Transcript {
   hands: string[];
   inbox: number;
   limits: Limits;
+  materials: Material[];
   messages: Posted[];
   muted: string[];
   opened_at: number;

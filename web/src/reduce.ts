@@ -1,7 +1,7 @@
 /**
  * The Transcript is the fold of a table's entries, exactly as in `protocol/transcript.py`; both run `tests/golden/`.
  *
- * `apply` changes the Transcript and its three lists in place, and replaces everything below them: a Turn object never
+ * `apply` changes the Transcript and its four lists in place, and replaces everything below them: a Turn object never
  * changes, so a view renders only turns it has not seen, and `copy` costs no text.
  */
 import { seqOf, ZERO } from "./cursor";
@@ -29,7 +29,7 @@ export function newTranscript(): Transcript {
   return {
     cursor: ZERO, at: 0, status: "new", table: "", topic: "", panel: [], policy: "", limits: NO_LIMITS, then: "close",
     seed: 0, record: true, opened_at: 0, running_since: 0, ended_reason: "", ended_detail: "", round: 0, turns: [], messages: [],
-    findings: [], title: "", verdict: false, until: NO_ENDS, origin: null, concluding: "", concluding_detail: "", muted: [],
+    materials: [], findings: [], title: "", verdict: false, until: NO_ENDS, origin: null, concluding: "", concluding_detail: "", muted: [],
     removed: [], hands: [], absent: {}, failures: {}, spent: NOTHING_SPENT, base: NOTHING_SPENT, base_round: 0, base_seq: 0,
     commands: {}, inbox: 0,
   };
@@ -37,8 +37,9 @@ export function newTranscript(): Transcript {
 
 /** A Transcript that later entries do not change. */
 export function copy(transcript: Transcript): Transcript {
-  const { turns, messages, findings } = transcript;
-  return { ...transcript, turns: [...turns], messages: [...messages], findings: [...findings] };
+  const { turns, messages, materials, findings } = transcript;
+  const lists = { turns: [...turns], messages: [...messages], materials: [...materials], findings: [...findings] };
+  return { ...transcript, ...lists };
 }
 
 /** The Transcript after these entries, starting from nothing or from a transcript (which is changed). */
@@ -85,6 +86,7 @@ const MOVES: { [T in Type]?: [TableStatus[], TurnStatus[]] } = {
   "turn.failed": [LIVE, ["started"]],
   "turn.cancelled": [LIVE, ["queued", "started"]],
   "message.posted": [OPENED, []],
+  "material.added": [OPENED, []],
   "command.refused": [OPENED, []],
   ...Object.fromEntries(FINDINGS.map((type) => [type, [LIVE, []]])),
 };
@@ -255,6 +257,9 @@ const STEPS: { [T in Type]?: Step<T> } = {
   "turn.cancelled": (t, entry) => end(t, entry, { status: "cancelled", reason: entry.reason }),
   "message.posted": (t, { message, author, text, id, at, to }) => {
     t.messages.push({ message, author, text, seq: seqOf(id), at, to });
+  },
+  "material.added": (t, { id, at, type: _type, command: _command, inbox: _inbox, ...material }) => {
+    t.materials.push({ ...material, seq: seqOf(id), at });
   },
   ...Object.fromEntries(FINDINGS.map((type) => [type, keep])),
 };

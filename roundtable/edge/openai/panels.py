@@ -109,6 +109,6 @@ def _who(message: ChatMessage) -> str:
 
 
 def _convene(panel: Panel, topic: str) -> Convene:
-    seats = [AskedSeat(seat.name, seat.model, seat.persona, seat.options) for seat in panel.panel]
+    seats = [msgspec.convert(seat, AskedSeat, from_attributes=True) for seat in panel.panel]
     limits = AskedLimits(**msgspec.structs.asdict(panel.limits))
     return Convene(topic, seats or msgspec.UNSET, panel.policy, limits)

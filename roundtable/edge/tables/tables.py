@@ -16,7 +16,7 @@ from roundtable.edge.limits import Limits, address, body
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import ById, Keyed, Page, key_of
 from roundtable.hosting.convening import Convene
-from roundtable.hosting.host import Receipt, stream
+from roundtable.hosting.host import Opened, Receipt, stream
 from roundtable.hosting.summary import Summary
 
 
@@ -64,6 +64,14 @@ class Accepted(msgspec.Struct, frozen=True):
     position: int
 
 
+def convened(opened: Opened) -> web.Response:
+    """201, and where to go on from there."""
+    own = f"/v1/roundtables/{opened.id}"
+    links = {"self": own, "page": f"/t/{opened.id}"}
+    links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay", "export", "forks")}
+    return json(Convened(opened.id, str(opened.cursor), links), status=201, headers={hdrs.LOCATION: own})
+
+
 _LINE = {"text": "Because.", "rate": 20, "ttft": 0.05}
 _EXAMPLE = {
     "topic": "Why?",
@@ -90,11 +98,7 @@ class Tables:
         """`POST /v1/roundtables`: 201 with the id, and where to go on from there."""
         ask = codec.decode_json(await body(request), _convene_decoder)
         self._limits.table(address(request))
-        table, cursor = await request.app[keys.HOST].convene(ask)
-        own = f"/v1/roundtables/{table}"
-        links = {"self": own, "page": f"/t/{table}"}
-        links |= {name: f"{own}/{name}" for name in ("events", "ws", "commands", "replay", "export")}
-        return json(Convened(table, str(cursor), links), status=201, headers={hdrs.LOCATION: own})
+        return convened(await request.app[keys.HOST].convene(ask))
 
     @operation(tag="tables", query=Page, answers={200: Shelf})
     async def list(self, request: web.Request) -> web.Response:

@@ -3,7 +3,7 @@
  * a turn's first word came. Each note stands at its entry's number, so a replay shows those up to its moment.
  */
 import { seqOf } from "./cursor";
-import { changeNote, concludingNote, handNote, limitsNote, loweredNote, titleNote } from "./notes";
+import { changeNote, concludingNote, handNote, limitsNote, loweredNote, materialNote, titleNote } from "./notes";
 import type { Entry } from "./reduce";
 import { endReason, retryNote, skippedNote } from "./words";
 import type { Limits, Panelist } from "./protocol.gen";
@@ -123,6 +123,8 @@ export class Chronicle {
         return limitsNote(entry.limits);
       case "panel.changed":
         return changeNote(entry, this.#seats.get(entry.panelist));
+      case "material.added":
+        return materialNote(entry);
       case "hand.raised":
         return handNote(entry.author, entry.within);
       case "hand.lowered":

@@ -19,3 +19,8 @@ export function kindWord({ kind }: Pick<Turn, "kind">): string {
 export function sideOf({ reason }: Pick<Turn, "reason">): string {
   return /^(?:for|against) the motion\b/.exec(reason)?.[0] ?? "";
 }
+
+/** A person took the floor from her. */
+export function isInterrupted({ reason }: Pick<Turn, "reason">): boolean {
+  return reason === "barge_in";
+}

@@ -1,7 +1,7 @@
 /** What happens at a table beside the talk, in a sentence or two each: who came and went, what was asked for, what it cost. */
 import type { Finding } from "./findings";
-import { count, dollars, span } from "./figures";
-import type { Limits, PanelChanged, Panelist } from "./protocol.gen";
+import { count, counted, dollars, span } from "./figures";
+import type { Limits, MaterialAdded, PanelChanged, Panelist } from "./protocol.gen";
 import { barsOf, isBallot, points, signed, type Tally, winnerWords } from "./tally";
 import { endReason, listed, modelLabel, sentence } from "./words";
 
@@ -79,6 +79,12 @@ export function changeNote({ change, panelist, seat }: Pick<PanelChanged, "chang
 
 function seatWords({ model, role }: Panelist): string {
   return role ? `${modelLabel(model)}, as ${role}` : modelLabel(model);
+}
+
+/** Something was laid on the table. */
+export function materialNote({ author, name, pages, cut }: Pick<MaterialAdded, "author" | "name" | "pages" | "cut">): string {
+  const about = [pages > 0 && counted(pages, "page"), cut && "cut short"].filter((each) => typeof each === "string");
+  return `${author || "A person"} laid “${name}” on the table${about.length > 0 ? `: ${about.join(", ")}` : ""}.`;
 }
 
 export function limitsNote(limits: Partial<Limits>): string {

@@ -1,8 +1,8 @@
 /** What the page says about a table: plain, short, and who, why and what happens next. */
 import type { House, ProviderStatus } from "./api";
 import { clock, count, counted, dollars, span } from "./figures";
-import { isHeard } from "./kinds";
-import type { Command, Failure, Limits, Panelist, Transcript, Turn, Until } from "./protocol.gen";
+import { isInterrupted } from "./kinds";
+import type { Failure, Limits, Panelist, Transcript, Turn } from "./protocol.gen";
 import { absence, own } from "./reduce";
 import type { After } from "./script";
 
@@ -124,28 +124,6 @@ export function retryNote(panelist: string, error: Failure, wait: number, attemp
   return `${panelist} did not answer. ${sentence(error.detail)} Asking again ${when}, try ${attempt}.`;
 }
 
-/** Of a turn that was cut: by whom or what. */
-export function cancelNote({ panelist, reason, text }: Turn): string {
-  if (isInterrupted({ reason })) return text ? `${panelist} was interrupted here.` : `${panelist} gave the floor away before a word.`;
-  return `${panelist} was ${text ? "stopped here" : "skipped"}. ${cancelReason(reason)}`.trim();
-}
-
-/** A person took the floor from her. */
-export function isInterrupted({ reason }: Pick<Turn, "reason">): boolean {
-  return reason === "barge_in";
-}
-
-const CANCELLED: Record<string, string> = {
-  command: "A person skipped the rest.", skip: "A person skipped the rest.", closing: "The table was closing.",
-  concluding: "A person asked for the verdict.", muted: "A person muted the seat.", removed: "A person emptied the seat.",
-  swapped: "Another takes the place.", max_dollars: "The money was spent.", max_tokens: "The tokens were used up.",
-  max_seconds: "The time was up.",
-};
-
-function cancelReason(reason: string): string {
-  return own(CANCELLED, reason) ?? sentence(reason.replaceAll("_", " "));
-}
-
 /** Of a turn that was cancelled before it began. */
 export function skippedNote(panelist: string): string {
   return `A person skipped ${panelist}’s next turn.`;
@@ -183,64 +161,9 @@ export function reasonNote({ reason }: Pick<Turn, "reason">): string {
   return reason.includes(": ") ? `. ${reason.replace(/[.]$/, "")}` : `: ${reason.replace(/[.]$/, "")}`;
 }
 
-/** Why she speaks, above her words; empty where that is told elsewhere: her side, a name called, a question put. */
-export function reasonAbove({ reason, question, kind, status }: Pick<Turn, "reason" | "question" | "kind" | "status">): string {
-  if (status === "cancelled") return ""; // then it says why she was stopped
-  if (reason === "" || reason === "asked" || question || kind === "verdict" || /^(?:for|against) the motion$/.test(reason)) return "";
-  return sentence(reason);
-}
-
 /** While she is asked to stop. */
 export function yieldNote({ panelist }: Pick<Turn, "panelist">): string {
   return `${panelist} yields: the sentence is ended, and then a person has the floor.`;
-}
-
-/** Under whose name a person speaks who gives none. */
-export const HOST = "Host";
-
-const ASKS: Record<Command["type"], (what: Command) => string> = {
-  say: () => "your words", barge_in: () => "your words, at once", pause: () => "pause", resume: () => "go on", close: () => "stop",
-  cancel: () => "skip", skip: (what) => `skip ${who(what)}`, retry: () => "ask again", raise_hand: () => "your hand", lower_hand: () => "your hand",
-  mute: (what) => `mute ${who(what)}`, unmute: (what) => `unmute ${who(what)}`, add: () => "another seat", remove: (what) => `remove ${who(what)}`,
-  swap: (what) => `swap ${who(what)}`, extend: () => "limits", verdict: () => "a verdict", title: () => "title",
-};
-
-function who(what: Command): string {
-  return "panelist" in what ? (what.panelist ?? "") : "";
-}
-
-/** What was asked of the table and has not come about yet. */
-export function pendingWords(asked: Command[]): string {
-  const known = asked.map((what) => ASKS[what.type](what)).filter(Boolean);
-  return known.length > 0 ? `Sent, and not yet done: ${listed(known)}.` : "";
-}
-
-/** How somebody stands at the table, in a sentence. */
-export function seatState(transcript: Transcript, name: string): string {
-  const { muted, removed, turns, status } = transcript;
-  if (removed.includes(name)) return "Left the table at a person’s wish.";
-  const failure = absence(transcript, name);
-  if (failure) return `Absent: ${sentence(failure.detail)} Another model, or asking again, brings them back.`;
-  if (muted.includes(name)) return "Muted: gets no turns.";
-  const turn = turns.findLast((each) => each.panelist === name);
-  if (status === "closed") return "The table is closed.";
-  if (turn?.status === "started") return turn.yielding ? "Yields the floor." : isHeard(turn) ? `Has the floor${reasonNote(turn)}.` : "Is asked for a form.";
-  return turn?.status === "queued" ? `Is next${reasonNote(turn)}.` : "Listens.";
-}
-
-/** What ends the discussion before its limits do. */
-export function exitWords({ convergence, consensus, loop, passes }: Partial<Until>): string {
-  const ends = [
-    typeof convergence === "number" && `dispersion falls below ${convergence}`, consensus && "nobody opposes any claim",
-    loop && "they repeat themselves", passes && "nobody has anything to add",
-  ].filter((each) => typeof each === "string");
-  return ends.length > 0 ? `It ends sooner when ${ends.length > 1 ? `${ends.slice(0, -1).join(", ")} or ${ends.at(-1)}` : ends[0]}.` : "";
-}
-
-/** How a round's words reach the others, where that is not by name. */
-export function blindWords(policy: string, kind: string): string {
-  if (kind !== "answer") return "";
-  return policy === "delphi" || policy === "council" ? "without hearing each other; passed on without names" : "";
 }
 
 /** What stands on the table when several have the floor: how many do the foremost thing, and what the others do. */

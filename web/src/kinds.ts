@@ -20,6 +20,11 @@ export function sideOf({ reason }: Pick<Turn, "reason">): string {
   return /^(?:for|against) the motion\b/.exec(reason)?.[0] ?? "";
 }
 
+/** She was asked whether there is anything to add, and there was not. */
+export function isPass({ text, status }: Pick<Turn, "text" | "status">): boolean {
+  return status === "completed" && /^[\s\[("'*]*pass[\s\])"'*.!]*$/i.test(text);
+}
+
 /** A person took the floor from her. */
 export function isInterrupted({ reason }: Pick<Turn, "reason">): boolean {
   return reason === "barge_in";

@@ -10,23 +10,32 @@ import { listed, sentence } from "./words";
 
 export interface Stack {
   turns: Turn[];
-  /** Of those that were read: what was. */
+  /** What was read in each. */
   readings: Map<string, Finding[]>;
 }
 
 /** Turns of one kind and round that were asked for with nothing said in between. Those of whom none began are left out. */
 export function stacksOf(transcript: Transcript): Stack[] {
   const stacks: Turn[][] = [];
-  const spoken = transcript.turns.filter((turn) => isHeard(turn) && turn.started_seq > 0).map(({ started_seq }) => started_seq);
+  const spoken = transcript.turns.flatMap((turn) => (isHeard(turn) && turn.started_seq ? [turn.started_seq] : [])).sort((a, b) => a - b);
+  let next = 0; // of those spoken: the first after the last turn of paperwork
   for (const turn of transcript.turns) {
     if (isHeard(turn)) continue;
     const last = stacks.at(-1)?.at(-1);
-    const apart = !last || last.kind !== turn.kind || last.round !== turn.round;
-    if (apart || spoken.some((seq) => last.seq < seq && seq < turn.seq)) stacks.push([turn]);
+    while (last && spoken[next]! < last.seq) next += 1;
+    const apart = !last || last.kind !== turn.kind || last.round !== turn.round || spoken[next]! < turn.seq;
+    if (apart) stacks.push([turn]);
     else stacks.at(-1)!.push(turn);
   }
   const readings = readingsOf(transcript);
-  return stacks.filter((turns) => turns.some(({ started_at }) => started_at > 0)).map((turns) => ({ turns, readings }));
+  const begun = stacks.filter((turns) => turns.some(({ started_at }) => started_at > 0));
+  return begun.map((turns) => ({ turns, readings: new Map(turns.map(({ turn }) => [turn, readings.get(turn) ?? []])) }));
+}
+
+/** Whether nothing was asked, answered or read since. */
+export function isSame(one: Stack, other: Stack): boolean {
+  if (one.turns.length !== other.turns.length || one.turns.some((turn, place) => turn !== other.turns[place])) return false;
+  return one.turns.every(({ turn }) => one.readings.get(turn)?.length === other.readings.get(turn)?.length);
 }
 
 export function isUnderWay({ turns }: Stack): boolean {
@@ -66,7 +75,7 @@ interface Form {
   /** While one is asked: "chooses who speaks next". */
   does: string;
   /** What came of it; empty where nothing did. */
-  came: (stack: Stack, transcript: Transcript) => string;
+  came: (stack: Stack) => string;
 }
 
 const FORMS: Record<string, Form> = {
@@ -85,7 +94,7 @@ function formOf({ turns }: Stack): Form {
 }
 
 /** In one line: who is asked for what and how many have answered, or what came of it. */
-export function stackLine(stack: Stack, transcript: Transcript): string {
+export function stackLine(stack: Stack): string {
   const { many, does, came } = formOf(stack);
   const slips = slipsOf(stack);
   if (isUnderWay(stack)) {
@@ -94,7 +103,7 @@ export function stackLine(stack: Stack, transcript: Transcript): string {
     const { done, of } = progressOf(stack);
     return `${capital(many)}: ${done} of ${of} are in.`;
   }
-  return came(stack, transcript) || `${capital(many)}: none that could be read.`;
+  return came(stack) || `${capital(many)}: none that could be read.`;
 }
 
 /** How many have answered, of how many; for the middle of the table. */
@@ -163,10 +172,9 @@ function choice(stack: Stack): string {
   return `${chosen.panelist} gives ${chosen.speaker} the floor${chosen.reason ? `: ${chosen.reason.replace(/[.]$/, "")}` : ""}.`;
 }
 
-function stances(stack: Stack, { findings }: Transcript): string {
+function stances(stack: Stack): string {
   const taken = read(stack, "stance.taken");
-  const asked = new Set(stack.turns.map(({ turn }) => turn));
-  const claims = findings.filter(({ finding }) => finding.type === "claim.made" && asked.has(finding.turn)).length;
+  const claims = [...stack.readings.values()].flat().filter(({ type }) => type === "claim.made").length;
   const moved = new Set(taken.filter((each) => each.moved).map(({ panelist }) => panelist));
   if (taken.length === 0 && claims === 0) return `${stack.turns.at(-1)!.panelist} could not read where everyone stands. There is no map rather than a guess.`;
   const new_ = claims > 0 ? `, ${counted(claims, "new claim")}` : "";

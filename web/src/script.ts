@@ -6,7 +6,7 @@ import type { Note } from "./chronicle";
 import type { Found } from "./findings";
 import { isHeard } from "./kinds";
 import { noteOf } from "./notes";
-import { isUnderWay as isAsked, type Stack, stacksOf } from "./paper";
+import { isSame, isUnderWay as isAsked, type Stack, stacksOf } from "./paper";
 import type { Posted, Transcript, Turn } from "./protocol.gen";
 import { FAILURES_BEFORE_ABSENT, INTERRUPTED } from "./reduce";
 
@@ -77,9 +77,16 @@ export function opensWith({ turns }: Transcript): number {
   return volleysOf(turns.filter(isHeard).slice(0, WIDEST))[0]?.places ?? 1;
 }
 
+const papers = new WeakMap<Turn, Line & { kind: "paper" }>(); // by its first turn; likewise the same object while nothing changed
+
 function paperLine(stack: Stack): Line {
+  const [first] = stack.turns;
+  const known = papers.get(first!);
+  if (known && isSame(known.stack, stack)) return known;
   const begun = stack.turns.filter(hasBegun).map(({ started_seq }) => started_seq);
-  return { kind: "paper", key: `p${stack.turns[0]!.turn}`, seq: Math.min(...begun), stack };
+  const made = { kind: "paper", key: `p${first!.turn}`, seq: Math.min(...begun), stack } as const;
+  papers.set(first!, made);
+  return made;
 }
 
 /** What was found out and belongs to no turn that is shown. A verdict stands by itself where nobody's words carry it. */

@@ -38,7 +38,7 @@ export function verdictOf(transcript: Transcript): Standing {
   if (status === "closed" || status === "resting") return null;
   const writing = transcript.turns.findLast(({ kind, status }) => kind === VERDICT && (status === "started" || status === "queued"));
   const why = concluding === "command" ? "A person asked for it." : endReason(concluding, limits, concluding_detail);
-  if (concluding) return { state: "writing", chair: writing?.panelist ?? "", why };
+  if (concluding) return { state: "writing", chair: writing?.panelist ?? "", why: writing ? why : `${why} The verdict comes next.` };
   return transcript.verdict ? { state: "coming", text: coming(transcript) } : null;
 }
 

@@ -3,6 +3,7 @@ import { type Call, Chronicle } from "../src/chronicle";
 import { callsAt, callWords, partsOf } from "../src/calls";
 import { chartOf, dispersionOf } from "../src/dispersion";
 import { found } from "../src/findings";
+import { isPass } from "../src/kinds";
 import { isUnderWay, progressOf, slipsOf, slipWords, stackLine, stacksOf } from "../src/paper";
 import { moveWords, positionsOf, silentOn, standingOf } from "../src/positions";
 import type { Transcript } from "../src/protocol.gen";
@@ -25,8 +26,7 @@ function linesOf(entries: Entry[]): Line[] {
 }
 
 function papers(entries: Entry[]): string[] {
-  const transcript = fold(entries);
-  return stacksOf(transcript).map((stack) => stackLine(stack, transcript));
+  return stacksOf(fold(entries)).map(stackLine);
 }
 
 /** Just after the n-th entry of that type. */
@@ -84,7 +84,7 @@ describe("paperwork", () => {
     const entries = raise_hand();
     const transcript = after(entries, "bid.made", 7); // one of three, in the third stack
     const stack = paperOf(transcript)!;
-    expect(stackLine(stack, transcript)).toBe("Bids: 1 of 3 are in.");
+    expect(stackLine(stack)).toBe("Bids: 1 of 3 are in.");
     expect(progressOf(stack)).toMatchObject({ word: "bids", done: 1, of: 3 });
     expect(slipsOf(stack).map(slipWords)).toEqual(["bids 5 of 10.", "has not answered yet.", "has not answered yet."]);
     expect(paperOf(fold(entries))).toBeUndefined();
@@ -103,6 +103,22 @@ describe("paperwork", () => {
     expect(floorOf(transcript)).toEqual([]);
     expect(sharesOf(fold(moderated())).get("Mira")).toBe(0);
   });
+});
+
+it("what did not change is the same line", () => {
+  const before = linesOf(raise_hand());
+  const transcript = fold(raise_hand());
+  const once = scriptOf(transcript, []).lines.filter(({ kind }) => kind === "paper");
+  const twice = scriptOf({ ...transcript }, []).lines.filter(({ kind }) => kind === "paper");
+  expect(once.map((line, place) => line === twice[place])).toEqual([true, true, true]);
+  expect(before.map(({ key }) => key)).toContain(once[0]!.key);
+});
+
+it("a pass is no speech", () => {
+  const status = "completed" as const;
+  expect(["PASS", " pass.", "[Pass]", "**PASS**"].map((text) => isPass({ text, status }))).toEqual([true, true, true, true]);
+  expect(["", "Pass the salt.", "I pass"].map((text) => isPass({ text, status }))).toEqual([false, false, false]);
+  expect(isPass({ text: "PASS", status: "started" })).toBe(false); // it may go on
 });
 
 describe("positions", () => {
@@ -191,7 +207,7 @@ describe("the verdict", () => {
   it("is to come, is written, is given", () => {
     const entries = delphi();
     expect(verdictOf(after(entries, "turn.delta"))).toEqual({ state: "coming", text: "After round 4, from all 3." });
-    expect(verdictOf(after(entries, "table.concluding"))).toMatchObject({ state: "writing", chair: "", why: "Their positions came close enough." });
+    expect(verdictOf(after(entries, "table.concluding"))).toMatchObject({ state: "writing", chair: "", why: "Their positions came close enough. The verdict comes next." });
     expect(verdictOf(fold(entries))).toMatchObject({ state: "given" });
     expect(verdictOf(fold(moderated()))).toBeNull();
   });

@@ -1,13 +1,13 @@
 /** What a person has asked of the table, and how somebody at it stands, in words. */
 import { isHeard } from "./kinds";
 import type { Command, Transcript } from "./protocol.gen";
-import { absence } from "./reduce";
+import { absence, own } from "./reduce";
 import { listed, reasonNote, sentence } from "./words";
 
 /** Under whose name a person speaks who gives none. */
 export const HOST = "Host";
 
-const ASKS: Record<Command["type"], (what: Command) => string> = {
+const ASKS: Record<string, (what: Command) => string> = {
   say: () => "your words", barge_in: () => "your words, at once", pause: () => "pause", resume: () => "go on", close: () => "stop",
   cancel: () => "skip", skip: (what) => `skip ${who(what)}`, retry: () => "ask again", raise_hand: () => "your hand", lower_hand: () => "your hand",
   mute: (what) => `mute ${who(what)}`, unmute: (what) => `unmute ${who(what)}`, add: () => "another seat", remove: (what) => `remove ${who(what)}`,
@@ -20,7 +20,7 @@ function who(what: Command): string {
 
 /** What was asked of the table and has not come about yet. */
 export function pendingWords(asked: Command[]): string {
-  const known = asked.map((what) => ASKS[what.type](what)).filter(Boolean);
+  const known = asked.map((what) => own(ASKS, what.type)?.(what) ?? String(what.type).replaceAll("_", " ")).filter(Boolean);
   return known.length > 0 ? `Sent, and not yet done: ${listed(known)}.` : "";
 }
 

@@ -40,6 +40,7 @@ export class Chronicle {
   #limits: Partial<Limits> = {};
   #seats = new Map<string, Panelist>();
   #resting = false;
+  #concluding = "";
   #queued = new Set<string>(); // turns that have not begun
   #said = new Map<string, number>(); // turn under way -> characters
 
@@ -78,8 +79,12 @@ export class Chronicle {
         this.called += 1;
         this.calls.set(entry.turn, this.#called(entry, this.calls.get(entry.turn) ?? []));
         break;
+      case "table.concluding":
+        this.#concluding = entry.reason; // said then, and not again when it rests
+        break;
       case "table.rested":
         this.#resting = true;
+        this.#concluding = "";
         break;
       case "table.resumed":
         this.#resting = false;
@@ -116,7 +121,7 @@ export class Chronicle {
       case "table.concluding":
         return concludingNote(entry.reason, this.#limits, entry.detail);
       case "table.rested":
-        return `${endReason(entry.reason, this.#limits)} The table rests; a question wakes it.`;
+        return `${entry.reason === this.#concluding ? "" : endReason(entry.reason, this.#limits)} The table rests; a question wakes it.`.trim();
       case "table.titled":
         return titleNote(entry.title);
       case "limits.changed":

@@ -6,6 +6,7 @@ import { type Finding, type Of, readingsOf } from "./findings";
 import { isHeard } from "./kinds";
 import type { Transcript, Turn } from "./protocol.gen";
 import { counted } from "./figures";
+import { judgementWords } from "./stress";
 import { listed, sentence } from "./words";
 
 export interface Stack {
@@ -42,22 +43,24 @@ export function isUnderWay({ turns }: Stack): boolean {
   return turns.some(({ status }) => status === "queued" || status === "started");
 }
 
-/** What one panelist was asked for: her last try, and what was read in it. */
+/** What one panelist was asked for: the last try, and what was read in it. */
 export interface Slip {
   turn: Turn;
-  /** She was asked once more. */
+  /** It was asked for once more. */
   again: boolean;
   reading: Finding | undefined;
 }
 
-/** One slip a panelist, in the order in which they were asked. */
+/** In the order in which they were asked. A second try stands in the first one's place. */
 export function slipsOf({ turns, readings }: Stack): Slip[] {
-  const slips = new Map<string, Slip>();
+  const slips: Slip[] = [];
   for (const turn of turns) {
-    const again = slips.has(turn.panelist);
-    slips.set(turn.panelist, { turn, again, reading: readings.get(turn.turn)?.find(({ type }) => type !== "claim.made") });
+    const reading = readings.get(turn.turn)?.find(({ type }) => type !== "claim.made");
+    const before = slips.findIndex((each) => each.turn.panelist === turn.panelist && (each.reading?.type === "turn.unread" || each.turn.status === "failed"));
+    if (before < 0) slips.push({ turn, again: false, reading });
+    else slips[before] = { turn, again: true, reading };
   }
-  return [...slips.values()];
+  return slips;
 }
 
 function read<T extends Finding["type"]>({ turns, readings }: Stack, type: T): Of<T>[] {
@@ -131,13 +134,16 @@ function answer(reading: Finding, again: boolean): string {
     case "ballot.cast":
       return `ranks ${reading.ranking.join(", ")}.${reading.shown.length > 0 ? ` Shown in the order ${reading.shown.join(", ")}, without names.` : ""}`;
     case "speaker.chosen":
+      if (!reading.speaker) return `ends the discussion${reading.reason ? `: ${reading.reason}` : "."}`;
       return `gives ${reading.speaker} the floor${reading.reason ? `: ${reading.reason}` : "."}`;
     case "summary.made":
       return reading.text;
     case "turn.unread":
       return `could not be read${again ? ", twice" : ""}. ${sentence(reading.detail)}`;
+    case "stance.taken":
+      return "read where each of them stands.";
     default:
-      return "answered.";
+      return judgementWords(reading) || "answered.";
   }
 }
 
@@ -145,7 +151,7 @@ function answer(reading: Finding, again: boolean): string {
 
 function bids(stack: Stack): string {
   const made = read(stack, "bid.made").sort((a, b) => b.urgency - a.urgency);
-  const none = slipsOf(stack).map(({ turn }) => turn.panelist).filter((name) => !made.some(({ panelist }) => panelist === name));
+  const none = [...new Set(stack.turns.map(({ panelist }) => panelist))].filter((name) => !made.some(({ panelist }) => panelist === name));
   if (made.length === 0) return "";
   return `Bids: ${made.map(({ panelist, urgency }) => `${panelist} ${urgency}`).join(", ")}${none.length > 0 ? `; none by ${listed(none)}` : ""}.`;
 }
@@ -169,6 +175,7 @@ function ballots(stack: Stack): string {
 function choice(stack: Stack): string {
   const [chosen] = read(stack, "speaker.chosen").slice(-1);
   if (!chosen) return `${stack.turns.at(-1)!.panelist} named nobody who can speak.`;
+  if (!chosen.speaker) return `${chosen.panelist} ends the discussion${chosen.reason ? `: ${chosen.reason.replace(/[.]$/, "")}` : ""}.`;
   return `${chosen.panelist} gives ${chosen.speaker} the floor${chosen.reason ? `: ${chosen.reason.replace(/[.]$/, "")}` : ""}.`;
 }
 

@@ -39,17 +39,24 @@ export function isBallot({ kind }: Tally): boolean {
 
 /** Who won by which rule; where the rules differ, that they do. */
 export function winnerWords(tally: Tally): string[] {
-  const { winner, condorcet, pairs, ballots } = tally;
+  const { winner, condorcet, pairs, ballots, twice = 0, flipped = 0 } = tally as Tally & Repeated;
   if (!isBallot(tally)) {
     const moved = Object.values(tally.swing).some((each) => each !== 0);
     const swung = Object.keys(tally.swing).length === 0 ? "" : moved ? "" : "The debate moved no vote.";
     return [winner ? `Most votes: ${winner}.` : ballots ? "The vote is tied." : "Nobody voted.", swung].filter(Boolean);
   }
-  const first = winner ? `Most points: ${winner}, of ${counted(ballots, "ballot")}.` : "By points nobody leads.";
-  if (condorcet) {
-    return condorcet === winner ? [first, `${condorcet} also beats every other in pairs.`] : [first, `In pairs ${condorcet} beats every other: the rules differ.`];
-  }
-  return pairs.length > 0 ? [first, "In pairs nobody beats every other."] : [first];
+  const told = [winner ? `Most points: ${winner}, of ${counted(ballots, "ballot")}.` : "By points nobody leads."];
+  if (condorcet && condorcet === winner) told.push(`${condorcet} also beats every other in pairs.`);
+  else if (condorcet) told.push(`In pairs ${condorcet} beats every other: the rules differ.`);
+  else if (pairs.length > 0) told.push("In pairs nobody beats every other.");
+  if (twice > 0) told.push(`Of ${counted(twice, "pair")} shown in both orders, ${flipped || "none"} came out the other way round.`);
+  return told;
+}
+
+/** Of pairs that one judge was shown in both orders, how many came out the other way round. */
+interface Repeated {
+  twice?: number;
+  flipped?: number;
 }
 
 /** "+2", "−1", "0". */

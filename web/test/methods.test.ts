@@ -10,6 +10,7 @@ import type { Transcript } from "../src/protocol.gen";
 import { type Entry, fold } from "../src/reduce";
 import { floorOf, handsOf, paperOf, sharesOf } from "../src/scene";
 import { type Line, scriptOf } from "../src/script";
+import { stressOf, stressWords, variationWords } from "../src/stress";
 import { barsOf, tallyOf, winnerWords } from "../src/tally";
 import { headerWords, missingWords, verdictOf } from "../src/verdict";
 import { council, debate, delphi, LETTERS, Method, METHODS, moderated, panelOf, raise_hand, red_team, steered } from "./methods";
@@ -103,6 +104,37 @@ describe("paperwork", () => {
     expect(floorOf(transcript)).toEqual([]);
     expect(sharesOf(fold(moderated())).get("Mira")).toBe(0);
   });
+});
+
+describe("a stress test", () => {
+  const variation = (name: string, winner: string, read = true) => ({ name, winner, judge: "Ada", detail: winner ? "" : "Ada gave no ranking", read });
+  const stress = { winner: "Ben", survives: false, variations: [variation("as_shown", "Ben"), variation("order_swapped", "Ada"), variation("borda", "", false)] };
+
+  it("says whether the winner survives, and what speaks against it", () => {
+    expect(stressWords(stress)).toBe("Ben does not survive: another wins, or nobody, with order swapped.");
+    expect(stressWords({ ...stress, survives: true })).toBe("Ben wins every way it was judged and counted.");
+    expect(stressWords({ ...stress, survives: null })).toBe("Whether Ben survives is not known.");
+    expect(stress.variations.map(variationWords)).toEqual(["Ben", "Ada", "Ada gave no ranking."]);
+  });
+
+  it("is the last one, and none where none was asked for", () => {
+    const transcript = fold(council());
+    expect(stressOf(transcript)).toBeNull();
+    const finding = { type: "stress.tested", ...stress } as never;
+    expect(stressOf({ findings: [...transcript.findings, { seq: 99, at: 0, finding }] })).toMatchObject({ winner: "Ben" });
+  });
+});
+
+it("two rankings of one panelist are two, a second try is one", () => {
+  const table = new Method({ policy: "council", panel: panelOf("Ada", "Ben") }).begin(1);
+  for (const ranking of [["Ada", "Ben"], ["Ben", "Ada"]]) {
+    const turn = table.turn("ballot", "Ada", "{}");
+    table.read("ballot.cast", turn, "Ada", { ranking, shown: [] });
+  }
+  const odd = table.turn("ballot", "Ben", "?");
+  table.read("turn.unread", odd, "Ben", { kind: "ballot", detail: "No ranking." }).turn("ballot", "Ben", "{}");
+  const slips = slipsOf(stacksOf(fold(table.entries))[0]!);
+  expect(slips.map(({ turn, again }) => [turn.panelist, again])).toEqual([["Ada", false], ["Ada", false], ["Ben", true]]);
 });
 
 it("what did not change is the same line", () => {

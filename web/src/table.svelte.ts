@@ -90,7 +90,7 @@ export class Table implements Reader {
   }
 
   replace({ transcript, skew }: Snapshot): void {
-    this.#transcript = copy(transcript);
+    this.#transcript = copy({ ...newTranscript(), ...transcript }); // a node of an older version tells less
     this.#skew = Math.abs(skew) < LEAST_SKEW ? 0 : skew;
     this.#forget();
     if (seqOf(transcript.cursor) <= FETCHED_UNASKED) this.fetchRecording();

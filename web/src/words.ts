@@ -157,6 +157,7 @@ export function doing(turn: Pick<Turn, "text" | "first_at">): Doing {
 export function reasonNote({ reason }: Pick<Turn, "reason">): string {
   if (reason === "") return "";
   if (reason === "asked") return ", asked by name";
+  if (reason === "swapped") return ", in another’s place";
   if (/^(?:for|against) the motion$/.test(reason)) return ` ${reason}`;
   return reason.includes(": ") ? `. ${reason.replace(/[.]$/, "")}` : `: ${reason.replace(/[.]$/, "")}`;
 }

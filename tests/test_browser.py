@@ -216,7 +216,8 @@ async def test_a_person_stops_the_table_for_all(browser: Browser, server: Server
         for page in (host, guest):
             await page.goto(f"/t/{table}")
             await expect(page.locator(".said.growing")).not_to_be_empty()
-        await guest.get_by_role("button", name="Stop", exact=True).click()
+        await guest.get_by_role("button", name="More", exact=True).click()
+        await guest.get_by_role("button", name="Stop…").click()
         await guest.get_by_role("button", name="Stop it").click()
         transcript = fold(await whole(server, table))
         assert (transcript.status, transcript.ended_reason) == ("closed", "command")

@@ -248,7 +248,7 @@ async def test_providers_and_what_an_empty_form_would_get(client: Client) -> Non
     assert "scripted" in [status["name"] for status in here["providers"]]
     assert here["default_panel"]
     assert here["demo"] == all(seat["model"].startswith("scripted:") for seat in here["default_panel"])
-    assert {"name", "title", "summary"} == set(here["policies"][0])
+    assert {"name", "title", "summary", "verdict", "until", "least"} == set(here["policies"][0])
     assert set(here["limits"]) == {"max_turns", "max_rounds", "max_tokens", "max_seconds", "max_dollars"}
 
 

@@ -5,23 +5,27 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from protocol.messages import Limits, Panelist
+from protocol.messages import Limits, Panelist, Until
 from providers.survey import ProviderStatus
 from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.operations import operation
 from roundtable.mcp.servers import ServerStatus
-from roundtable.policies import REPLY, available
+from roundtable.policies import REPLY, available, concludes, least, until
 from roundtable.table import budget
 from roundtable.tools.toolbox import TOOL
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """A way to share the floor."""
+    """A way to share the floor. Unless asked otherwise its tables come to a `verdict` and its discussions end `until`
+    that; it takes `least` panelists."""
 
     name: str
     title: str
     summary: str
+    verdict: bool
+    until: Until
+    least: int
 
 
 class Policies(msgspec.Struct, frozen=True):
@@ -110,9 +114,9 @@ async def tool_servers(request: web.Request) -> web.Response:
 
 def _policies() -> list[Policy]:
     return [
-        Policy(policy.name, policy.title, policy.summary)
-        for policy in available().values()
-        if policy.name != REPLY  # a thread's, and nothing to convene a table with
+        Policy(name, policy.title, policy.summary, concludes(name), until(name), least(name))
+        for name, policy in available().items()
+        if name != REPLY  # a thread's, and nothing to convene a table with
     ]
 
 

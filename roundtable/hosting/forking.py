@@ -1,6 +1,5 @@
 """What may be asked of a fork: another future of a table, from any of its entries on, with changes."""
 
-import secrets
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
@@ -106,7 +105,7 @@ def _convene(was: Transcript, ask: Fork) -> Convene:
         policy=was.policy if ask.policy is UNSET else ask.policy,
         limits=limits if ask.limits is UNSET else ask.limits,
         then=was.then if ask.then is UNSET else ask.then,
-        seed=secrets.randbits(32) if ask.seed is UNSET else ask.seed,
+        seed=was.seed if ask.seed is UNSET else ask.seed,
         record=was.record,
         title="" if ask.title is UNSET else ask.title,
         verdict=was.verdict if ask.verdict is UNSET else ask.verdict,

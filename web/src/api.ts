@@ -1,5 +1,5 @@
 /** The server's routes, each as one function. An answer that is no success is thrown as `Refused`. */
-import type { Command, Limits, Panelist, Transcript } from "./protocol.gen";
+import type { Command, Limits, Panelist, Transcript, Until } from "./protocol.gen";
 
 /** RFC 9457, with our stable `code`; `field` is the JSON path of the member that is wrong. */
 export interface Problem {
@@ -31,6 +31,10 @@ export interface PolicySummary {
   name: string;
   title: string;
   summary: string;
+  /** Whether its tables come to a verdict, what ends its discussions, and how many it takes, unless asked otherwise. */
+  verdict?: boolean;
+  until?: Until;
+  least?: number;
 }
 
 export interface House {
@@ -44,6 +48,8 @@ export interface House {
 export interface TableSummary {
   id: string;
   topic: string;
+  /** Empty: it is called by its topic. */
+  title?: string;
   status: Transcript["status"];
   reason: string;
   panel: { name: string; model: string }[];
@@ -66,6 +72,10 @@ export interface Opening {
   policy: string;
   limits: Partial<Limits>;
   then: "close" | "rest";
+  verdict: boolean;
+  until: Until;
+  /** Absent: it is called by its topic. */
+  title?: string;
   /** False: kept in memory only. Absent is true. */
   record?: boolean;
 }

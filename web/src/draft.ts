@@ -1,13 +1,19 @@
 /** What the convene form holds, remembered in this browser until the next visit. */
-import type { House, Opening } from "./api";
-import type { Limits, Panelist } from "./protocol.gen";
+import type { House, Opening, PolicySummary } from "./api";
+import type { Limits, Panelist, Until } from "./protocol.gen";
+import { seatOf } from "./scene";
 
 export interface Draft {
   topic: string;
   panel: Panelist[];
   policy: string;
   limits: Partial<Limits>;
-  then: Opening["then"];
+  /** Empty: a table that comes to a verdict rests after it, another is closed. */
+  then: Opening["then"] | "";
+  /** Null: as the method has it, like `until`. */
+  verdict: boolean | null;
+  until: Until | null;
+  title: string;
   /** False: off the record. */
   record: boolean;
 }
@@ -27,7 +33,7 @@ export function hand(draft: Draft): void {
  */
 export function remember(draft: Draft, house?: House): void {
   const same = house && JSON.stringify(draft.panel) === JSON.stringify(house.default_panel);
-  const kept = draft.record ? draft : { ...draft, topic: "", record: true };
+  const kept = draft.record ? draft : { ...draft, topic: "", title: "", record: true };
   localStorage.setItem(KEY, JSON.stringify(same ? { ...kept, panel: [] } : kept));
 }
 
@@ -42,15 +48,18 @@ export function recall(house: House): Draft {
   if (given) return { ...given, policy: known(house, given.policy) };
   try {
     const draft = JSON.parse(localStorage.getItem(KEY) ?? "null") as Partial<Draft> | null;
-    const { topic, panel, policy, limits, then } = draft ?? {};
+    const { topic, panel, policy, limits, then, verdict, until, title } = draft ?? {};
     if (typeof topic !== "string" || !Array.isArray(panel) || typeof policy !== "string" || !limits) return fresh;
     const seats = panel.filter(({ name, model }) => typeof name === "string" && typeof model === "string");
     return {
       topic,
-      panel: seats.length > 0 ? seats : fresh.panel,
+      panel: seats.length > 0 ? seats.map((seat) => ({ ...seatOf(seat.name, seat.model), ...seat })) : fresh.panel,
       policy: known(house, policy),
       limits,
-      then: then === "rest" ? "rest" : "close",
+      then: then === "rest" || then === "close" ? then : "",
+      verdict: typeof verdict === "boolean" ? verdict : null,
+      until: until ?? null,
+      title: title ?? "",
       record: true,
     };
   } catch {
@@ -64,7 +73,10 @@ export function freshDraft(house: House): Draft {
     panel: house.default_panel,
     policy: known(house, ""),
     limits: house.limits,
-    then: "close",
+    then: "",
+    verdict: null,
+    until: null,
+    title: "",
     record: true,
   };
 }
@@ -72,6 +84,14 @@ export function freshDraft(house: House): Draft {
 /** The policy, where this house has it; else the one it has first. */
 function known(house: House, policy: string): string {
   return (house.policies.find(({ name }) => name === policy) ?? house.policies[0])?.name ?? "round_robin";
+}
+
+const NO_ENDS: Until = { convergence: null, consensus: false, loop: false, passes: false };
+
+/** What holds where the draft leaves it to the method. */
+export function settled({ verdict, until, then }: Draft, method: PolicySummary | undefined): Pick<Opening, "verdict" | "until" | "then"> {
+  const concludes = verdict ?? method?.verdict ?? false;
+  return { verdict: concludes, until: until ?? method?.until ?? NO_ENDS, then: then || (concludes ? "rest" : "close") };
 }
 
 export const MAX_TOPIC = 20_000; // characters; the server's own bound
@@ -88,7 +108,7 @@ export function freeName(panel: Panelist[]): string {
 /** JSON path of a member -> what is wrong with it, as the server would say. */
 export type Faults = Record<string, string>;
 
-export function faultsOf(draft: Draft): Faults {
+export function faultsOf(draft: Draft, method?: PolicySummary): Faults {
   const faults: Faults = {};
   if (!draft.topic.trim()) faults["topic"] = "Write what they should discuss.";
   else if ([...draft.topic].length > MAX_TOPIC) faults["topic"] = "The question is too long.";
@@ -98,6 +118,12 @@ export function faultsOf(draft: Draft): Faults {
     else if (same.length > 1) faults[`panel[${seat}].name`] = "Two at the table have this name.";
     if (!model.trim()) faults[`panel[${seat}].model`] = "Choose who speaks from this seat.";
   });
+  for (const office of ["moderator", "chair"]) {
+    const held = draft.panel.flatMap(({ role }, seat) => (role === office ? [seat] : []));
+    if (held.length > 1) faults[`panel[${held[1]}]`] = `A table has one ${office}.`;
+  }
+  const voices = draft.panel.filter(({ role }) => !role).length;
+  if (method?.least && voices < method.least) faults["panel"] = `“${method.title}” takes ${method.least} panelists or more; ${voices} take part here.`;
   for (const [name, value] of Object.entries(draft.limits)) {
     if (typeof value === "number" && !(value > 0)) faults[`limits.${name}`] = "A limit is more than 0.";
   }
@@ -105,9 +131,12 @@ export function faultsOf(draft: Draft): Faults {
 }
 
 /** What is sent: blanks around names would be refused, and limits that were left empty are absent. */
-export function openingOf(draft: Draft): Opening {
+export function openingOf(draft: Draft, method?: PolicySummary): Opening {
   const limits = Object.fromEntries(Object.entries(draft.limits).filter(([, value]) => typeof value === "number"));
-  const panel = draft.panel.map((seat) => ({ ...seat, name: seat.name.trim(), model: seat.model.trim() }));
-  const { topic, policy, then, record } = draft;
-  return { topic: topic.trim(), panel, policy, limits, then, ...(!record && { record }) };
+  const panel = draft.panel.map((seat) => ({
+    ...seat, name: seat.name.trim(), model: seat.model.trim(), fallback: seat.fallback.map((model) => model.trim()).filter(Boolean),
+  }));
+  const { topic, policy, record } = draft;
+  const title = draft.title.trim();
+  return { topic: topic.trim(), panel, policy, limits, ...settled(draft, method), ...(title && { title }), ...(!record && { record }) };
 }

@@ -6,6 +6,8 @@ export const KEYS: [keys: string[], does: string][] = [
   [["J", "L"], "To the turn before, or after"],
   [["G"], "Back to live, or to the end"],
   [["/"], "Say something"],
+  [["R"], "Raise my hand, or lower it"],
+  [["Ctrl", "Enter"], "In the field: barge in, while someone speaks"],
   [["Ctrl", "Enter"], "In the lobby: convene"],
   [["Esc"], "Close what is open, leave the field"],
   [["?"], "This list"],

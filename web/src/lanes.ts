@@ -1,5 +1,6 @@
 /** The timeline's geometry, in table time: one lane a seat, one bar a turn. Where it stands in pixels is the view's. */
 import type { Axis } from "./axis";
+import { isHeard } from "./kinds";
 import type { Transcript } from "./protocol.gen";
 
 export interface Bar {
@@ -12,6 +13,8 @@ export interface Bar {
   to: number;
   open: boolean;
   failed: boolean;
+  /** No part of the talk: a bid, a vote. */
+  paper: boolean;
 }
 
 export interface Tick {
@@ -25,7 +28,7 @@ export function barsOf({ turns, panel }: Transcript, axis: Axis, wordsAt: Readon
     .filter(({ started_at }) => started_at > 0)
     .map((turn) => {
       const to = turn.ended_at || Math.max(now, turn.started_at);
-      const words = wordsAt.get(turn.turn) ?? (turn.text ? turn.first_at : to);
+      const words = wordsAt.get(turn.turn) ?? (turn.text && turn.first_at ? turn.first_at : to);
       return {
         turn: turn.turn,
         panelist: turn.panelist,
@@ -35,6 +38,7 @@ export function barsOf({ turns, panel }: Transcript, axis: Axis, wordsAt: Readon
         to: axis.toTable(to),
         open: turn.status === "started",
         failed: turn.status === "failed",
+        paper: !isHeard(turn),
       };
     });
 }

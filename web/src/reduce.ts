@@ -5,6 +5,7 @@
  * changes, so a view renders only turns it has not seen, and `copy` costs no text.
  */
 import { seqOf, ZERO } from "./cursor";
+import type { Finding } from "./findings";
 import type { Cost, Event, Failure, Limits, Panelist, Spent, Transcript, Turn, Until, Usage, Use } from "./protocol.gen";
 
 /** One event at its place, as the server sends it. */
@@ -57,8 +58,7 @@ type TurnStatus = Turn["status"];
 const LIVE: TableStatus[] = ["open", "paused"];
 const OPENED: TableStatus[] = ["open", "paused", "resting"];
 
-/** What is found out about a table while it is held: kept as it is told, and read by whoever shows it. */
-export type Finding = Transcript["findings"][number]["finding"];
+// What is found out about a table while it is held: kept as it is told, and read by whoever shows it.
 const FINDINGS: Finding["type"][] = [
   "turn.unread", "speaker.chosen", "bid.made", "vote.cast", "ballot.cast", "tally.counted", "judgement.given",
   "stress.tested", "claim.made", "stance.taken", "entropy", "converge", "summary.made", "verdict.given", "budget.warned", "budget.degraded", "round.forecast",

@@ -1,4 +1,7 @@
 /** What the stage shows of a Transcript, besides its words: the seats, who has the floor, who is next, who spoke most. */
+import type { Note } from "./chronicle";
+import { isHeard, sideOf } from "./kinds";
+import { isUnderWay, type Stack, stacksOf } from "./paper";
 import type { Panelist, Transcript, Turn } from "./protocol.gen";
 import { hueOf, marksOf } from "./palette";
 
@@ -20,15 +23,47 @@ export function seatsOf(panel: readonly { name: string; model: string }[]): Seat
   }));
 }
 
-/** The turns under way, oldest first. */
+/** The turns under way whose words are for everybody, oldest first. */
 export function floorOf({ turns }: Transcript): Turn[] {
-  return turns.filter(({ status }) => status === "started");
+  return turns.filter((turn) => turn.status === "started" && isHeard(turn));
+}
+
+/** The paperwork under way: who is asked for bids, votes, a choice. */
+export function paperOf(transcript: Transcript): Stack | undefined {
+  const last = stacksOf(transcript).at(-1);
+  return last && isUnderWay(last) ? last : undefined;
 }
 
 /** The turn that follows: whoever was asked by name, else the first in the queue. */
 export function nextOf({ turns }: Transcript): Turn | undefined {
-  const queued = turns.filter(({ status }) => status === "queued");
-  return queued.find(({ reason }) => reason !== "") ?? queued[0];
+  const queued = turns.filter((turn) => turn.status === "queued" && isHeard(turn));
+  return queued.find(({ reason }) => reason === "asked") ?? queued[0];
+}
+
+/** Whether somebody has a seat at this moment: has come, and was not asked to leave. */
+export function sitsAt({ panel, removed }: Transcript, name: string): boolean {
+  return panel.some((each) => each.name === name) && !removed.includes(name);
+}
+
+/** On which side of a debate each has spoken last. */
+export function sidesOf({ turns }: Transcript): Map<string, string> {
+  return new Map(turns.flatMap((turn) => (sideOf(turn) ? [[turn.panelist, sideOf(turn)]] : [])));
+}
+
+export interface Hand {
+  author: string;
+  /** Unix seconds; 0 while the recording is not here to tell. */
+  since: number;
+  /** Seconds for which the table waits; 0 is unknown. */
+  within: number;
+}
+
+/** Who waits to say something, the first first. */
+export function handsOf({ hands }: Transcript, notes: Note[]): Hand[] {
+  return hands.map((author) => {
+    const raised = notes.findLast(({ hand }) => hand?.author === author);
+    return { author, since: raised?.at ?? 0, within: raised?.hand?.within ?? 0 };
+  });
 }
 
 /** The turn by which a panelist left the table: the last of her failed ones. */
@@ -39,7 +74,7 @@ export function leftBy(transcript: Transcript, name: string): Turn | undefined {
 /** Each panelist's part of all words spoken, from 0 to 1. */
 export function sharesOf({ panel, turns }: Transcript): Map<string, number> {
   const words = new Map(panel.map(({ name }) => [name, 0]));
-  for (const turn of turns) words.set(turn.panelist, (words.get(turn.panelist) ?? 0) + wordsIn(turn));
+  for (const turn of turns) if (isHeard(turn)) words.set(turn.panelist, (words.get(turn.panelist) ?? 0) + wordsIn(turn));
   const total = Math.max(1, [...words.values()].reduce((sum, each) => sum + each, 0));
   return new Map([...words].map(([name, each]) => [name, each / total]));
 }

@@ -3,6 +3,10 @@
  * once stand side by side. Nothing in it ever moves: what is said beneath a turn that still grows waits for its end.
  */
 import type { Note } from "./chronicle";
+import type { Found } from "./findings";
+import { isHeard } from "./kinds";
+import { noteOf } from "./notes";
+import { isSame, isUnderWay as isAsked, type Stack, stacksOf } from "./paper";
 import type { Posted, Transcript, Turn } from "./protocol.gen";
 import { FAILURES_BEFORE_ABSENT, INTERRUPTED } from "./reduce";
 
@@ -16,6 +20,8 @@ export type Line =
   | { kind: "turn"; key: string; seq: number; turn: Turn }
   | { kind: "columns"; key: string; seq: number; columns: Column[]; places: number }
   | { kind: "message"; key: string; seq: number; message: Posted }
+  | { kind: "paper"; key: string; seq: number; stack: Stack }
+  | { kind: "verdict"; key: string; seq: number; found: Found }
   | { kind: "note"; key: string; seq: number; note: Note };
 
 export interface Script {
@@ -46,18 +52,21 @@ function line<T extends object>(of: T, make: (of: T) => Line): Line {
  * Everything up to the Transcript's moment. A turn stands where it got the floor, and its own notes stand with it.
  * One that never got it is not in the script, unless its place beside others was kept for it.
  */
-export function scriptOf({ turns, messages }: Transcript, notes: Note[]): Script {
-  const volleys = volleysOf(turns);
+export function scriptOf(transcript: Transcript, notes: Note[]): Script {
+  const { messages, findings } = transcript;
+  const volleys = volleysOf(transcript.turns.filter(isHeard));
   const posted = new Set(messages);
-  const spoken = volleys.map((volley) => spokenLine(volley, posted));
+  const said = volleys.map((volley) => ({ line: spokenLine(volley, posted), grows: volley.turns.some(isUnderWay) }));
+  const asked = stacksOf(transcript).map((stack) => ({ line: paperLine(stack), grows: isAsked(stack) }));
   const told = [
     ...[...posted].map((message) =>
       line(message, () => ({ kind: "message", key: `m${message.seq}`, seq: message.seq, message })),
     ),
     ...notes.filter(({ turn }) => !turn).map((note) => line(note, () => ({ kind: "note", key: `n${note.seq}`, seq: note.seq, note }))),
+    ...findings.flatMap((found) => foundLine(found) ?? []),
   ];
-  const growing = spoken[volleys.findIndex((volley) => volley.turns.some(isUnderWay))]?.seq ?? Infinity;
-  const script = [...spoken, ...told.filter(({ seq }) => seq < growing)];
+  const growing = Math.min(...[...said, ...asked].filter(({ grows }) => grows).map(({ line }) => line.seq));
+  const script = [...said, ...asked].map(({ line }) => line).concat(told.filter(({ seq }) => seq < growing));
   return { lines: script.sort(inOrder), meanwhile: told.filter(({ seq }) => seq > growing).sort(inOrder) };
 }
 
@@ -65,7 +74,27 @@ const inOrder = (a: Line, b: Line) => a.seq - b.seq;
 
 /** How many speak at once when a table begins: 1 where they speak in turn. It never changes after the first word. */
 export function opensWith({ turns }: Transcript): number {
-  return volleysOf(turns.slice(0, WIDEST))[0]?.places ?? 1;
+  return volleysOf(turns.filter(isHeard).slice(0, WIDEST))[0]?.places ?? 1;
+}
+
+const papers = new WeakMap<Turn, Line & { kind: "paper" }>(); // by its first turn; likewise the same object while nothing changed
+
+function paperLine(stack: Stack): Line {
+  const [first] = stack.turns;
+  const known = papers.get(first!);
+  if (known && isSame(known.stack, stack)) return known;
+  const begun = stack.turns.filter(hasBegun).map(({ started_seq }) => started_seq);
+  const made = { kind: "paper", key: `p${first!.turn}`, seq: Math.min(...begun), stack } as const;
+  papers.set(first!, made);
+  return made;
+}
+
+/** What was found out and belongs to no turn that is shown. A verdict stands by itself where nobody's words carry it. */
+function foundLine(found: Found): Line | undefined {
+  const { seq, at, finding } = found;
+  if (finding.type === "verdict.given" && !finding.turn) return line(found, () => ({ kind: "verdict", key: `v${seq}`, seq, found }));
+  const text = noteOf(finding);
+  return text ? line(found, () => ({ kind: "note", key: `n${seq}`, seq, note: { seq, at, text } })) : undefined;
 }
 
 /** The line of a volley. A message that one of its columns answers stands in that column, and leaves `posted`. */
@@ -151,7 +180,7 @@ export function afterOf(transcript: Transcript): (turn: Turn, beside: boolean) =
 }
 
 /** Turn by which its panelist left the table, as the fold counts failures -> how many others were still there. */
-export function departures({ panel, turns }: Transcript): Map<string, number> {
+export function departures({ panel, removed, turns }: Transcript): Map<string, number> {
   const left = new Map<string, number>();
   const absent = new Set<string>();
   const failures = new Map<string, number>();
@@ -165,7 +194,7 @@ export function departures({ panel, turns }: Transcript): Map<string, number> {
     failures.set(panelist, count);
     if (error.retryable && count !== FAILURES_BEFORE_ABSENT) continue;
     absent.add(panelist);
-    left.set(turn, panel.length - absent.size);
+    left.set(turn, panel.filter(({ name }) => !absent.has(name) && !removed.includes(name)).length);
   }
   return left;
 }

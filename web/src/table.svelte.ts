@@ -3,7 +3,7 @@
  * are connected. Entries are applied as they come and shown once a frame.
  */
 import { exists, snapshot, type Snapshot } from "./api";
-import { Chronicle, type Note } from "./chronicle";
+import { type Call, Chronicle, type Note } from "./chronicle";
 import { seqOf } from "./cursor";
 import type { Transcript } from "./protocol.gen";
 import { apply, copy, type Entry, newTranscript } from "./reduce";
@@ -22,6 +22,8 @@ export class Table implements Reader {
   notes = $state.raw<Note[]>([]);
   /** Turn -> Unix seconds of its first word, as far as the recording tells. */
   wordsAt = $state.raw<ReadonlyMap<string, number>>(new Map());
+  /** Turn -> its tool calls, likewise. */
+  calls = $state.raw<ReadonlyMap<string, Call[]>>(new Map());
   connection = $state.raw<Connection>({ state: "connecting" });
   /** Whether a snapshot has come. */
   known = $state(false);
@@ -38,6 +40,7 @@ export class Table implements Reader {
   #stream: Stream;
   #skew = 0;
   #frame = 0;
+  #called = 0;
 
   readonly id: string;
 
@@ -87,7 +90,7 @@ export class Table implements Reader {
   }
 
   replace({ transcript, skew }: Snapshot): void {
-    this.#transcript = copy(transcript);
+    this.#transcript = copy({ ...newTranscript(), ...transcript }); // a node of an older version tells less
     this.#skew = Math.abs(skew) < LEAST_SKEW ? 0 : skew;
     this.#forget();
     if (seqOf(transcript.cursor) <= FETCHED_UNASKED) this.fetchRecording();
@@ -135,6 +138,7 @@ export class Table implements Reader {
     this.#history.abort();
     this.recording = new Recording();
     this.#chronicle = new Chronicle();
+    this.#called = -1;
     this.recorded = recorded;
     if (recorded === "no") this.#tail = [];
   }
@@ -146,6 +150,10 @@ export class Table implements Reader {
       if (this.recorded !== "yes") return;
       if (this.notes.length !== this.#chronicle.notes.length) this.notes = [...this.#chronicle.notes];
       if (this.wordsAt.size !== this.#chronicle.wordsAt.size) this.wordsAt = new Map(this.#chronicle.wordsAt);
+      if (this.#called !== this.#chronicle.called) {
+        this.#called = this.#chronicle.called;
+        this.calls = new Map(this.#chronicle.calls);
+      }
     });
   }
 }

@@ -1,6 +1,7 @@
 /** What the page says about a table: plain, short, and who, why and what happens next. */
 import type { House, ProviderStatus } from "./api";
 import { clock, count, counted, dollars, span } from "./figures";
+import { isInterrupted } from "./kinds";
 import type { Failure, Limits, Panelist, Transcript, Turn } from "./protocol.gen";
 import { absence, own } from "./reduce";
 import type { After } from "./script";
@@ -120,14 +121,10 @@ function goOn(others: number): string {
   return others === 1 ? "The other goes on." : "The others go on.";
 }
 
-export function retryNote(panelist: string, error: Failure, wait: number, attempt: number): string {
+export function retryNote(panelist: string, error: Failure, wait: number, attempt: number, model = ""): string {
+  if (model) return `${panelist} did not answer. ${sentence(error.detail)} ${modelLabel(model)} speaks instead.`;
   const when = wait >= 1 ? `in ${span(wait)}` : "at once";
   return `${panelist} did not answer. ${sentence(error.detail)} Asking again ${when}, try ${attempt}.`;
-}
-
-export function cancelNote(turn: Turn): string {
-  const why = turn.reason === "command" ? "A person skipped the rest." : "The table was closing.";
-  return turn.text ? `${turn.panelist} was stopped here. ${why}` : `${turn.panelist} was skipped. ${why}`;
 }
 
 /** Of a turn that was cancelled before it began. */
@@ -154,15 +151,23 @@ export function stopNote(turn: Turn): string {
 export type Doing = "waiting" | "thinking" | "speaking";
 
 /** What a turn that has the floor is doing. */
-export function doing(turn: Turn): Doing {
+export function doing(turn: Pick<Turn, "text" | "first_at">): Doing {
   if (turn.text) return "speaking";
   return turn.first_at ? "thinking" : "waiting";
 }
 
-/** Why it is this turn's, where that is not simply its place in the round; with a colon or comma before it. */
-export function reasonNote({ reason }: Turn): string {
+/** Why it is this turn's, where that is not simply its place in the round; with what leads over to it. */
+export function reasonNote({ reason }: Pick<Turn, "reason">): string {
   if (reason === "") return "";
-  return reason === "asked" ? ", asked by name" : `: ${reason}`;
+  if (reason === "asked") return ", asked by name";
+  if (reason === "swapped") return ", in another’s place";
+  if (/^(?:for|against) the motion$/.test(reason)) return ` ${reason}`;
+  return reason.includes(": ") ? `. ${reason.replace(/[.]$/, "")}` : `: ${reason.replace(/[.]$/, "")}`;
+}
+
+/** While she is asked to stop. */
+export function yieldNote({ panelist }: Pick<Turn, "panelist">): string {
+  return `${panelist} yields: the sentence is ended, and then a person has the floor.`;
 }
 
 /** What stands on the table when several have the floor: how many do the foremost thing, and what the others do. */
@@ -184,7 +189,7 @@ export function columnWord(turn: Turn): string {
     case "failed":
       return turn.text ? "cut off" : "could not speak";
     case "cancelled":
-      return turn.text ? "stopped" : "skipped";
+      return turn.text ? (isInterrupted(turn) ? "interrupted" : "stopped") : "skipped";
     default:
       return "";
   }

@@ -1,7 +1,8 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it } from "vitest";
 import type { House } from "../src/api";
-import { type Draft, freshDraft, hand, openingOf, recall, remember } from "../src/draft";
+import { type Draft, faultsOf, freshDraft, hand, openingOf, recall, remember, settled } from "../src/draft";
+import { purposesOf } from "../src/methods";
 
 const seat = (name: string) => ({ name, model: "scripted:x", persona: "", options: {}, role: "" as const, fallback: [], tools: [] });
 const policy = (name: string) => ({ name, title: name, summary: "" });
@@ -10,7 +11,7 @@ const HOUSE: House = {
   policies: [policy("round_robin"), policy("parallel")],
 };
 const DRAFT: Draft = {
-  topic: "Why?", panel: [seat("Cleo"), seat("Dag")], policy: "parallel", limits: { max_rounds: 2 }, then: "rest", record: true,
+  topic: "Why?", panel: [seat("Cleo"), seat("Dag")], policy: "parallel", limits: { max_rounds: 2 }, then: "rest", verdict: null, until: null, title: "", record: true,
 };
 
 describe("the form's draft", () => {
@@ -44,5 +45,33 @@ describe("the form's draft", () => {
   it("asks for no record only where that is wanted", () => {
     expect(openingOf(DRAFT)).not.toHaveProperty("record");
     expect(openingOf({ ...DRAFT, topic: " Why? ", record: false })).toMatchObject({ topic: "Why?", record: false });
+  });
+
+  it("leaves verdict, ends and what comes then to the method, unless somebody chose", () => {
+    const ends = { convergence: 0.3, consensus: false, loop: true, passes: false };
+    const delphi = { ...policy("delphi"), verdict: true, until: ends, least: 3 };
+    const free: Draft = { ...DRAFT, then: "" };
+    expect(settled(free, delphi)).toEqual({ verdict: true, until: ends, then: "rest" });
+    expect(settled(free, policy("parallel"))).toMatchObject({ verdict: false, then: "close" });
+    expect(settled({ ...free, verdict: false, then: "rest" }, delphi)).toMatchObject({ verdict: false, then: "rest" });
+    expect(openingOf({ ...free, title: " Letters " }, delphi)).toMatchObject({ title: "Letters", verdict: true, then: "rest" });
+    expect(openingOf(free, delphi)).not.toHaveProperty("title");
+  });
+
+  it("says when the method needs more voices, or an office is held twice", () => {
+    const few = { ...policy("delphi"), least: 3 };
+    expect(faultsOf(DRAFT, few)["panel"]).toBe("“delphi” takes 3 panelists or more; 2 take part here.");
+    const chairs = [seat("Ada"), { ...seat("Ben"), role: "chair" as const }, { ...seat("Cleo"), role: "chair" as const }];
+    expect(faultsOf({ ...DRAFT, panel: chairs })).toEqual({ "panel[2]": "A table has one chair." });
+  });
+
+  it("sends no fallback that was left empty", () => {
+    const panel = [{ ...seat("Ada"), fallback: [" openai:x ", ""] }, seat("Ben")];
+    expect(openingOf({ ...DRAFT, panel }).panel[0]!.fallback).toEqual(["openai:x"]);
+  });
+
+  it("is offered methods by what they are for, those of others last", () => {
+    const names = ["round_robin", "parallel", "debate", "elsewhere"];
+    expect(purposesOf(names.map(policy)).map(({ methods }) => methods.map(({ name }) => name))).toEqual([["round_robin"], ["parallel"], ["debate"], ["elsewhere"]]);
   });
 });

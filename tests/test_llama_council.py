@@ -39,13 +39,16 @@ async def test_a_council_of_three_real_models_is_honest_about_what_it_cannot(
         log = await whole(server, table)
     council = fold(log)
     assert (council.status, council.ended_reason) == ("closed", "answered")
-    assert [turn.kind for turn in council.turns] == [kinds.ANSWER] * 3 + [kinds.BALLOT] * 6 + [kinds.VERDICT]
+    assert [turn.kind for turn in council.turns] == [
+        *[kinds.ANSWER] * 3, *[kinds.BALLOT] * 6, *[kinds.STANCES] * 2, kinds.VERDICT,
+    ]  # fmt: skip
     assert all(turn.status == "completed" and len(turn.text) == 16 for turn in council.turns)
-    assert [each.panelist for each in council.found(TurnUnread)] == NAMES * 2
+    assert [each.panelist for each in council.found(TurnUnread)] == [*NAMES * 2, NAMES[0], NAMES[0]]
     assert [each.detail for each in council.found(BudgetDegraded)] == ["No ballot could be read."]
     (verdict,) = council.found(VerdictGiven)
     assert verdict.header.startswith("3 of 3 answered")
-    assert (verdict.answer, verdict.tally) == (council.turns[-1].text, None)
+    assert verdict.header.endswith("no synthesis."), "a chair who was cut off at 16 tokens has not summed up"
+    assert (verdict.answer, verdict.turn, verdict.tally) == ("", council.turns[-1].turn, None)
 
 
 async def mind(request: web.Request) -> web.StreamResponse:

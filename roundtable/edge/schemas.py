@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from protocol.events import Event
+from protocol.findings import Finding
 
 Schema = dict[str, Any]
 WHERE = "#/components/schemas/"
@@ -28,7 +29,8 @@ def _complete(types: Sequence[Any], schemas: Sequence[Schema], components: dict[
         if isinstance(kind, type) and issubclass(kind, Event):
             event = components[schema["$ref"].rpartition("/")[2]]
             event["properties"]["at"] = {"type": "number", "description": "Unix seconds."}
-            event["required"] = [*dict.fromkeys([*event["required"], "at"])]
+            if not issubclass(kind, Finding):  # which the transcript keeps without theirs
+                event["required"] = [*dict.fromkeys([*event["required"], "at"])]
 
 
 def tidied(value: Any) -> Any:

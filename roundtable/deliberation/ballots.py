@@ -13,7 +13,7 @@ from protocol.findings import ANY, BallotCast, Pair, TallyCounted
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import rankings, voting
 from roundtable.deliberation.answers import Unread
-from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.brief import Brief, drawn
 
 # With two answers a ballot without the author's own has nothing to rank.
 LEAST = 3
@@ -85,7 +85,7 @@ def tally(transcript: Transcript) -> TallyCounted:
 def _shown(transcript: Transcript, turn: Turn, texts: Mapping[str, str]) -> list[str]:
     if before := cast(transcript, turn.panelist):
         return before[0].shown[::-1]  # as it was: a fork has another seed
-    return rankings.drawn(list(texts), transcript.seed, turn.round, turn.panelist)
+    return drawn(texts, f"{transcript.seed}:{turn.round}:{turn.panelist}:")
 
 
 def _pairs(duels: Mapping[tuple[str, str], int]) -> list[Pair]:

@@ -14,6 +14,7 @@ from protocol.views import positions
 from roundtable.deliberation import record
 from roundtable.deliberation.answers import Unread, named, parse
 from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.fences import fenced
 
 # Claims of one sitting: what a reader can hold in mind, and what bounds the prompt however long the table is.
 MOST_CLAIMS = 12
@@ -106,8 +107,8 @@ def told(transcript: Transcript, since: int) -> str:
             f"{name}: {stance.stance}" + (f" ({stance.reason})" if stance.reason else "")
             for name, stance in row.now().items()
         )
-        lines.append(f"{row.claim.claim}: {row.claim.text} [{stood}]".replace("<", "&lt;"))
-    return "<said>\n{}\n</said>".format("\n".join(lines)) if lines else ""
+        lines.append(f"{row.claim.claim}: {row.claim.text} [{stood}]")
+    return fenced("said", "\n{}\n".format("\n".join(lines))) if lines else ""
 
 
 def brief(transcript: Transcript, turn: Turn, complaint: str = "") -> Brief:

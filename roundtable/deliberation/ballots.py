@@ -14,6 +14,7 @@ from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import rankings, voting
 from roundtable.deliberation.answers import Unread
 from roundtable.deliberation.brief import Brief, drawn
+from roundtable.deliberation.record import is_whole
 
 # With two answers a ballot without the author's own has nothing to rank.
 LEAST = 3
@@ -25,11 +26,7 @@ def answers(transcript: Transcript) -> dict[str, str]:
     """What is ranked, by author: the answers of this sitting that were asked for before its first ballot."""
     sitting = transcript.sitting()
     first = next((turn.seq for turn in sitting if turn.kind == kinds.BALLOT), math.inf)
-    given = [
-        turn
-        for turn in sitting
-        if turn.kind == kinds.ANSWER and turn.status == "completed" and turn.text.strip() and turn.seq < first
-    ]
+    given = [turn for turn in sitting if turn.kind == kinds.ANSWER and is_whole(turn) and turn.seq < first]
     return rankings.by_author(transcript, given)
 
 

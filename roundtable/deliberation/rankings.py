@@ -14,6 +14,8 @@ from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.answers import Unread, parse
 from roundtable.deliberation.brief import Brief, renamed
 from roundtable.deliberation.fences import fenced
+from roundtable.deliberation.ledger import is_speech
+from roundtable.deliberation.record import is_whole
 
 # Characters of all answers together, an equal share each: some 12,000 tokens, which most windows hold beside the rest.
 ROOM = 48_000
@@ -43,10 +45,8 @@ class _Form(msgspec.Struct):
 def final(transcript: Transcript) -> dict[str, str]:
     """The last answer of each in this sitting, by author, in seat order: turns of kind `answer` where there are any,
     else whatever was said but the verdict."""
-    said = [turn for turn in transcript.sitting() if turn.status == "completed" and turn.text.strip()]
-    given = [turn for turn in said if turn.kind == kinds.ANSWER] or [
-        turn for turn in said if kinds.is_heard(turn.kind) and turn.kind != kinds.VERDICT
-    ]
+    said = [turn for turn in transcript.sitting() if is_whole(turn)]
+    given = [turn for turn in said if turn.kind == kinds.ANSWER] or list(filter(is_speech, said))
     return by_author(transcript, given)
 
 

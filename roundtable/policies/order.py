@@ -14,14 +14,18 @@ ONE_SIDE = "one_side"
 
 def first_of_all(transcript: Transcript) -> Plan:
     """What comes before any policy's own order; nothing when the policy may decide."""
-    here = {panelist.name for panelist in transcript.here()}
-    left = tuple(turn.turn for turn in transcript.of("queued") if turn.panelist not in here)
-    if left:
+    if left := gone(transcript):
         return Plan(drop=left)
     if not transcript.present():
         return Plan(end="no_panelists")
     message = _unanswered(transcript)
     return WAIT if message is None else Plan(queue=(Seat(message.to, reason=ASKED),))
+
+
+def gone(transcript: Transcript) -> tuple[str, ...]:
+    """Queued turns of those who are not here any more."""
+    here = {panelist.name for panelist in transcript.here()}
+    return tuple(turn.turn for turn in transcript.of("queued") if turn.panelist not in here)
 
 
 def one_at_a_time(transcript: Transcript) -> Plan | None:
@@ -79,11 +83,18 @@ def one_each(queued: list[Turn], started: list[Turn]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def affords(transcript: Transcript, turns: int) -> bool:
-    """Whether `max_turns` leaves so many, one being kept for the verdict."""
+def turns_left(transcript: Transcript) -> int | None:
+    """Turns that `max_turns` leaves for the discussion, one being kept for a verdict; None without that limit."""
     most = transcript.limits.max_turns
-    used = transcript.spent.turns - transcript.base.turns
-    return most is None or most - used - transcript.verdict >= turns
+    return (
+        None if most is None else most - (transcript.spent.turns - transcript.base.turns) - transcript.verdict
+    )
+
+
+def affords(transcript: Transcript, turns: int) -> bool:
+    """Whether so many are left."""
+    left = turns_left(transcript)
+    return left is None or left >= turns
 
 
 def next_in_line(queued: list[Turn]) -> Turn:

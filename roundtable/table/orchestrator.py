@@ -14,6 +14,7 @@ from protocol.cursor import Cursor
 from protocol.messages import Failure
 from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
+from roundtable.deliberation.record import INTERRUPTED
 from roundtable.log.base import EventLog
 from roundtable.material.store import MaterialStore
 from roundtable.policies import Plan, TurnPolicy
@@ -98,7 +99,7 @@ class StreamOrchestrator:
         self._hold(transcript)
         self._writer.begin_term(self._owner, lost=lost)
         for turn in transcript.of("started"):
-            error = Failure("interrupted", "The server stopped during this turn.", retryable=True)
+            error = Failure(INTERRUPTED, "The server stopped during this turn.", retryable=True)
             self._writer.note(e.TurnFailed(
                 turn=turn.turn, panelist=turn.panelist, attempt=turn.attempt, text=turn.text, error=error
             ))  # fmt: skip

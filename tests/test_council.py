@@ -20,7 +20,7 @@ from roundtable.deliberation.answers import Unread
 from roundtable.deliberation.brief import drawn
 from tests import fake_time, golden_scenarios
 from tests.rankers import ballot, by, first, liking, longest, prompt, shown, voice
-from tests.scene import Scene, Script
+from tests.scene import Scene, Script, played
 from tests.test_guarantees import SEATS, orders, to_its_end
 
 REFUSED = ProviderError("The key was refused.", code="auth")
@@ -29,12 +29,7 @@ TASTE = liking("Good", "Fair", "Poor")
 
 
 def play(voices: dict[str, Script], **options: Any) -> Scene:
-    async def run() -> Scene:
-        scene = Scene("council", voices, **options)
-        await scene.play()
-        return scene
-
-    return fake_time.run(run())
+    return played("council", voices, **options)
 
 
 def in_fake_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:

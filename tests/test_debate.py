@@ -21,7 +21,7 @@ from providers.base import Request
 from roundtable.deliberation.votes import AGAINST, FOR
 from roundtable.policies.debate import UNDECIDED, sides
 from tests import fake_time
-from tests.scene import Scene, Step
+from tests.scene import Scene, Step, played
 from tests.serving import TABLES, Client, frames, serve
 from tests.tables import transcript
 
@@ -46,12 +46,7 @@ def votes(before: str, after: str, speech: str = "A reason.") -> Any:
 
 
 def play(voices: dict[str, Any], **options: Any) -> Scene:
-    async def run() -> Scene:
-        scene = Scene("debate", voices, **options)
-        await scene.play()
-        return scene
-
-    return fake_time.run(run())
+    return played("debate", voices, **options)
 
 
 def speeches(table: Transcript) -> list[Turn]:

@@ -83,12 +83,19 @@ def one_each(queued: list[Turn], started: list[Turn]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def keeps_for_verdict(transcript: Transcript) -> bool:
+    """Whether something of each limit is kept, as a verdict is to come."""
+    return transcript.verdict and not transcript.concluding
+
+
 def turns_left(transcript: Transcript) -> int | None:
-    """Turns that `max_turns` leaves for the discussion, one being kept for a verdict; None without that limit."""
-    most = transcript.limits.max_turns
-    return (
-        None if most is None else most - (transcript.spent.turns - transcript.base.turns) - transcript.verdict
-    )
+    """Turns that may still start, queued ones not deducted; None is without limit. One of several is kept for the
+    verdict."""
+    limit = transcript.limits.max_turns
+    if limit is None:
+        return None
+    kept = 1 if keeps_for_verdict(transcript) and limit > 1 else 0
+    return max(0, limit - kept - (transcript.spent.turns - transcript.base.turns))
 
 
 def affords(transcript: Transcript, turns: int) -> bool:

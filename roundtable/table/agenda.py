@@ -21,7 +21,16 @@ from roundtable.deliberation import (
 )
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import Plan, Seat, TurnPolicy
-from roundtable.policies.order import ASKED, WAIT, asked, first_of_all, gone, next_in_line, one_at_a_time
+from roundtable.policies.order import (
+    ASKED,
+    WAIT,
+    asked,
+    first_of_all,
+    gone,
+    next_in_line,
+    one_at_a_time,
+    turns_left,
+)
 from roundtable.policies.reply import Reply
 from roundtable.table import budget
 from roundtable.table.budget import Limit
@@ -121,7 +130,7 @@ def _own(transcript: Transcript) -> Plan | None:
 
 def _summary(transcript: Transcript) -> Plan | None:
     """A summary, if one is due and a round comes after it that has a turn to spare."""
-    turns = budget.turns_left(transcript)
+    turns = turns_left(transcript)
     if not budget.may_begin_round(transcript) or (turns is not None and turns < 2):
         return None
     writer = summaries.due(transcript)
@@ -217,7 +226,7 @@ def _conclude(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -
 def _before_the_verdict(policy: TurnPolicy, transcript: Transcript) -> Plan | None:
     """Who was asked by name, as far as a turn is left for the verdict; then the last round goes on record, unless
     somebody wants the verdict now."""
-    left = budget.turns_left(transcript)
+    left = turns_left(transcript)
     if left is None or left > 1:
         for message in transcript.messages:
             if message.seq > transcript.base_seq and asked(transcript, message):

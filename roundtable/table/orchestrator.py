@@ -18,6 +18,7 @@ from roundtable.deliberation.record import INTERRUPTED
 from roundtable.log.base import EventLog
 from roundtable.material.store import MaterialStore
 from roundtable.policies import Plan, TurnPolicy
+from roundtable.policies.order import turns_left
 from roundtable.table import agenda, budget, commanding, economy, forecast, hands
 from roundtable.table.floor import Floor
 from roundtable.table.gauge import Gauge
@@ -209,13 +210,13 @@ class StreamOrchestrator:
         if plan.round is not None:
             if not self._begin_round(plan.round):
                 return
-            seats = seats[: budget.turns_left(self._transcript)]
+            seats = seats[: turns_left(self._transcript)]
         for seat in seats:
             self._writer.note(e.TurnQueued(
                 turn=f"t{len(self._transcript.turns) + 1}", panelist=seat.panelist, kind=seat.kind,
                 round=self._transcript.round, reason=seat.reason, question=seat.question,
             ))  # fmt: skip
-        limit = self._floor.give(plan.run[: budget.turns_left(self._transcript)])
+        limit = self._floor.give(plan.run[: turns_left(self._transcript)])
         if plan.end or limit:
             self._end_by(plan.end or limit or "")
 

@@ -23,6 +23,8 @@ EXCERPT = 60  # characters of a quotation: about what the eye takes in as one ph
 SHORT = 34  # characters of one that was given in full before, and now only has to be recognised
 SAMPLE = 1000  # characters of a topic that decide its language
 
+_OUTCOME = "## Confidence"  # a heading that only the outcome of a discussion is asked to have
+
 # What is inside holds no such tag itself: the projection escapes it.
 _INSIDE = r"([^<]*(?:<(?!/?(?:said|topic)\b)[^<]*)*)"
 _TOPIC = re.compile(f"<topic>{_INSIDE}</topic>")
@@ -106,6 +108,8 @@ def perform(request: Request, turn: int) -> str:
     task = re.split(r"</(?:said|topic)>", prompts[-1])[-1]  # what is asked, without what was said
     if (form := forms.fill_in(request.model, task, len(heard))) is not None:
         return form
+    if _OUTCOME in task:
+        return f"## Answer\n{script(language_of(topic)).label}\n{_OUTCOME}\nlow"
     return say(request.model, topic, turn, heard, _contributions(prompts[-1]))
 
 

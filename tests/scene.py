@@ -18,6 +18,7 @@ from roundtable import policies
 from roundtable.log import batch as rules
 from roundtable.log.base import Checkpoint, Outcome, Record
 from roundtable.table.orchestrator import StreamOrchestrator
+from tests import fake_time
 from tests.tables import AT
 
 STREAM = "table/scene"
@@ -217,3 +218,16 @@ class Scene:
     def table(self) -> Transcript:
         """The fold of what the log holds now."""
         return fold(self.entries)
+
+
+def played(policy: str, voices: dict[str, Any], *said: commands.ANY, **options: Any) -> Scene:
+    """A table from its opening to its end, in fake time; what is `said` comes right behind the opening."""
+
+    async def run() -> Scene:
+        scene = Scene(policy, voices, **options)
+        async with scene.playing():
+            for each in said:
+                scene.tell(each)
+        return scene
+
+    return fake_time.run(run())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from protocol import commands
 from protocol import events as e
+from protocol.asked import AskedSeat
 from protocol.errors import ProviderError
 from protocol.findings import BudgetDegraded, TallyCounted, TurnUnread, VerdictGiven, VoteCast
 from protocol.kinds import CLOSING, OPENING, REBUTTAL, VERDICT, VOTE
@@ -19,9 +20,9 @@ from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript, Turn
 from providers.base import Request
 from roundtable.deliberation.votes import AGAINST, FOR
-from roundtable.policies.debate import UNDECIDED, sides
+from roundtable.policies.debate import SIDES, UNDECIDED, sides
 from tests import fake_time
-from tests.scene import Scene, Step
+from tests.scene import Scene, Step, played
 from tests.serving import TABLES, Client, frames, serve
 from tests.tables import transcript
 
@@ -46,12 +47,7 @@ def votes(before: str, after: str, speech: str = "A reason.") -> Any:
 
 
 def play(voices: dict[str, Any], **options: Any) -> Scene:
-    async def run() -> Scene:
-        scene = Scene("debate", voices, **options)
-        await scene.play()
-        return scene
-
-    return fake_time.run(run())
+    return played("debate", voices, **options)
 
 
 def speeches(table: Transcript) -> list[Turn]:
@@ -263,6 +259,28 @@ def test_a_vote_is_told_from_the_other_whatever_else_a_person_asks_for() -> None
     votes_cast = [vote.stage for vote in scene.table.found(VoteCast, sitting=False)]
     assert votes_cast == [*["before"] * 2, *["after"] * 2] * 2
     assert len(scene.table.found(TallyCounted, sitting=False)) == 2
+
+
+@pytest.mark.parametrize("name", ["", "Dag"])
+def test_who_is_swapped_in_the_middle_of_a_speech_has_it_given_for_the_same_side(name: str) -> None:
+    async def run() -> Scene:
+        scene = Scene("debate", dict.fromkeys(("Ada", "Ben"), slow), max_rounds=1)
+        scene.voices.scripts = dict.fromkeys(("Ada", "Ben", "Dag"), slow)
+        async with scene.playing():
+            await asyncio.sleep(1.5)  # all have voted
+            (speaking,) = scene.table.of("started")
+            seat = AskedSeat(name or speaking.panelist, "voice:Dag")
+            scene.tell(commands.Swap(speaking.panelist, seat))
+        return scene
+
+    openings = [turn for turn in fake_time.run(run()).table.turns if turn.kind == OPENING]
+    assert [turn.status for turn in openings] == ["cancelled", "completed", "completed"]
+    assert {turn.reason for turn in openings[1:]} == set(SIDES)
+    assert not name or "Dag" in [turn.panelist for turn in openings[1:]]
+
+
+def slow(request: Request) -> list[Step]:
+    return [1.0, *votes("for", "for")(request)]
 
 
 def test_a_follow_up_is_a_debate_of_its_own() -> None:

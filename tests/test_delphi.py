@@ -18,7 +18,7 @@ from protocol.messages import Limits, Panelist, Until
 from providers.base import Request
 from roundtable.policies.delphi import _numbers, labels
 from tests import fake_time
-from tests.scene import Scene, Script, Step
+from tests.scene import Scene, Script, Step, played
 from tests.serving import TABLES, Client, frames, serve
 from tests.tables import transcript
 
@@ -35,12 +35,7 @@ WORLDS = (
 
 
 def play(voices: dict[str, Any], **options: Any) -> Scene:
-    async def run() -> Scene:
-        scene = Scene("delphi", voices, **options)
-        await scene.play()
-        return scene
-
-    return fake_time.run(run())
+    return played("delphi", voices, **options)
 
 
 def prompt(request: Request) -> str:

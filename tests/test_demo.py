@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.findings import TurnUnread
+from protocol.findings import TallyCounted, TurnUnread, VerdictGiven
 from protocol.messages import Message, Panelist
 from protocol.transcript import Posted, Transcript, Turn
 from providers import demo, forms
@@ -241,14 +241,11 @@ def test_a_prompt_without_tags_is_its_own_topic() -> None:
     assert demo.perform(Request("historian", "", ()), 0)
 
 
-@pytest.mark.parametrize("policy", ["moderated", "raise_hand"])
-def test_a_demo_of_a_method_shows_the_method(policy: str) -> None:
-    """Everyone speaks, nobody stalls, and every form that is asked for can be read."""
-
+def performed(policy: str, **options: Any) -> Transcript:
     async def run() -> Transcript:
         scene = Scene(policy, {}, max_rounds=2)
         opening = msgspec.structs.replace(
-            scene.opening, panel=demo.demo_panel(), topic=TOPICS["en"]["decide"]
+            scene.opening, panel=demo.demo_panel(), topic=TOPICS["en"]["decide"], **options
         )
         catalog: Any = scene.voices
         catalog.resolve = lambda model: (ScriptedProvider(), model.removeprefix("scripted:"))
@@ -256,13 +253,30 @@ def test_a_demo_of_a_method_shows_the_method(policy: str) -> None:
         await scene.owner.run()
         return scene.table
 
-    table = fake_time.run(run())
+    return fake_time.run(run())
+
+
+@pytest.mark.parametrize("policy", ["moderated", "raise_hand"])
+def test_a_demo_of_a_method_shows_the_method(policy: str) -> None:
+    """Everyone speaks, nobody stalls, and every form that is asked for can be read."""
+    table = performed(policy)
     speeches = [turn for turn in table.turns if turn.kind == "speech"]
     assert table.ended_reason == "max_rounds"
     assert {turn.panelist for turn in speeches} == {panelist.name for panelist in table.panel}
     assert table.found(TurnUnread) == []
     assert all(len(turn.text) < 80 for turn in table.turns if turn.kind != "speech")
     assert not any("{" in turn.text for turn in speeches)
+
+
+@pytest.mark.parametrize("policy", ["council", "debate"])
+def test_demo_voices_rank_and_vote_without_an_opinion_and_claim_no_verdict(policy: str) -> None:
+    table = performed(policy, verdict=True)
+    assert {each.kind for each in table.found(TurnUnread)} <= {"stances"}
+    (tally,) = table.found(TallyCounted)
+    assert (tally.winner, tally.condorcet) == ("", "")
+    (verdict,) = table.found(VerdictGiven)
+    assert "no model is running" in verdict.answer
+    assert (verdict.claims, verdict.confidence) == ([], "low")
 
 
 def test_a_topic_about_forms_is_discussed() -> None:

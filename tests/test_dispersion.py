@@ -22,7 +22,7 @@ from roundtable.deliberation import convergence
 from roundtable.deliberation.dispersion import LONGEST, by_embeddings, lexical
 from roundtable.table.gauge import WITHIN
 from tests import fake_time
-from tests.scene import Scene, Step
+from tests.scene import Scene, Step, played
 
 texts = st.lists(st.text(max_size=60), max_size=6)
 vectors = st.lists(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3), min_size=2, max_size=6)
@@ -135,12 +135,7 @@ VOICES: dict[str, list[Step]] = {"Ada": [FLAG], "Ben": [DUTY], "Cleo": [TRIAL]}
 
 
 def play(policy: str, voices: dict[str, Any] = VOICES, **options: Any) -> Scene:
-    async def run() -> Scene:
-        scene = Scene(policy, voices, **options)
-        await scene.play()
-        return scene
-
-    return fake_time.run(run())
+    return played(policy, voices, **options)
 
 
 def measured(scene: Scene) -> list[Entropy]:

@@ -414,12 +414,19 @@ def _given_for_a_reason(table: Transcript, turn: Turn) -> None:
         return
     if table.policy == "moderated" and "spoke least so far" not in turn.reason:
         chosen = table.found(SpeakerChosen)[-1]
-        assert (chosen.speaker, chosen.question) == (turn.panelist, turn.question)
+        assert chosen.question == turn.question
+        assert turn.panelist == chosen.speaker or _handed_on(table, turn)
         assert turn.reason in (f"named by {chosen.panelist}", f"{chosen.panelist}: {chosen.reason}")
-    if turn.reason.startswith("bid "):
+    if turn.reason.startswith("bid ") and not _handed_on(table, turn):
         mine = [bid for bid in table.found(BidMade) if bid.panelist == turn.panelist]
         assert turn.reason.startswith(f"bid {mine[-1].urgency} of 10")
-    assert turn.reason or len(table.sitting()) == 1, "only who opens a sitting needs no reason"
+    opens = len(table.sitting()) == 1 or _handed_on(table, turn)
+    assert turn.reason or opens, "only who opens a sitting needs no reason"
+
+
+def _handed_on(table: Transcript, turn: Turn) -> bool:
+    """Whether it was asked of another first, in whose place she sits."""
+    return any(each.reason == "swapped" and each.question == turn.question for each in table.sitting())
 
 
 def _council(table: Transcript, turn: str) -> None:

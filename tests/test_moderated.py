@@ -20,7 +20,7 @@ from roundtable.policies.moderated import Moderated
 from tests import fake_time
 from tests.following import follow
 from tests.golden_scenarios import moderated
-from tests.scene import Scene, Script, Step
+from tests.scene import Scene, Script, Step, played
 from tests.tables import transcript
 
 REFUSED = ProviderError("The key was refused.", code="auth")
@@ -47,16 +47,9 @@ def moderator(*answers: Step, otherwise: Step = "Hm.") -> Script:
 def play(voices: dict[str, Script], *said: commands.Say, **options: object) -> Scene:
     """With Eve as the moderator, if she is there; what is `said` comes before the first choice is made."""
 
-    async def run() -> Scene:
-        roles = {"Eve": "moderator"} if "Eve" in voices else {}
-        settings = {"roles": roles, "until": Until(), "max_rounds": 1} | options
-        scene = Scene("moderated", voices, **settings)  # type: ignore[arg-type]
-        async with scene.playing():
-            for each in said:
-                scene.tell(each)
-        return scene
-
-    return fake_time.run(run())
+    roles = {"Eve": "moderator"} if "Eve" in voices else {}
+    settings = {"roles": roles, "until": Until(), "max_rounds": 1} | options
+    return played("moderated", voices, *said, **settings)
 
 
 def floor(scene: Scene) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from roundtable.policies.raise_hand import RaiseHand
 from tests import fake_time
 from tests.following import follow
 from tests.golden_scenarios import raise_hand
-from tests.scene import Scene, Script, Step
+from tests.scene import Scene, Script, Step, played
 from tests.tables import entries, opened, transcript
 
 BUSY = ProviderError("Busy.", code="unavailable", retryable=True)
@@ -49,14 +49,7 @@ def voice(*made: Step, words: Step = "Hm.") -> Script:
 
 
 def play(voices: dict[str, Script], *said: commands.ANY, **options: object) -> Scene:
-    async def run() -> Scene:
-        scene = Scene("raise_hand", voices, **({"until": Until(), "max_rounds": 1} | options))  # type: ignore[arg-type]
-        async with scene.playing():
-            for each in said:
-                scene.tell(each)
-        return scene
-
-    return fake_time.run(run())
+    return played("raise_hand", voices, *said, **({"until": Until(), "max_rounds": 1} | options))
 
 
 def floor(scene: Scene) -> list[tuple[str, str]]:

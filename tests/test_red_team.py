@@ -10,7 +10,7 @@ from protocol.kinds import ATTACK, PROPOSAL, REVISION, VERDICT
 from providers.base import Request
 from roundtable import policies
 from tests import fake_time
-from tests.scene import FOREVER, Scene, Step
+from tests.scene import FOREVER, Scene, Step, played
 from tests.serving import TABLES, Client, frames, serve
 
 REFUSED = ProviderError("The key was refused.", code="auth")
@@ -18,12 +18,7 @@ GONE = ProviderError("Gone.", code="connection", retryable=True)
 
 
 def play(voices: dict[str, Any], **options: Any) -> Scene:
-    async def run() -> Scene:
-        scene = Scene("red_team", voices, **options)
-        await scene.play()
-        return scene
-
-    return fake_time.run(run())
+    return played("red_team", voices, **options)
 
 
 def held(scene: Scene) -> list[tuple[str, str, int]]:

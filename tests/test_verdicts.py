@@ -181,7 +181,7 @@ def test_who_is_left_out_dissents_in_her_own_words() -> None:
     table.add(f.StanceTaken(panelist="Ada", stance="support", **who))  # type: ignore[arg-type]
     table.add(f.StanceTaken(panelist="Ben", stance="oppose", **who))  # type: ignore[arg-type]
     (dissent,) = judged(table, "## Answer\nYes.\n## Dissent\nNone.").dissent
-    assert (dissent.panelist, dissent.turn, len(dissent.text)) == ("Ben", "t2", 401)
+    assert (dissent.panelist, dissent.turn, len(dissent.text)) == ("Ben", "t2", 400)
     assert dissent.text.startswith("No. No.")
 
 

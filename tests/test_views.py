@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,6 +65,15 @@ SCENE = transcript(
     e.TurnCancelled(turn="t5", panelist="Ada"),
     *start(6, "Ben", 2),
 )
+
+
+def test_the_page_has_words_for_every_reason_that_is_told_here() -> None:
+    source = Path(__file__).parent.parent / "web" / "src"
+    cut, ended = (source / "reasons.ts").read_text(), (source / "words.ts").read_text()
+    assert [each for each in words.CUT if f" {each}: " not in cut] == ["barge_in"], (
+        "which `isInterrupted` tells"
+    )
+    assert [each for each in words.REASONS if f" {each}: " not in ended] == []
 
 
 def test_a_play_has_its_lines_in_the_order_in_which_they_began() -> None:

@@ -37,6 +37,7 @@ CUT = {
     "swapped": "for another model to go on",
     "absent": "as she had left",
     "concluding": "as the verdict was asked for",
+    "fork": "as the fork begins here",
 }
 """Why a turn was stopped, behind "was stopped here". Whatever is not here came with the table's end."""
 _LONGEST_TITLE = 120

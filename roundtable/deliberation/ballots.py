@@ -13,7 +13,8 @@ from protocol.findings import ANY, BallotCast, Pair, TallyCounted
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import rankings, voting
 from roundtable.deliberation.answers import Unread
-from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.brief import Brief, drawn
+from roundtable.deliberation.record import is_whole
 
 # With two answers a ballot without the author's own has nothing to rank.
 LEAST = 3
@@ -25,11 +26,7 @@ def answers(transcript: Transcript) -> dict[str, str]:
     """What is ranked, by author: the answers of this sitting that were asked for before its first ballot."""
     sitting = transcript.sitting()
     first = next((turn.seq for turn in sitting if turn.kind == kinds.BALLOT), math.inf)
-    given = [
-        turn
-        for turn in sitting
-        if turn.kind == kinds.ANSWER and turn.status == "completed" and turn.text.strip() and turn.seq < first
-    ]
+    given = [turn for turn in sitting if turn.kind == kinds.ANSWER and is_whole(turn) and turn.seq < first]
     return rankings.by_author(transcript, given)
 
 
@@ -85,7 +82,7 @@ def tally(transcript: Transcript) -> TallyCounted:
 def _shown(transcript: Transcript, turn: Turn, texts: Mapping[str, str]) -> list[str]:
     if before := cast(transcript, turn.panelist):
         return before[0].shown[::-1]  # as it was: a fork has another seed
-    return rankings.drawn(list(texts), transcript.seed, turn.round, turn.panelist)
+    return drawn(texts, f"{transcript.seed}:{turn.round}:{turn.panelist}:")
 
 
 def _pairs(duels: Mapping[tuple[str, str], int]) -> list[Pair]:

@@ -1,11 +1,11 @@
 """What a turn is asked for, and what of the table its prompt shows: the same for everyone who computes it again."""
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from protocol.messages import Panelist
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.fences import fenced
 
@@ -42,14 +42,18 @@ def same_round(transcript: Transcript, turn: Turn) -> frozenset[str]:
     )
 
 
-def aliases(panel: list[Panelist], label: str = "Panelist") -> dict[str, str]:
-    """`Panelist A`, `Panelist B`, ... in the order given."""
-    return {panelist.name: f"{label} {chr(ord('A') + place)}" for place, panelist in enumerate(panel)}
+def renamed(text: str, aliases: Mapping[str, str]) -> str:
+    """The words with the names in them as the reader knows them, all at once: an alias may hold another's name."""
+    if not aliases:
+        return text
+    names = "|".join(re.escape(name) for name in sorted(aliases, key=len, reverse=True))
+    return re.sub(rf"(?<!\w)(?:{names})(?!\w)", lambda found: aliases[found[0]], text)
 
 
-def shuffled(items: Iterable[str], seed: object) -> list[str]:
-    """In an order that only the seed decides, whatever machine shuffles: by SHA-256 of the seed and the item."""
-    return sorted(items, key=lambda item: hashlib.sha256(f"{seed}/{item}".encode()).digest())
+def drawn(items: Iterable[str], lot: str) -> list[str]:
+    """In an order that `lot` alone decides, and is the same on every machine for ever: by SHA-256 of it with the item
+    behind it."""
+    return sorted(items, key=lambda item: hashlib.sha256(f"{lot}{item}".encode()).digest())
 
 
 def subject(transcript: Transcript) -> str:

@@ -13,7 +13,7 @@ from protocol.findings import ANY, JudgementGiven, StressTested, TallyCounted, V
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import ballots, officers, rankings, voting
 from roundtable.deliberation.answers import Unread
-from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.brief import Brief, drawn
 
 AS_SHOWN, ORDER, LENGTH, SELF = "as_shown", "order_swapped", "lengths_equalised", "self_excluded"
 REASONS = {f"stress test: {name.replace('_', ' ')}": name for name in (AS_SHOWN, ORDER, LENGTH, SELF)}
@@ -103,7 +103,7 @@ def _texts(transcript: Transcript, variation: str) -> dict[str, str]:
 
 def _shown(transcript: Transcript, variation: str, judge: str) -> list[str]:
     """In which order; nobody where her own answer is to be left out and she gave none."""
-    shown = rankings.drawn(list(rankings.final(transcript)), transcript.seed, kinds.JUDGEMENT)
+    shown = drawn(rankings.final(transcript), f"{transcript.seed}:{kinds.JUDGEMENT}:")
     if variation == SELF:
         return [name for name in shown if name != judge] if judge in shown else []
     return shown[::-1] if variation == ORDER else shown

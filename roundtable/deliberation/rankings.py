@@ -6,14 +6,16 @@ own, labels go by place and not by author, and names inside the answers are chan
 
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 
 import msgspec
 
 from protocol import kinds
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.answers import Unread, parse
-from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.brief import Brief, renamed
+from roundtable.deliberation.fences import fenced
+from roundtable.deliberation.ledger import is_speech
+from roundtable.deliberation.record import is_whole
 
 # Characters of all answers together, an equal share each: some 12,000 tokens, which most windows hold beside the rest.
 ROOM = 48_000
@@ -32,7 +34,6 @@ merit.
 End with one JSON object that names every answer once, the best first:
 {{"ranking": ["Answer ...", "Answer ...", ...]}}"""
 
-_FENCE = re.compile(r"<(?=/?(?:said|topic|summary|material|result)\b)", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]*_]*(?=\s)|[。！？][」』”’]*|\n")
 _LABEL = re.compile(r"\W*(?:answer\s+([A-Z])\b.*|([A-Z])\W*)", re.IGNORECASE | re.DOTALL)
 
@@ -44,10 +45,8 @@ class _Form(msgspec.Struct):
 def final(transcript: Transcript) -> dict[str, str]:
     """The last answer of each in this sitting, by author, in seat order: turns of kind `answer` where there are any,
     else whatever was said but the verdict."""
-    said = [turn for turn in transcript.sitting() if turn.status == "completed" and turn.text.strip()]
-    given = [turn for turn in said if turn.kind == kinds.ANSWER] or [
-        turn for turn in said if kinds.is_heard(turn.kind) and turn.kind != kinds.VERDICT
-    ]
+    said = [turn for turn in transcript.sitting() if is_whole(turn)]
+    given = [turn for turn in said if turn.kind == kinds.ANSWER] or list(filter(is_speech, said))
     return by_author(transcript, given)
 
 
@@ -56,12 +55,6 @@ def by_author(transcript: Transcript, turns: Sequence[Turn]) -> dict[str, str]:
     texts = {turn.panelist: turn.text.strip() for turn in turns}
     order = [panelist.name for panelist in transcript.panel if panelist.name in texts]
     return {name: texts[name] for name in order[:MOST_ANSWERS]}
-
-
-def drawn(names: Sequence[str], *lot: object) -> list[str]:
-    """The names in an order that depends on `lot` alone, and is the same on every machine for ever."""
-    salt = ":".join(str(part) for part in lot)
-    return sorted(names, key=lambda name: sha256(f"{salt}:{name}".encode()).digest())
 
 
 def labels(shown: Sequence[str]) -> dict[str, str]:
@@ -74,8 +67,7 @@ def brief(transcript: Transcript, shown: Sequence[str], texts: Mapping[str, str]
     aliases = labels(shown)
     share = ROOM // max(1, len(shown))
     answers = "\n\n".join(
-        f'<said by="{aliases[name]}">{_fenced(_nameless(cut(texts[name], share), aliases))}</said>'
-        for name in shown
+        fenced("said", renamed(cut(texts[name], share), aliases), by=aliases[name]) for name in shown
     )
     task = _TASK.format(answers=answers, count=len(shown))
     return Brief(
@@ -113,14 +105,3 @@ def cut(text: str, most: int) -> str:
     if ends:
         return text[: ends[-1]].rstrip()
     return text[:most].rpartition(" ")[0] or text[:most]
-
-
-def _nameless(text: str, aliases: Mapping[str, str]) -> str:
-    """The text with every author's name changed at once, so that no label is taken for a name."""
-    names = "|".join(re.escape(name) for name in sorted(aliases, key=len, reverse=True))
-    return re.sub(rf"(?<!\w)(?:{names})(?!\w)", lambda found: aliases[found[0]], text)
-
-
-def _fenced(text: str) -> str:
-    """The text with nothing in it that could open or close a tag."""
-    return _FENCE.sub("&lt;", text)

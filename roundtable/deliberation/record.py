@@ -13,15 +13,27 @@ ROOM = 32_000
 WHOLE_ROOM = 100_000
 WHOLE = frozenset({kinds.VERDICT, kinds.SUMMARY})
 """Kinds that are sent as much of the record as the window takes."""
-INTERRUPTED = "barge_in"
+BARGE_IN = "barge_in"
 """The reason of a turn that yielded to a person: what was said until then counts."""
+INTERRUPTED = "interrupted"
+"""The code of the error of a turn that ended because its server stopped or was lost."""
 
 
 def counts(turn: Turn) -> bool:
     """Whether what she said in that turn is part of the conversation: it was said to the end, or until a person took
     the floor, and was not for a method to read."""
-    ended = turn.status == "completed" or (turn.status == "cancelled" and turn.reason == INTERRUPTED)
+    ended = turn.status == "completed" or (turn.status == "cancelled" and turn.reason == BARGE_IN)
     return ended and kinds.is_heard(turn.kind) and bool(turn.text.strip())
+
+
+def is_whole(turn: Turn) -> bool:
+    """Whether she said something, and to the end."""
+    return turn.status == "completed" and bool(turn.text.strip())
+
+
+def stopped_by_us(turn: Turn) -> bool:
+    """Whether it was our own stopping that ended it, and nobody's doing at the table."""
+    return turn.error is not None and turn.error.code == INTERRUPTED
 
 
 def said(transcript: Transcript, since: int | None = None) -> list[Turn]:

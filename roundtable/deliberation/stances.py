@@ -12,8 +12,9 @@ from protocol.findings import ANY, ClaimMade, Position, StanceTaken, TurnUnread
 from protocol.transcript import Transcript, Turn
 from protocol.views import positions
 from roundtable.deliberation import record
-from roundtable.deliberation.answers import Unread, named, parse
+from roundtable.deliberation.answers import Unread, named, one_line, parse
 from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.fences import fenced
 
 # Claims of one sitting: what a reader can hold in mind, and what bounds the prompt however long the table is.
 MOST_CLAIMS = 12
@@ -78,7 +79,7 @@ def due(transcript: Transcript) -> bool:
         return False
     asked = [
         turn for turn in transcript.sitting()
-        if turn.kind == kinds.STANCES and turn.round == transcript.round and not _interrupted(turn)
+        if turn.kind == kinds.STANCES and turn.round == transcript.round and not record.stopped_by_us(turn)
     ]  # fmt: skip
     unread = {each.turn for each in transcript.found(TurnUnread)}
     return all(turn.turn in unread for turn in asked)
@@ -106,8 +107,8 @@ def told(transcript: Transcript, since: int) -> str:
             f"{name}: {stance.stance}" + (f" ({stance.reason})" if stance.reason else "")
             for name, stance in row.now().items()
         )
-        lines.append(f"{row.claim.claim}: {row.claim.text} [{stood}]".replace("<", "&lt;"))
-    return "<said>\n{}\n</said>".format("\n".join(lines)) if lines else ""
+        lines.append(f"{row.claim.claim}: {row.claim.text} [{stood}]")
+    return fenced("said", "\n{}\n".format("\n".join(lines))) if lines else ""
 
 
 def brief(transcript: Transcript, turn: Turn, complaint: str = "") -> Brief:
@@ -149,7 +150,7 @@ def _claims(
     same = {_plain(claim.text): claim.claim for claim in known}
     made: list[ClaimMade] = []
     for claim in asked:
-        text, label = _clipped(claim.text), _label(claim.claim)
+        text, label = one_line(claim.text, LONGEST), _label(claim.claim)
         fresh = text and _plain(text) not in same and label not in labels
         if fresh and len(known) + len(made) < MOST_CLAIMS:
             id = f"c{_made(transcript) + len(made) + 1}"
@@ -195,7 +196,7 @@ def _taken(transcript: Transcript, turn: Turn, stance: _Stance, claim: str | Non
         round=turn.round,
         claim=claim,
         stance=position,
-        reason=_clipped(stance.reason or ""),
+        reason=one_line(stance.reason or "", LONGEST),
         quote=_quoted(stance.quote or "", [each for each in speakers if each.panelist == spoke.panelist]),
         moved=moved,
         moved_by=_mover(transcript, spoke, stance.moved_by or "") if moved else "",
@@ -216,7 +217,7 @@ def _stood(transcript: Transcript, panelist: str, claim: str) -> Position | None
 def _quoted(quote: str, hers: list[Turn]) -> str:
     """The quotation, if she said exactly that, whatever white space is between the words."""
     plain = " ".join(quote.split())
-    return _clipped(plain) if any(plain in " ".join(turn.text.split()) for turn in hers) else ""
+    return one_line(quote, LONGEST) if any(plain in " ".join(turn.text.split()) for turn in hers) else ""
 
 
 def _mover(transcript: Transcript, spoke: Turn, name: str) -> str:
@@ -251,13 +252,8 @@ def _lost(transcript: Transcript) -> list[Turn]:
         turn
         for turn in transcript.turns
         if turn.kind == kinds.STANCES
-        and (turn.turn in unread or (turn.status == "failed" and not _interrupted(turn)))
+        and (turn.turn in unread or (turn.status == "failed" and not record.stopped_by_us(turn)))
     ]
-
-
-def _interrupted(turn: Turn) -> bool:
-    """Whether it was our own stopping that ended it."""
-    return turn.error is not None and turn.error.code == "interrupted"
 
 
 def _made(transcript: Transcript) -> int:
@@ -274,11 +270,6 @@ def _so_far(transcript: Transcript) -> str:
 
 def _label(text: str | None) -> str:
     return (text or "").strip(" \t\r\n\"'`*[]().:").casefold()
-
-
-def _clipped(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 2].rstrip() + " \u2026"
 
 
 def _plain(text: str) -> str:

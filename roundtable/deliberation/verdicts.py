@@ -9,7 +9,8 @@ from protocol import kinds
 from protocol.findings import ANY, Claim, Correction, Dissent, StanceTaken, TallyCounted, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views import positions
-from roundtable.deliberation import officers, record, stances, synthesis
+from roundtable.deliberation import ledger, officers, record, stances, synthesis
+from roundtable.deliberation.answers import one_line
 from roundtable.deliberation.brief import Brief
 
 _TASK = """\
@@ -77,9 +78,8 @@ def cut(transcript: Transcript, first: int | None = None) -> list[str]:
     late = {
         turn.panelist
         for turn in transcript.turns
-        if turn.seq > _first(transcript, first) and kinds.is_heard(turn.kind) and turn.kind != kinds.VERDICT
-        and _too_late(turn)
-    }  # fmt: skip
+        if turn.seq > _first(transcript, first) and ledger.is_speech(turn) and _too_late(turn)
+    }
     return [panelist.name for panelist in transcript.panel if panelist.name in late]
 
 
@@ -226,12 +226,9 @@ def _in_her_words(transcript: Transcript, stance: StanceTaken, first: int) -> Di
     said = [turn for turn in record.said(transcript, first) if turn.panelist == stance.panelist]
     said = [turn for turn in said if turn.round == stance.round] or said
     if stance.quote:
-        whole = [turn for turn in said if stance.quote.removesuffix(" \u2026") in " ".join(turn.text.split())]
+        whole = [turn for turn in said if stance.quote.removesuffix("\u2026") in " ".join(turn.text.split())]
         return Dissent(stance.panelist, stance.quote, (whole or said)[-1].turn)
-    words = " ".join(said[-1].text.split())
-    return Dissent(
-        stance.panelist, words if len(words) <= _QUOTED else words[:_QUOTED].rstrip() + " \u2026", said[-1].turn
-    )  # fmt: skip
+    return Dissent(stance.panelist, one_line(said[-1].text, _QUOTED), said[-1].turn)
 
 
 def is_given(transcript: Transcript) -> bool:

@@ -9,7 +9,8 @@ import msgspec
 from protocol import kinds
 from protocol.findings import ANY, TallyCounted, TurnUnread, VoteCast
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation.answers import Unread, named, parse
+from roundtable.deliberation import record
+from roundtable.deliberation.answers import Unread, named, one_line, parse
 
 Stage = Literal["before", "after"]
 FOR, AGAINST, UNDECIDED = CHOICES = ("for", "against", "undecided")
@@ -54,7 +55,7 @@ def read(transcript: Transcript, turn: Turn) -> list[ANY]:
         panelist=turn.panelist,
         round=turn.round,
         choice=choice,
-        reason=" ".join((vote.reason or "").split())[:REASON],
+        reason=one_line(vote.reason or "", REASON),
         stage=stage(transcript, turn),
     )
     return [cast]
@@ -73,9 +74,7 @@ def owed(transcript: Transcript, when: Stage) -> list[str]:
     """Who is here and was not asked for her vote yet, or once, and it could not be read or we stopped. Who is silent
     abstains."""
     unread = {each.turn for each in transcript.found(TurnUnread)}
-    unread |= {
-        turn.turn for turn in transcript.of("failed") if turn.error and turn.error.code == "interrupted"
-    }
+    unread |= {turn.turn for turn in transcript.of("failed") if record.stopped_by_us(turn)}
     owing = []
     for panelist in transcript.present():
         turns = asked(transcript, panelist.name, when)

@@ -42,17 +42,7 @@ async def process(
 ) -> AsyncGenerator[Any]:
     """The SDK's streams to a new process; at the end it and all that it started are gone. `ended` is called when it
     says no more, and what it murmurs is shown after `scrub`. Raises `OSError`."""
-    # As `asyncio.create_subprocess_exec` does, which keeps the transport to itself: it is closed even where others
-    # hold its pipes.
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.subprocess_exec(
-        lambda: asyncio.subprocess.SubprocessStreamProtocol(MOST_MESSAGE, loop),
-        *command,
-        cwd=cwd,
-        env=environ,
-        start_new_session=True,
-    )
-    running = asyncio.subprocess.Process(transport, protocol, loop)
+    running, transport = await _begun(command, cwd, environ)
     heard, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, told = anyio.create_memory_object_stream[SessionMessage](0)
     tasks = [
@@ -76,6 +66,22 @@ async def process(
                 stream.close()
 
 
+async def _begun(
+    command: Sequence[str], cwd: Path | None, environ: Mapping[str, str]
+) -> tuple[asyncio.subprocess.Process, asyncio.SubprocessTransport]:
+    """As `asyncio.create_subprocess_exec`, which keeps the transport to itself: it is to be closed even where others
+    hold its pipes."""
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.subprocess_exec(
+        lambda: asyncio.subprocess.SubprocessStreamProtocol(MOST_MESSAGE, loop),
+        *command,
+        cwd=cwd,
+        env=environ,
+        start_new_session=True,
+    )
+    return asyncio.subprocess.Process(transport, protocol, loop), transport
+
+
 class Pace:
     """`wait` (seconds) before each message, so that there are `PACE` a second."""
 
@@ -92,16 +98,14 @@ class Pace:
 async def _hear(running: asyncio.subprocess.Process, heard: Any) -> None:
     """Its messages, at a pace. What is no message is a line that somebody printed."""
     assert running.stdout is not None
-    loop = asyncio.get_running_loop()
+    pace = Pace(asyncio.get_running_loop().time)
     async with heard:
         with contextlib.suppress(
             anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError, ValueError
         ):
-            due = loop.time()
             while line := await running.stdout.readline():  # ValueError: longer than `MOST_MESSAGE`
-                due = max(due + 1 / PACE, loop.time() - 1.0)
-                if due > loop.time():
-                    await asyncio.sleep(due - loop.time())
+                if wait := pace.wait():
+                    await asyncio.sleep(wait)
                 try:
                     message = jsonrpc_message_adapter.validate_json(line, by_name=False)
                 except ValueError:

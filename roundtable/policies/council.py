@@ -17,6 +17,7 @@ from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import ballots, verdicts
 from roundtable.deliberation.brief import Brief, same_round
 from roundtable.deliberation.reading import ATTEMPTS, complaint
+from roundtable.deliberation.record import stopped_by_us
 from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
 
@@ -106,7 +107,7 @@ def _to_answer(transcript: Transcript) -> tuple[Seat, ...]:
         Seat(panelist.name, kinds.ANSWER)
         for panelist in transcript.present()
         if not (mine := _turns(transcript, kinds.ANSWER, panelist.name))
-        or (_interrupted(mine[-1]) and len(mine) < ATTEMPTS)
+        or (stopped_by_us(mine[-1]) and len(mine) < ATTEMPTS)
     )
 
 
@@ -129,21 +130,17 @@ def _next_ballot(transcript: Transcript, panelist: Panelist) -> Seat | None:
 
 def _is_worth_asking(turn: Turn) -> bool:
     """What was said and could not be read, or was cut off by a stop of ours; not what failed, or was skipped."""
-    return turn.status == "completed" or _interrupted(turn)
-
-
-def _interrupted(turn: Turn) -> bool:
-    return turn.error is not None and turn.error.code == "interrupted"
+    return turn.status == "completed" or stopped_by_us(turn)
 
 
 def _why_no_ballots(transcript: Transcript) -> str:
     answers, panel = len(ballots.answers(transcript)), len(transcript.present())
     if answers < ballots.LEAST:
         return f"Ranking means little with {answers or 'no'} answer{'' if answers == 1 else 's'}."
-    if transcript.limits.max_turns is None:
+    left = order.turns_left(transcript)
+    if left is None or left >= 2 * panel:
         return ""
-    left = transcript.limits.max_turns - (transcript.spent.turns - transcript.base.turns) - transcript.verdict
-    return f"{left} turns are left, and two ballots each take {2 * panel}." if left < 2 * panel else ""
+    return f"{left} turns are left, and two ballots each take {2 * panel}."
 
 
 def _without(transcript: Transcript, why: str) -> BudgetDegraded:

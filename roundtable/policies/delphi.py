@@ -18,7 +18,7 @@ from protocol.kinds import ANSWER, VERDICT
 from protocol.messages import Until
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import convergence
-from roundtable.deliberation.brief import Brief, same_round, shuffled, subject
+from roundtable.deliberation.brief import Brief, drawn, same_round, subject
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
@@ -91,8 +91,8 @@ class Delphi:
         unheard = frozenset(each.turn for each in answers if each.turn not in shown)
         if not convergence.positions(transcript, turn.round - 1):
             return Brief(task=_FIRST.format(subject=subject(transcript)), unheard=unheard)
-        seed = f"{transcript.seed}/{turn.round}/{turn.panelist}"
-        return Brief(task=_again(transcript, turn), unheard=unheard, order=tuple(shuffled(shown, seed)))
+        lot = f"{transcript.seed}/{turn.round}/{turn.panelist}/"
+        return Brief(task=_again(transcript, turn), unheard=unheard, order=tuple(drawn(shown, lot)))
 
     def veil(self, transcript: Transcript, turn: Turn, brief: Brief) -> Brief:
         """Before the end nobody is told a name, nor heard in the round in which she speaks."""
@@ -112,7 +112,7 @@ def _who_was_who(transcript: Transcript) -> str:
 
 def labels(transcript: Transcript) -> dict[str, str]:
     """Under which label each panelist is known to the others: dealt by the table's seed, and hers for good."""
-    letters = shuffled(_LETTERS, transcript.seed)
+    letters = drawn(_LETTERS, f"{transcript.seed}/")
     return {
         panelist.name: f"Panelist {letters[seat % len(letters)]}{seat // len(letters) or ''}"
         for seat, panelist in enumerate(transcript.panel)

@@ -14,14 +14,18 @@ ONE_SIDE = "one_side"
 
 def first_of_all(transcript: Transcript) -> Plan:
     """What comes before any policy's own order; nothing when the policy may decide."""
-    here = {panelist.name for panelist in transcript.here()}
-    left = tuple(turn.turn for turn in transcript.of("queued") if turn.panelist not in here)
-    if left:
+    if left := gone(transcript):
         return Plan(drop=left)
     if not transcript.present():
         return Plan(end="no_panelists")
     message = _unanswered(transcript)
     return WAIT if message is None else Plan(queue=(Seat(message.to, reason=ASKED),))
+
+
+def gone(transcript: Transcript) -> tuple[str, ...]:
+    """Queued turns of those who are not here any more."""
+    here = {panelist.name for panelist in transcript.here()}
+    return tuple(turn.turn for turn in transcript.of("queued") if turn.panelist not in here)
 
 
 def one_at_a_time(transcript: Transcript) -> Plan | None:
@@ -79,11 +83,25 @@ def one_each(queued: list[Turn], started: list[Turn]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def keeps_for_verdict(transcript: Transcript) -> bool:
+    """Whether something of each limit is kept, as a verdict is to come."""
+    return transcript.verdict and not transcript.concluding
+
+
+def turns_left(transcript: Transcript) -> int | None:
+    """Turns that may still start, queued ones not deducted; None is without limit. One of several is kept for the
+    verdict."""
+    limit = transcript.limits.max_turns
+    if limit is None:
+        return None
+    kept = 1 if keeps_for_verdict(transcript) and limit > 1 else 0
+    return max(0, limit - kept - (transcript.spent.turns - transcript.base.turns))
+
+
 def affords(transcript: Transcript, turns: int) -> bool:
-    """Whether `max_turns` leaves so many, one being kept for the verdict."""
-    most = transcript.limits.max_turns
-    used = transcript.spent.turns - transcript.base.turns
-    return most is None or most - used - transcript.verdict >= turns
+    """Whether so many are left."""
+    left = turns_left(transcript)
+    return left is None or left >= turns
 
 
 def next_in_line(queued: list[Turn]) -> Turn:

@@ -42,8 +42,8 @@ class RaiseHand:
         if plan is not None:
             return plan
         before, now = _bidding(transcript)
-        if not now and ledger.speeches(transcript) and _affords_bids(transcript):
-            seats = tuple(Seat(name, BID) for name in ledger.candidates(transcript))
+        seats = tuple(Seat(name, BID) for name in ledger.candidates(transcript))
+        if not now and ledger.speeches(transcript) and order.affords(transcript, len(seats) + 1):
             return Plan(round=order.round_to_begin(transcript), queue=seats)
         if _nothing(transcript, before) and _nothing(transcript, now):
             return Plan(end="passes")
@@ -75,15 +75,6 @@ def _bidding(transcript: Transcript) -> tuple[list[Turn], list[Turn]]:
         elif ledger.is_speech(turn) and turn.reason != order.ASKED:
             before, now = now, []
     return before, now
-
-
-def _affords_bids(transcript: Transcript) -> bool:
-    """Whether the limit on turns, with one kept for a verdict, has room for everyone's bid and the speech."""
-    limit = transcript.limits.max_turns
-    if limit is None:
-        return True
-    left = limit - transcript.verdict - (transcript.spent.turns - transcript.base.turns)
-    return left > len(ledger.candidates(transcript))
 
 
 def _nothing(transcript: Transcript, turns: list[Turn]) -> bool:

@@ -9,6 +9,8 @@ or leaves is followed by the next in seat order, who proposes anew; whoever a pe
 from protocol.kinds import ATTACK, PROPOSAL, REVISION
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.brief import Brief, subject
+from roundtable.deliberation.passes import is_pass
+from roundtable.deliberation.record import is_whole, stopped_by_us
 from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
 
@@ -63,20 +65,15 @@ class RedTeam:
             task = _ATTACK.format(name=name, proposer=proposal.panelist)
             return Brief(task=task, unheard=frozenset(unheard))
         if turn.kind == REVISION and proposal:
-            attackers = [each.panelist for each in _of_round(transcript, proposal, ATTACK) if _told(each)]
+            attackers = [each.panelist for each in _of_round(transcript, proposal, ATTACK) if is_whole(each)]
             return Brief(task=_REVISE.format(name=name, attackers=", ".join(attackers)))
         return None
-
-
-def passes(text: str) -> bool:
-    """Whether there was nothing to say."""
-    return "".join(filter(str.isalpha, text)).casefold() == "pass"
 
 
 def _propose(transcript: Transcript, begins: int | None) -> Plan:
     """Who tried and did not come to a proposal is not asked for another."""
     proposals = (turn for turn in transcript.sitting() if turn.kind == PROPOSAL)
-    tried = {turn.panelist for turn in proposals if not _told(turn) and not _interrupted(turn)}
+    tried = {turn.panelist for turn in proposals if not is_whole(turn) and not stopped_by_us(turn)}
     seats = [panelist.name for panelist in transcript.present() if panelist.name not in tried]
     if not seats:
         return Plan(end="no_proposal")
@@ -91,10 +88,10 @@ def _examine(transcript: Transcript, proposal: Turn) -> Plan:
         for panelist in transcript.present()
         if panelist.name != proposer
     )
-    made, attacked = [turn for turn in attacks if _told(turn)], {turn.panelist for turn in attacks}
+    made, attacked = [turn for turn in attacks if is_whole(turn)], {turn.panelist for turn in attacks}
     if not revisions and (missing := tuple(seat for seat in seats if seat.panelist not in attacked)):
         return Plan(queue=missing)
-    if made and all(passes(turn.text) for turn in made):
+    if made and all(is_pass(turn.text) for turn in made):
         return Plan(end="passes")
     if made and not revisions:
         return Plan(queue=(Seat(proposer, REVISION, reason="revises"),))
@@ -108,7 +105,7 @@ def _examine(transcript: Transcript, proposal: Turn) -> Plan:
 def _proposal(transcript: Transcript) -> Turn | None:
     """The last one of the sitting whose proposer is still here."""
     present = {panelist.name for panelist in transcript.present()}
-    made = [turn for turn in transcript.sitting() if turn.kind == PROPOSAL and _told(turn)]
+    made = [turn for turn in transcript.sitting() if turn.kind == PROPOSAL and is_whole(turn)]
     return next((turn for turn in reversed(made) if turn.panelist in present), None)
 
 
@@ -120,13 +117,5 @@ def _of_round(transcript: Transcript, proposal: Turn, kind: str) -> list[Turn]:
         if turn.kind == kind
         and turn.round == transcript.round
         and turn.seq > proposal.seq
-        and not _interrupted(turn)
+        and not stopped_by_us(turn)
     ]
-
-
-def _told(turn: Turn) -> bool:
-    return turn.status == "completed" and bool(turn.text.strip())
-
-
-def _interrupted(turn: Turn) -> bool:
-    return turn.error is not None and turn.error.code == "interrupted"

@@ -14,13 +14,23 @@ from roundtable.deliberation import (
     judging,
     officers,
     reading,
+    record,
     stances,
     summaries,
     verdicts,
 )
 from roundtable.deliberation.paperwork import BRIEFS
 from roundtable.policies import Plan, Seat, TurnPolicy
-from roundtable.policies.order import ASKED, WAIT, asked, first_of_all, next_in_line, one_at_a_time
+from roundtable.policies.order import (
+    ASKED,
+    WAIT,
+    asked,
+    first_of_all,
+    gone,
+    next_in_line,
+    one_at_a_time,
+    turns_left,
+)
 from roundtable.policies.reply import Reply
 from roundtable.table import budget
 from roundtable.table.budget import Limit
@@ -120,7 +130,7 @@ def _own(transcript: Transcript) -> Plan | None:
 
 def _summary(transcript: Transcript) -> Plan | None:
     """A summary, if one is due and a round comes after it that has a turn to spare."""
-    turns = budget.turns_left(transcript)
+    turns = turns_left(transcript)
     if not budget.may_begin_round(transcript) or (turns is not None and turns < 2):
         return None
     writer = summaries.due(transcript)
@@ -204,8 +214,8 @@ def _conclude(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -
     if tried or limit or chair is None:
         turn = tried[-1] if tried else None
         return Plan(note=(verdicts.given(transcript, turn, _missing(turn, limit)),))
-    if gone := _gone(transcript):
-        return Plan(drop=gone)
+    if left := gone(transcript):
+        return Plan(drop=left)
     if queued := transcript.of("queued"):
         return Plan(run=(next_in_line(queued).turn,))
     return _before_the_verdict(policy, transcript) or Plan(
@@ -216,7 +226,7 @@ def _conclude(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -
 def _before_the_verdict(policy: TurnPolicy, transcript: Transcript) -> Plan | None:
     """Who was asked by name, as far as a turn is left for the verdict; then the last round goes on record, unless
     somebody wants the verdict now."""
-    left = budget.turns_left(transcript)
+    left = turns_left(transcript)
     if left is None or left > 1:
         for message in transcript.messages:
             if message.seq > transcript.base_seq and asked(transcript, message):
@@ -224,14 +234,9 @@ def _before_the_verdict(policy: TurnPolicy, transcript: Transcript) -> Plan | No
     return None if transcript.concluding == "command" else _stances(policy, transcript)
 
 
-def _gone(transcript: Transcript) -> tuple[str, ...]:
-    here = {panelist.name for panelist in transcript.here()}
-    return tuple(turn.turn for turn in transcript.of("queued") if turn.panelist not in here)
-
-
 def _was_her_own(turn: Turn) -> bool:
     """Whether it ended, and not because we stopped."""
-    return turn.status in ("failed", "cancelled") and not (turn.error and turn.error.code == "interrupted")
+    return turn.status in ("failed", "cancelled") and not record.stopped_by_us(turn)
 
 
 def _missing(turn: Turn | None, limit: Limit | None) -> str:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from protocol.findings import BudgetWarned
 from protocol.messages import Limits
 from protocol.transcript import Transcript
+from roundtable.policies.order import keeps_for_verdict, turns_left
 
 # What a table gets when nobody set a limit: long enough to disagree, short enough to be read.
 DEFAULT = Limits(max_rounds=3)
@@ -26,16 +27,6 @@ KEPT = 0.2
 WARNED = 0.8
 
 
-def turns_left(transcript: Transcript) -> int | None:
-    """Turns that may still start, queued ones not deducted; None is without limit. One of several is kept for the
-    verdict."""
-    limit = transcript.limits.max_turns
-    if limit is None:
-        return None
-    kept = 1 if _keeps(transcript) and limit > 1 else 0
-    return max(0, limit - kept - (transcript.spent.turns - transcript.base.turns))
-
-
 def has_to_spare(transcript: Transcript) -> bool:
     """Whether the table can afford a turn that it could end well without: one is left beside the verdict's, and more
     than a fifth of its tokens and dollars."""
@@ -48,10 +39,6 @@ def has_to_spare(transcript: Transcript) -> bool:
         and (tokens is None or tokens > KEPT * (limits.max_tokens or 0))
         and (dollars is None or dollars > KEPT * (limits.max_dollars or 0))
     )
-
-
-def _keeps(transcript: Transcript) -> bool:
-    return transcript.verdict and not transcript.concluding
 
 
 def tokens_left(transcript: Transcript) -> int | None:
@@ -74,7 +61,7 @@ def dollars_left(transcript: Transcript) -> float | None:
 def remaining(transcript: Transcript) -> Allowance:
     """What the turns that may begin now have together, when none is under way: without what is kept for the verdict."""
     tokens, dollars, limits = tokens_left(transcript), dollars_left(transcript), transcript.limits
-    kept = KEPT if _keeps(transcript) else 0.0
+    kept = KEPT if keeps_for_verdict(transcript) else 0.0
     return Allowance(
         None if tokens is None else tokens - int(kept * (limits.max_tokens or 0)),
         None if dollars is None else dollars - kept * (limits.max_dollars or 0.0),
@@ -97,7 +84,7 @@ def seconds_left(transcript: Transcript, now: float) -> float | None:
     """Seconds until no further turn begins, or once that is past until `max_seconds`, at Unix time `now`; None is
     without limit, or while the clock stands."""
     left = _seconds(transcript, now)
-    if left is None or transcript.limits.max_seconds is None or not _keeps(transcript):
+    if left is None or transcript.limits.max_seconds is None or not keeps_for_verdict(transcript):
         return left
     soft = left - KEPT * transcript.limits.max_seconds
     return soft if soft > 0 else left
@@ -119,7 +106,7 @@ def is_over(transcript: Transcript, now: float) -> bool:
 def reached(transcript: Transcript, now: float) -> Limit | None:
     """The limit that lets no further turn start, if any: time first."""
     seconds = _seconds(transcript, now)
-    kept = KEPT * (transcript.limits.max_seconds or 0) if _keeps(transcript) else 0.0
+    kept = KEPT * (transcript.limits.max_seconds or 0) if keeps_for_verdict(transcript) else 0.0
     if seconds is not None and seconds <= kept:
         return "max_seconds"
     if turns_left(transcript) == 0:

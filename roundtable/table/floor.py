@@ -15,7 +15,7 @@ from protocol.errors import Invalid
 from protocol.messages import Failure
 from protocol.transcript import Transcript
 from providers.catalog import Catalog
-from roundtable.deliberation.record import INTERRUPTED
+from roundtable.deliberation.record import BARGE_IN
 from roundtable.log.base import MAX_BATCH_BYTES
 from roundtable.material.showing import Open
 from roundtable.table import budget, seating
@@ -85,7 +85,7 @@ class Floor:
                 self._merge.close(self._speaking.pop(item.event.turn).source)
         for turn in [turn for turn, yielding in self._yielding.items() if yielding.is_over]:
             panelist = self._transcript.turn(turn).panelist
-            self.stop(turn, e.TurnCancelled(turn=turn, panelist=panelist, reason=INTERRUPTED))
+            self.stop(turn, e.TurnCancelled(turn=turn, panelist=panelist, reason=BARGE_IN))
 
     def _admitted(self, items: Iterable[Happened]) -> Iterator[Happened]:
         for item in items:

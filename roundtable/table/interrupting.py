@@ -2,7 +2,7 @@
 
 from protocol import commands
 from protocol import events as e
-from roundtable.deliberation.record import INTERRUPTED
+from roundtable.deliberation.record import BARGE_IN
 from roundtable.table import hands
 from roundtable.table.deed import Deed
 from roundtable.table.yielding import TOKENS, WITHIN
@@ -27,7 +27,7 @@ def barge_in(asked: commands.BargeIn, deed: Deed) -> None:
         return
     for turn in deed.table.of("started"):
         if not turn.text.strip():
-            deed.stop(turn, INTERRUPTED)
+            deed.stop(turn, BARGE_IN)
         elif not turn.yielding:
             deed.ask_to_yield(turn, WITHIN, TOKENS)
     if asked.text:

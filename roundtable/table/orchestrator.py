@@ -14,9 +14,11 @@ from protocol.cursor import Cursor
 from protocol.messages import Failure
 from protocol.transcript import TableStatus, Transcript
 from providers.catalog import Catalog
+from roundtable.deliberation.record import INTERRUPTED
 from roundtable.log.base import EventLog
 from roundtable.material.store import MaterialStore
 from roundtable.policies import Plan, TurnPolicy
+from roundtable.policies.order import turns_left
 from roundtable.table import agenda, budget, commanding, economy, forecast, hands
 from roundtable.table.floor import Floor
 from roundtable.table.gauge import Gauge
@@ -98,7 +100,7 @@ class StreamOrchestrator:
         self._hold(transcript)
         self._writer.begin_term(self._owner, lost=lost)
         for turn in transcript.of("started"):
-            error = Failure("interrupted", "The server stopped during this turn.", retryable=True)
+            error = Failure(INTERRUPTED, "The server stopped during this turn.", retryable=True)
             self._writer.note(e.TurnFailed(
                 turn=turn.turn, panelist=turn.panelist, attempt=turn.attempt, text=turn.text, error=error
             ))  # fmt: skip
@@ -208,13 +210,13 @@ class StreamOrchestrator:
         if plan.round is not None:
             if not self._begin_round(plan.round):
                 return
-            seats = seats[: budget.turns_left(self._transcript)]
+            seats = seats[: turns_left(self._transcript)]
         for seat in seats:
             self._writer.note(e.TurnQueued(
                 turn=f"t{len(self._transcript.turns) + 1}", panelist=seat.panelist, kind=seat.kind,
                 round=self._transcript.round, reason=seat.reason, question=seat.question,
             ))  # fmt: skip
-        limit = self._floor.give(plan.run[: budget.turns_left(self._transcript)])
+        limit = self._floor.give(plan.run[: turns_left(self._transcript)])
         if plan.end or limit:
             self._end_by(plan.end or limit or "")
 

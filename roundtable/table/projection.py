@@ -1,13 +1,13 @@
 """What one model is sent: the one transcript, as one panelist must see it.
 
-Her own turns are `assistant`; everybody else's are attributed, fenced and inside `user`, as data. Only completed
-turns are projected, and never anyone's reasoning. The result begins and ends with `user`, roles alternate, no message
-is empty. A thread of one person with one model is sent as the plain conversation that it is. It is a pure function of
-the transcript and of `room`, which the log tells too, so a lens can compute it again and compare the digest.
+Her own turns are `assistant`; everybody else's are attributed, fenced and inside `user`, as data. Only what counts as
+said (`deliberation/record`) is projected, and never anyone's reasoning. The result begins and ends with `user`, roles
+alternate, no message is empty. A thread of one person with one model is sent as the plain conversation that it is. It
+is a pure function of the transcript and of `room`, which the log tells too, so a lens can compute it again and compare
+the digest.
 """
 
 import hashlib
-import re
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from protocol.findings import SummaryMade
 from protocol.messages import Message, Panelist, Role
 from protocol.transcript import Posted, Transcript, Turn
 from roundtable.deliberation import summaries
-from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.brief import Brief, renamed
 from roundtable.deliberation.fences import fenced
 from roundtable.deliberation.record import ROOM, Said, name, place, placed, record
 from roundtable.policies import REPLY
@@ -126,7 +126,7 @@ def _summary(transcript: Transcript, brief: Brief) -> SummaryMade | None:
 
 
 def _summed_up(made: SummaryMade, brief: Brief) -> str:
-    return fenced("summary", _with_aliases(made.text, brief), by=_alias(made.panelist, brief))
+    return fenced("summary", renamed(made.text, brief.aliases), by=_alias(made.panelist, brief))
 
 
 def _part(said: Said, panelist: Panelist, brief: Brief, room: int, *, fence: bool = True) -> _Part:
@@ -135,10 +135,10 @@ def _part(said: Said, panelist: Panelist, brief: Brief, room: int, *, fence: boo
     text = _cut(said.text, room)
     if isinstance(said, Posted):
         to = _alias(said.to, brief)
-        text = _with_aliases(text, brief)
+        text = renamed(text, brief.aliases)
         return "user", fenced("said", text, by=said.author, role="person", to=to) if fence else text
     by, cut = _alias(said.panelist, brief), "true" if said.status == "cancelled" else ""
-    return "user", fenced("said", _with_aliases(text, brief), by=by, cut=cut)
+    return "user", fenced("said", renamed(text, brief.aliases), by=by, cut=cut)
 
 
 def _material(name: str, media_type: str, text: str) -> str:
@@ -152,15 +152,6 @@ def _cut(text: str, room: int) -> str:
 
 def _alias(name: str, brief: Brief) -> str:
     return brief.aliases.get(name, name)
-
-
-def _with_aliases(text: str, brief: Brief) -> str:
-    """The words with panelists' names in them as the reader knows them, all at once: an alias may hold another's
-    name."""
-    if not brief.aliases:
-        return text
-    names = "|".join(re.escape(name) for name in sorted(brief.aliases, key=len, reverse=True))
-    return re.sub(rf"(?<!\w)(?:{names})(?!\w)", lambda found: brief.aliases[found[0]], text)
 
 
 def _recent(parts: list[_Part], room: int) -> list[_Part]:

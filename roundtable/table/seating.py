@@ -15,6 +15,7 @@ from providers import prices
 from providers.base import Provider, Request
 from providers.catalog import Catalog
 from roundtable import policies
+from roundtable.deliberation.brief import Brief
 from roundtable.deliberation.record import WHOLE_ROOM
 from roundtable.material.showing import Open, Showing, sees
 from roundtable.table import budget, fallback, window
@@ -78,28 +79,22 @@ def seat(
     shown = partial(_shown, pictures=pictures)
     others = tuple(fallback.voices(catalog, panelist, request, leaves, shown))
     provider, request = shown(provider, request)
-    tools = tuple(panelist.tools) if is_heard(state.kind) else ()
     speaker = Speaker(
-        turn=turn,
-        panelist=panelist.name,
-        provider=provider,
-        request=request,
-        others=()
-        if brief.clerk  # who reports on others names them at a line's start
-        else tuple(other.name for other in transcript.panel if other.name != panelist.name),
-        clerk=brief.clerk,
-        price=price,
-        deadlines=deadlines_of(provider),
-        counter=counts,
-        fallback=others,
-        tools=tools,
-        servers=servers,
+        turn=turn, panelist=panelist.name, provider=provider, request=request, price=price,
+        others=_guarded(transcript, panelist, brief), clerk=brief.clerk,
+        deadlines=deadlines_of(provider), counter=counts, fallback=others,
+        tools=tuple(panelist.tools) if is_heard(state.kind) else (), servers=servers,
         within=partial(_again, left, wanted=wanted, counts=counts),
+    )  # fmt: skip
+    promised = _promised(speaker, prompt, left)
+    return Seated(speaker, projection, promised, allowance, room, prompt)
+
+
+def _guarded(transcript: Transcript, panelist: Panelist, brief: Brief) -> tuple[str, ...]:
+    """Whose lines she may not write; who reports on others names them at a line's start."""
+    return (
+        () if brief.clerk else tuple(other.name for other in transcript.panel if other.name != panelist.name)
     )
-    promised = [_promised(prompt, most, price)]
-    promised += [_promised(prompt, voice.request.max_tokens, voice.price) for voice in others]
-    most_of = left if tools and left != Allowance() else _most_of(promised)
-    return Seated(speaker, projection, most_of, allowance, room, prompt)
 
 
 def _again(
@@ -211,12 +206,12 @@ def _bought(dollars: float, prompt: int, price: Price) -> int | None:
     return int((dollars - asked.dollars) / said.dollars * 1_000)
 
 
-def _promised(prompt: int, most: int | None, price: Price) -> Allowance:
-    cost = price(Usage(input=prompt, output=most or 0))
-    return Allowance(prompt + (most or 0), cost.dollars if cost else 0.0)
-
-
-def _most_of(promised: list[Allowance]) -> Allowance:
-    """One of them will speak."""
-    tokens = max(each.tokens or 0 for each in promised)
-    return Allowance(tokens, max(each.dollars or 0.0 for each in promised))
+def _promised(speaker: Speaker, prompt: int, left: Allowance) -> Allowance:
+    """What the dearest of her voices may use, as one of them will speak; with tools all that is `left` for her, since
+    nobody knows how often she asks."""
+    if speaker.tools and left != Allowance():
+        return left
+    most = [(voice.request.max_tokens or 0, voice.price) for voice in speaker.voices]
+    costs = [price(Usage(input=prompt, output=output)) for output, price in most]
+    tokens = prompt + max(output for output, _ in most)
+    return Allowance(tokens, max(cost.dollars if cost else 0.0 for cost in costs))

@@ -14,6 +14,7 @@ from protocol.errors import Invalid
 from protocol.messages import Call, Message, Panelist, ToolSpec
 from providers import calling
 from providers.base import ToolCall
+from roundtable.deliberation.fences import fenced
 
 # Calls of one turn that are carried out, and at the same time: enough to search, read and look again.
 CALLS, TOGETHER = 8, 4
@@ -27,7 +28,6 @@ MOST_ARGUMENTS, MOST_RESULT = 65_536, 32_768
 # Of what a model calls a tool that does not exist, so much is repeated. Characters.
 _NAMED = 64
 
-_FENCE = re.compile(r"<(?=/?result\b)", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -233,7 +233,6 @@ def _bounded(outcome: Outcome) -> Outcome:
 
 
 def _fenced(name: str, outcome: Outcome) -> str:
-    """The result as data: nothing in it can close the fence."""
-    marks = (' error="true"' if outcome.error else "") + (' truncated="true"' if outcome.truncated else "")
-    by = _FENCE.sub("&lt;", name).replace('"', "'")
-    return f'<result of="{by}"{marks}>\n{_FENCE.sub("&lt;", outcome.text)}\n</result>'
+    """The result as data."""
+    error, truncated = ("true" if mark else "" for mark in (outcome.error, outcome.truncated))
+    return fenced("result", f"\n{outcome.text}\n", of=name, error=error, truncated=truncated)

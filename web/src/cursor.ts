@@ -7,10 +7,6 @@ export function seqOf(cursor: string): number {
   return Number(cursor.slice(cursor.indexOf("-") + 1));
 }
 
-export function termOf(cursor: string): number {
-  return Number(cursor.slice(0, cursor.indexOf("-")));
-}
-
 export function isCursor(text: string): boolean {
   return /^(0|[1-9]\d{0,15})-(0|[1-9]\d{0,15})$/.test(text);
 }

@@ -24,10 +24,10 @@ export function cancelNote({ panelist, reason, text }: Turn): string {
 }
 
 const CANCELLED: Record<string, string> = {
-  command: "A person skipped the rest.", skip: "A person skipped the rest.", closing: "The table was closing.",
+  command: "A person skipped the rest.", skipped: "A person skipped the rest.", closing: "The table was closing.",
   concluding: "A person asked for the verdict.", muted: "A person muted the seat.", removed: "A person emptied the seat.",
   swapped: "Another takes the place.", max_dollars: "The money was spent.", max_tokens: "The tokens were used up.",
-  max_seconds: "The time was up.",
+  max_seconds: "The time was up.", absent: "The seat was empty by then.", fork: "The fork begins here.",
 };
 
 function cancelReason(reason: string): string {

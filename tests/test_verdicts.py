@@ -16,7 +16,7 @@ from protocol.views.html import html
 from protocol.views.markdown import markdown
 from protocol.views.verdict import newest
 from roundtable.cli.terminal import Terminal
-from roundtable.deliberation import synthesis, verdicts
+from roundtable.deliberation import convergence, rankings, synthesis, verdicts
 from roundtable.policies import brief
 from tests import golden_scenarios
 from tests.golden_scenarios import ADA, BEN, CLEO, DAG, Table
@@ -142,6 +142,17 @@ def test_what_a_person_cut_short_by_taking_the_floor_was_an_answer() -> None:
     table.words(turn, BEN, "No, for")
     table.add(e.TurnCancelled(turn=turn, panelist="Ben", text="No, for", reason="barge_in"))
     assert verdicts.answered(fold(table.entries)) == ["Ada", "Ben"]
+
+
+def test_who_only_passed_has_not_answered() -> None:
+    table = after((ADA, "Yes."), (BEN, "**PASS**"), (CLEO, "No."))
+    table.say(CLEO, 1, "Pass.")
+    verdict = judged(table, "So.")
+    assert (verdict.answered, verdict.silent) == (["Ada", "Cleo"], {"Ben": "had nothing to add"})
+    assert verdict.header == "2 of 3 answered."
+    held = fold(table.entries)
+    assert convergence.positions(held) == {"Ada": "Yes.", "Cleo": "No."}
+    assert rankings.final(held) == {"Ada": "Yes.", "Cleo": "No."}, "a pass is no answer to be judged"
 
 
 def test_who_left_or_is_muted_is_told() -> None:

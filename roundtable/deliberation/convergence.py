@@ -2,10 +2,9 @@
 
 import re
 
-from protocol import kinds
 from protocol.findings import Converge, Entropy
 from protocol.transcript import Transcript
-from roundtable.deliberation import dispersion
+from roundtable.deliberation import dispersion, record
 
 # Where she puts her position in one line of its own, that is what is compared: reasons differ where positions do not.
 _POSITION = re.compile(r"^[^\w\n]*position[^\w\n]*?[:：](.*)$", re.IGNORECASE | re.MULTILINE)
@@ -23,11 +22,8 @@ def positions(transcript: Transcript, round: int | None = None) -> dict[str, str
     wanted = transcript.round if round is None else round
     last = {
         turn.panelist: position(turn.text)
-        for turn in transcript.sitting()
-        if turn.round == wanted
-        and turn.status == "completed"
-        and _is_position(turn.kind)
-        and turn.text.strip()
+        for turn in record.said(transcript)
+        if turn.round == wanted and turn.status == "completed"
     }
     return {panelist.name: last[panelist.name] for panelist in transcript.panel if panelist.name in last}
 
@@ -62,7 +58,3 @@ def unwritten(transcript: Transcript) -> list[Converge]:
 
 def _measured(transcript: Transcript) -> Entropy | None:
     return next((each for each in transcript.found(Entropy) if each.round == transcript.round), None)
-
-
-def _is_position(kind: str) -> bool:
-    return kinds.is_heard(kind) and kind != kinds.VERDICT

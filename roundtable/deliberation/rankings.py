@@ -12,6 +12,7 @@ import msgspec
 
 from protocol import kinds
 from protocol.transcript import Transcript, Turn
+from roundtable.deliberation import record
 from roundtable.deliberation.answers import Unread, parse
 from roundtable.deliberation.brief import Brief
 
@@ -43,12 +44,9 @@ class _Form(msgspec.Struct):
 
 def final(transcript: Transcript) -> dict[str, str]:
     """The last answer of each in this sitting, by author, in seat order: turns of kind `answer` where there are any,
-    else whatever was said but the verdict."""
-    said = [turn for turn in transcript.sitting() if turn.status == "completed" and turn.text.strip()]
-    given = [turn for turn in said if turn.kind == kinds.ANSWER] or [
-        turn for turn in said if kinds.is_heard(turn.kind) and turn.kind != kinds.VERDICT
-    ]
-    return by_author(transcript, given)
+    else whatever was said."""
+    said = [turn for turn in record.said(transcript) if turn.status == "completed"]
+    return by_author(transcript, [turn for turn in said if turn.kind == kinds.ANSWER] or said)
 
 
 def by_author(transcript: Transcript, turns: Sequence[Turn]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from protocol import kinds
 from protocol.findings import ANY, Claim, Correction, Dissent, StanceTaken, TallyCounted, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views import positions
-from roundtable.deliberation import officers, record, stances, synthesis
+from roundtable.deliberation import ledger, officers, passes, record, stances, synthesis
 from roundtable.deliberation.brief import Brief
 
 _TASK = """\
@@ -77,8 +77,7 @@ def cut(transcript: Transcript, first: int | None = None) -> list[str]:
     late = {
         turn.panelist
         for turn in transcript.turns
-        if turn.seq > _first(transcript, first) and kinds.is_heard(turn.kind) and turn.kind != kinds.VERDICT
-        and _too_late(turn)
+        if turn.seq > _first(transcript, first) and ledger.is_speech(turn) and _too_late(turn)
     }  # fmt: skip
     return [panelist.name for panelist in transcript.panel if panelist.name in late]
 
@@ -96,6 +95,8 @@ def _too_late(turn: Turn) -> bool:
 def _why_silent(transcript: Transcript, turns: list[Turn], name: str) -> str:
     hers = [turn for turn in turns if turn.panelist == name and kinds.is_heard(turn.kind)]
     failed = [turn.error for turn in hers if turn.error]
+    if any(turn.status == "completed" and passes.passed(turn) for turn in hers[-1:]):
+        return "had nothing to add"
     error = failed[-1] if failed else transcript.absent.get(name)
     if error is not None:
         return error.detail

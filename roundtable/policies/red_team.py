@@ -9,6 +9,7 @@ or leaves is followed by the next in seat order, who proposes anew; whoever a pe
 from protocol.kinds import ATTACK, PROPOSAL, REVISION
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.brief import Brief, subject
+from roundtable.deliberation.passes import passed
 from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
 
@@ -63,14 +64,13 @@ class RedTeam:
             task = _ATTACK.format(name=name, proposer=proposal.panelist)
             return Brief(task=task, unheard=frozenset(unheard))
         if turn.kind == REVISION and proposal:
-            attackers = [each.panelist for each in _of_round(transcript, proposal, ATTACK) if _told(each)]
+            attackers = [
+                each.panelist
+                for each in _of_round(transcript, proposal, ATTACK)
+                if _told(each) and not passed(each)
+            ]
             return Brief(task=_REVISE.format(name=name, attackers=", ".join(attackers)))
         return None
-
-
-def passes(text: str) -> bool:
-    """Whether there was nothing to say."""
-    return "".join(filter(str.isalpha, text)).casefold() == "pass"
 
 
 def _propose(transcript: Transcript, begins: int | None) -> Plan:
@@ -94,7 +94,7 @@ def _examine(transcript: Transcript, proposal: Turn) -> Plan:
     made, attacked = [turn for turn in attacks if _told(turn)], {turn.panelist for turn in attacks}
     if not revisions and (missing := tuple(seat for seat in seats if seat.panelist not in attacked)):
         return Plan(queue=missing)
-    if made and all(passes(turn.text) for turn in made):
+    if made and all(map(passed, made)):
         return Plan(end="passes")
     if made and not revisions:
         return Plan(queue=(Seat(proposer, REVISION, reason="revises"),))

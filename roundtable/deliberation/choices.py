@@ -1,11 +1,13 @@
 """A moderator's choice (`moderation`): who speaks next, on what question, and why; or that enough was said."""
 
+from typing import Annotated
+
 import msgspec
 
 from protocol.findings import ANY, SpeakerChosen
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import ledger
-from roundtable.deliberation.answers import Unread, named, one_line, parse
+from roundtable.deliberation.answers import Unread, named, one_line, parse, plain
 from roundtable.deliberation.brief import Brief, said
 
 # Characters. A question is a sentence or two, a reason fits beside a name.
@@ -26,9 +28,9 @@ If nothing is left that is worth a turn: {{"speaker": null, "reason": "<why>"}}"
 
 
 class _Choice(msgspec.Struct):
-    speaker: str | None
-    question: str | None = None
-    reason: str | None = None
+    speaker: str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] | None
+    question: object = None
+    reason: object = None
 
 
 def brief(transcript: Transcript, complaint: str) -> Brief:
@@ -53,16 +55,18 @@ def asked(panelist: str, moderator: str, question: str) -> Brief:
 
 
 def read(transcript: Transcript, turn: Turn) -> list[ANY]:
-    """The choice; a speaker who is empty is nobody. Raises `Unread` when it is not one that can be followed."""
-    choice = parse(turn.text, _Choice)
+    """The choice; a speaker who is empty is nobody, and a name alone is one who is asked nothing in particular. Raises
+    `Unread` when it is not one that can be followed."""
+    alone = named(turn.text, ledger.candidates(transcript))
+    choice = _Choice(alone) if alone else parse(turn.text, _Choice)
     return [
         SpeakerChosen(
             turn=turn.turn,
             panelist=turn.panelist,
             round=turn.round,
-            speaker=_speaker(transcript, choice.speaker or ""),
-            question=one_line(choice.question or "", QUESTION),
-            reason=one_line(choice.reason or "", REASON),
+            speaker=_speaker(transcript, plain(choice.speaker)),
+            question=one_line(plain(choice.question), QUESTION),
+            reason=one_line(plain(choice.reason), REASON),
         )
     ]
 

@@ -35,11 +35,19 @@ End with one JSON object that names every answer once, the best first:
 
 _FENCE = re.compile(r"<(?=/?(?:said|topic|summary|material|result)\b)", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]*_]*(?=\s)|[。！？][」』”’]*|\n")
-_LABEL = re.compile(r"\W*(?:answer\s+([A-Z])\b.*|([A-Z])\W*)", re.IGNORECASE | re.DOTALL)
+# `Answer B: clear`, `B.`, `2. answer b`; in another language, as `Antwort B`, with no more behind it.
+_LABEL = re.compile(
+    r"\W*(?:\d+[.):]\W*)?(?:answer\s+([A-Z])\b.*|([A-Z])\W*|(?-i:[^\W\d_]+\s+([A-Z]))\W*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class _Named(msgspec.Struct):
+    answer: str
 
 
 class _Form(msgspec.Struct):
-    ranking: list[str]
+    ranking: list[str | _Named]
 
 
 def final(transcript: Transcript) -> dict[str, str]:
@@ -90,9 +98,10 @@ def read(text: str, shown: Sequence[str]) -> list[str]:
     what names an answer that is not there, or one twice, or fewer than two."""
     authors = {label: name for name, label in labels(shown).items()}
     ranking = list[str]()
-    for said in parse(text, _Form).ranking:
+    for each in parse(text, _Form).ranking:
+        said = each if isinstance(each, str) else each.answer
         found = _LABEL.fullmatch(said)
-        author = authors.get(f"Answer {(found[1] or found[2]).upper()}") if found else None
+        author = authors.get(f"Answer {found[found.lastindex or 0].upper()}") if found else None
         if author is None:
             raise Unread(f"There is no answer called {said[:40]!r}.")
         if author in ranking:

@@ -477,7 +477,7 @@ def _nameless(scene: Scene) -> None:
     names = {panelist.name for panelist in scene.opening.panel}
     for request in scene.voices.asked:
         prompt = "\n".join([request.system, *(message.text for message in request.messages)])
-        if not request.system.startswith("You keep the record"):
+        if not request.system.startswith("You serve"):
             assert not [name for name in names - {request.speaker} if re.search(rf"\b{name}\b", prompt)]
 
 

@@ -80,6 +80,50 @@ def test_the_chairs_words_are_read_leniently() -> None:
     assert (read.confidence, read.why) == ("low", "one letter was read.")
 
 
+PLAIN = """\
+## Answer
+Yes.
+## Where they agree
+- It helps (for: Ada, Ben)
+## Where they disagree
+- It pays (for: Ada; against: Ben)
+## Dissent
+- Ben: it does not pay.
+## Confidence
+Medium. Few were read."""
+ONE_LINE = PLAIN.replace("## Confidence\n", "**Confidence:** ").replace("## Answer\n", "**Answer**: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        f"Here it is:\n\n{PLAIN}",
+        f"```markdown\n{PLAIN}\n```",
+        PLAIN.replace("## ", "### "),
+        PLAIN.replace("## ", "## 2. "),
+        PLAIN.replace("\n## ", "\n\n---\n\n## "),
+        ONE_LINE,
+        PLAIN.replace("## Confidence\n", "## Confidence: "),
+        PLAIN.replace("## Dissent", "## Dissent (minority report)"),
+        PLAIN.replace("Ada", "**Ada**").replace("Ben", "**Ben**"),
+        PLAIN.replace("Ada; against", "Ada, against"),
+        PLAIN.replace("Ada; against", "Ada | against"),
+        PLAIN.replace("(for: Ada; against: Ben)", "[**For:** Ada; **Against:** Ben]"),
+        PLAIN.replace("Ben: it", "**Ben** \u2014 it"),
+        f"{PLAIN}\n\n## Sources\n- Ben: none.",
+    ],
+)
+def test_a_synthesis_is_read_as_it_was_meant(text: str) -> None:
+    assert synthesis.read(text, NAMES) == synthesis.Synthesis(
+        "Yes.",
+        [("", f.Claim("It helps", ["Ada", "Ben"])), ("", f.Claim("It pays", ["Ada"], ["Ben"]))],
+        [f.Dissent("Ben", "it does not pay.")],
+        "medium",
+        "Few were read.",
+    )
+
+
 def test_words_without_headings_are_the_answer_and_nothing_else() -> None:
     read = synthesis.read("  Flag them.\n- for: Ada ", NAMES)
     assert read == ("Flag them.\n- for: Ada", [], [], "", "")
@@ -196,13 +240,11 @@ def test_who_is_left_out_dissents_in_her_own_words() -> None:
     assert dissent.text.startswith("No. No.")
 
 
-def test_the_chair_is_asked_with_the_record_and_with_what_was_counted() -> None:
+def test_the_chair_is_asked_with_the_record() -> None:
     table = golden_scenarios.verdict()
     table.entries = table.entries[:-4]  # up to the chair's turn, which is under way
-    table.add(f.TallyCounted(kind="ballot", scores={"Ada": 3.0, "Ben": 1.0}, ballots=3))
     task = brief(fold(table.entries), "t9").task
     assert "c1: A model may flag letters. [Ada: support; Ben: oppose; Cleo: oppose]" in task
-    assert "Of 3 (ballot) were counted: Ada: 3, Ben: 1." in task
     assert "Names are Ada, Ben, Cleo" in task
 
 

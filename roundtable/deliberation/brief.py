@@ -9,6 +9,8 @@ from protocol.messages import Panelist
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.fences import fenced
 
+TOPIC = "the topic"
+
 
 class Brief(msgspec.Struct, frozen=True):
     """How one turn's prompt differs from the table as it stands.
@@ -56,4 +58,4 @@ def subject(transcript: Transcript) -> str:
     """What a method is to work on: the topic, or what a person asked since."""
     first = transcript.turns and transcript.turns[0].seq > transcript.base_seq
     asked = any(not message.to for message in transcript.messages)
-    return "the topic" if first or not asked else "the last question that a person put to all"
+    return TOPIC if first or not asked else "the last question that a person put to all"

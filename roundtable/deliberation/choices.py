@@ -8,7 +8,7 @@ from protocol.findings import ANY, SpeakerChosen
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import ledger
 from roundtable.deliberation.answers import Unread, named, one_line, parse, plain
-from roundtable.deliberation.brief import Brief, said
+from roundtable.deliberation.brief import Brief, said, subject
 
 # Characters. A question is a sentence or two, a reason fits beside a name.
 QUESTION, REASON, PERSONA = 400, 160, 120
@@ -18,8 +18,9 @@ MOST = 1_024
 _NOBODY = ("", "nobody", "no one", "none", "null")
 
 _TASK = """\
-You moderate this discussion: you give the floor. Choose who speaks next, and put one question to them that moves the \
-panel forward: on an objection nobody answered, a claim without evidence, a side not yet heard.
+You moderate this discussion of {subject}: you give the floor. Choose who speaks next, and put one question to them \
+that moves the panel forward: on an objection nobody answered, a claim without evidence, a side not yet heard; none \
+that was asked before.
 Who may be chosen, with what each has spoken so far:
 {floor}
 Answer with one JSON object and nothing else:
@@ -43,9 +44,8 @@ def brief(transcript: Transcript, complaint: str) -> Brief:
         for panelist in transcript.panel
         if panelist.name in names
     )
-    return Brief(
-        task="\n\n".join(filter(None, (complaint, _TASK.format(floor=floor)))), clerk=True, most=MOST
-    )
+    task = _TASK.format(floor=floor, subject=subject(transcript))
+    return Brief(task="\n\n".join(filter(None, (complaint, task))), clerk=True, most=MOST)
 
 
 def asked(panelist: str, moderator: str, question: str) -> Brief:

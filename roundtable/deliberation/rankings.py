@@ -14,7 +14,7 @@ from protocol import kinds
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import record
 from roundtable.deliberation.answers import Unread, parse
-from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.brief import Brief, subject
 
 # Characters of all answers together, an equal share each: some 12,000 tokens, which most windows hold beside the rest.
 ROOM = 48_000
@@ -26,7 +26,7 @@ MOST_ANSWERS = 26
 _TASK = """\
 {answers}
 
-These are {count} answers to the same question, which is the topic or what a person asked last. Nobody is told who \
+These are {count} answers to {subject}. Nobody is told who \
 wrote which, and their order is drawn by lot. Rank all of them by how well each serves whoever asked: whether it is \
 right, whether it gives reasons that hold, and whether it answers what was asked. Neither length nor style is a \
 merit.
@@ -83,7 +83,7 @@ def brief(transcript: Transcript, shown: Sequence[str], texts: Mapping[str, str]
         f'<said by="{aliases[name]}">{_fenced(_nameless(cut(texts[name], share), aliases))}</said>'
         for name in shown
     )
-    task = _TASK.format(answers=answers, count=len(shown))
+    task = _TASK.format(answers=answers, count=len(shown), subject=subject(transcript))
     return Brief(
         task=f"{task}\n\n{complaint}" if complaint else task,
         unheard=frozenset(turn.turn for turn in transcript.turns),

@@ -35,11 +35,13 @@ Do not discuss: keep the record of who stands where. Above is what was said in r
 {claims}
 Add claims that were made in this round and that one can be for or against, if they matter to the topic and are not \
 there yet: at most four, numbered from c{next}. Then say where each of {names} stands on each claim, old and new, as \
-far as their own words of this round show it: support, oppose, or unsure. Leave out what the words do not show.
+far as their own words of this round show it: support, oppose or unsure, in these words. Leave out \
+what the words do not show.
 Answer with one JSON object and nothing else:
 {{"claims": [{{"claim": "c{next}", "text": "one sentence", "by": "{first}"}}],
- "stances": [{{"panelist": "{first}", "claim": "c1", "stance": "support", "reason": "in a few words", \
-"quote": "her own words, exactly", "moved_by": "whose argument changed her mind, or empty", "new_argument": true}}]}}
+ "stances": [{{"panelist": "{first}", "claim": "c1", "stance": "support" | "oppose" | "unsure", \
+"reason": "in a few words", "quote": "her own words, exactly", "moved_by": "whose argument changed her mind, or \
+empty", "new_argument": true}}]}}
 `new_argument` is false where she changed her mind though nothing was said that she had not heard before."""
 
 

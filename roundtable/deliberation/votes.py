@@ -29,7 +29,7 @@ REASON = 300
 TASK = """\
 Vote on the motion, {name}: what you think yourself, whatever side you speak for. Nobody at the table is shown your \
 vote. The motion is {motion}; where that is a question, `for` is yes. {when}
-Answer with one JSON object and nothing else: \
+Answer with one JSON object and nothing else, the vote in one of these words: \
 {{"vote": "for" | "against" | "undecided", "reason": "one sentence"}}"""
 
 

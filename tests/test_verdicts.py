@@ -124,6 +124,11 @@ def test_a_synthesis_is_read_as_it_was_meant(text: str) -> None:
     )
 
 
+def test_a_bold_word_in_an_answer_is_no_heading_where_headings_are_marked() -> None:
+    read = synthesis.read(PLAIN.replace("Yes.", "Yes.\n**Confidence:** high, I say."), NAMES)
+    assert (read.answer, read.confidence) == ("Yes.\n**Confidence:** high, I say.", "medium")
+
+
 def test_words_without_headings_are_the_answer_and_nothing_else() -> None:
     read = synthesis.read("  Flag them.\n- for: Ada ", NAMES)
     assert read == ("Flag them.\n- for: Ada", [], [], "", "")

@@ -67,6 +67,9 @@ def _parts(text: str) -> dict[str, str]:
     """What stands under each heading, up to the next of its rank; of two that are alike the first."""
     found: dict[str, str] = {}
     headings = list(_HEADING.finditer(text))
+    marked = {heading["of"].casefold() for heading in headings if heading["mark"] != "**"}
+    # `**Confidence:** ...` inside the answer of one who marks her headings is a line of it.
+    headings = [each for each in headings if each["mark"] != "**" or each["of"].casefold() not in marked]
     starts = [heading.start() for heading in headings]
     for mark in {heading["mark"] for heading in headings if heading["mark"] != "**"}:
         starts += [other.start() for other in re.finditer(rf"^{mark}(?!#)", text, re.MULTILINE)]

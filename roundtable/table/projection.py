@@ -1,10 +1,10 @@
 """What one model is sent: the one transcript, as one panelist must see it.
 
 Her own turns are `assistant`; everybody else's are attributed, fenced and inside `user`, as data, and so is a verdict,
-whoever wrote it. Only completed
-turns are projected, and never anyone's reasoning. The result begins and ends with `user`, roles alternate, no message
-is empty. A thread of one person with one model is sent as the plain conversation that it is. It is a pure function of
-the transcript and of `room`, which the log tells too, so a lens can compute it again and compare the digest.
+whoever wrote it. Only completed turns are projected, and never anyone's reasoning. The result begins and ends with
+`user`, roles alternate, no message is empty. A thread of one person with one model is sent as the plain conversation
+that it is. It is a pure function of the transcript and of `room`, which the log tells too, so a lens can compute it
+again and compare the digest.
 """
 
 import hashlib

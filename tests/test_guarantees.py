@@ -520,6 +520,7 @@ async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:
 @example([[3.0], []], [(commands.Say("Hm?"), 0.0), (commands.Cancel("t2"), 1.0)], {}, (0.0, None))
 @example([[3.0], []], [(commands.Say("Hm?"), 0.0), (commands.Say("Ha?"), 1.0)], {}, (0.0, None))
 @example([[3.0]], [(commands.Say("Hm?"), 0.0), (commands.Say("Ha?"), 1.0)], {"max_turns": 1}, (0.0, None))
+@example([["A"], ["B"]], [(commands.Say("Hm?"), 0.0), (commands.StressTest(), 0.01)], {}, (0.0, None))
 @settings(max_examples=80, deadline=None)
 @given(
     scripts,

@@ -56,7 +56,7 @@ def test_nobody_answers_herself(policy: str) -> None:
     assert all(one != other for one, other in pairwise(order))
     for asked in scene.voices.asked:
         assert asked.messages[-1].role == "user"
-        if "keep the record" not in asked.system:
+        if "You serve" not in asked.system:
             own = [message.text for message in asked.messages if message.role == "assistant"]
             assert all(asked.speaker in text for text in own)
             assert not any(f'by="{asked.speaker}"' in message.text for message in asked.messages)

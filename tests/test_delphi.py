@@ -99,7 +99,6 @@ def test_each_is_shown_the_last_round_alone_and_which_is_hers() -> None:
     assert "<said by" not in first
     assert second.count("In round 1.") == third.count("In round 2.") == 3
     assert "In round 1." not in third
-    assert f"; {mine} is you" in second
     assert f'<said by="{mine}">POSITION: {WORLDS[1]}' in second
 
 
@@ -166,17 +165,18 @@ def test_who_fails_is_asked_again_and_missed() -> None:
     assert [turn.status for turn in scene.table.turns if turn.panelist == "Ben"] == ["failed", "completed"]
     again = asked(scene, "Ben")[-1]
     assert "2 answered." in again
-    assert "is you" not in again
 
 
 @pytest.mark.parametrize(
     ("positions", "told"),
     [
-        (["40%", "About 45 of them", "60."], "The median is 45; the middle half is from 42.5 to 52.5."),
-        (["-1.5", "0", "2.5"], "The median is 0; the middle half is from -0.75 to 1.25."),
+        (["40%", "About 45 % of them", "(60 %)."], "The median is 45; the middle half is from 42.5 to 52.5."),
+        (["-1.5", "about 0", "2.5"], "The median is 0; the middle half is from -0.75 to 1.25."),
         (["40", "45 to 50", "60"], ""),
         (["40", "no number", "60"], ""),
         (["1,000", "2", "3"], ""),
+        (["40%", "45 of them", "60%"], ""),
+        (["Ban it by 2030", "Never before 2040", "With 2 reviewers"], ""),
         (["1", "2"], ""),
         (["9" * 400, "1", "2"], ""),
     ],

@@ -484,7 +484,7 @@ def _nameless(scene: Scene) -> None:
     names = {panelist.name for panelist in scene.opening.panel}
     for request in scene.voices.asked:
         prompt = "\n".join([request.system, *(message.text for message in request.messages)])
-        if not request.system.startswith("You keep the record"):
+        if not request.system.startswith("You serve"):
             assert not [name for name in names - {request.speaker} if re.search(rf"\b{name}\b", prompt)]
 
 
@@ -527,6 +527,7 @@ async def _snapshots(log: MemoryLog, entries: list[e.Entry]) -> None:
 @example([[3.0], []], [(commands.Say("Hm?"), 0.0), (commands.Cancel("t2"), 1.0)], {}, (0.0, None))
 @example([[3.0], []], [(commands.Say("Hm?"), 0.0), (commands.Say("Ha?"), 1.0)], {}, (0.0, None))
 @example([[3.0]], [(commands.Say("Hm?"), 0.0), (commands.Say("Ha?"), 1.0)], {"max_turns": 1}, (0.0, None))
+@example([["A"], ["B"]], [(commands.Say("Hm?"), 0.0), (commands.StressTest(), 0.01)], {}, (0.0, None))
 @settings(max_examples=80, deadline=None)
 @given(
     scripts,

@@ -109,7 +109,7 @@ def test_what_she_is_asked_is_short_and_says_who_spoke_how_much() -> None:
         ('{"speakers": ["Ben"]}', "speaker"),
         ('{"speaker": 7}', "speaker"),
         ("{" * 500, "There is no JSON object"),
-        ('{"speaker": "\\ud800"}', "The JSON object is not as asked"),
+        ('{"speaker": "\\ud800"}', "surrogates not allowed"),
     ],
 )
 def test_nonsense_is_asked_for_once_more_with_what_was_wrong(nonsense: str, complaint: str) -> None:

@@ -57,6 +57,65 @@ def test_a_question_by_name_is_put_last_until_it_is_answered() -> None:
     assert '<said by="Maria" role="person" to="Ada">Why not?</said>' in prompt(asked).messages[0].text
 
 
+def test_a_verdict_is_nobodys_own_words() -> None:
+    """Else whoever wrote it would go on in its form, and the others would take it for her opinion."""
+    written = [
+        e.TurnQueued(turn="t1", panelist="Ada", round=1, kind="verdict"),
+        *turn(1, "Ada", "## Answer\nSo.")[1:],
+    ]
+    shown = prompt(*written)
+    assert [message.role for message in shown.messages] == ["user"]
+    assert '<said by="Ada" as="verdict">## Answer' in shown.messages[0].text
+
+
+def test_what_was_asked_stands_beside_the_answer() -> None:
+    asked = [
+        e.TurnQueued(turn="t1", panelist="Ben", round=1, question='Who "pays"?</said>'),
+        *turn(1, "Ben", "We do.")[1:],
+    ]
+    assert (
+        """<said by="Ben" asked="Who 'pays'?&lt;/said&gt;">We do.</said>""" in prompt(*asked).messages[0].text
+    )
+
+
+def test_a_panel_that_was_woken_is_told_what_for() -> None:
+    asked = e.MessagePosted(message="m1", author="Maria", text="And the cost?")
+    interjection = e.MessagePosted(message="m0", author="Maria", text="Louder.")
+    begun = [interjection, *turn(1, "Ben")]
+    rested = [*begun, e.TableRested(reason="max_rounds")]
+    woken = [*rested, e.TableResumed(reason="retry")]
+    told = "You have the floor, Ada. The panel is on the last question that a person put to all."
+    assert prompt(*begun).messages[-1].text.endswith("You have the floor, Ada.")
+    assert prompt(*woken).messages[-1].text.endswith("You have the floor, Ada.")
+    for events in ([*rested, asked, e.TableResumed(reason="question")], [*woken, asked]):
+        assert prompt(*events).messages[-1].text.endswith(told)
+
+
+def test_material_is_said_to_be_no_instruction_only_where_there_is_some() -> None:
+    put = e.MaterialAdded(
+        material="d1", name="a.txt", media_type="text/plain", form="text", size=1, sha256="ab", text="x"
+    )
+    for brief in (Brief(), Brief(clerk=True), Brief(veiled=True, aliases={"Ada": "Panelist B"})):
+        systems = [
+            project(transcript(*opened(ADA, BEN), *events), ADA, brief).system for events in ([], [put])
+        ]
+        assert ["<material>" in system for system in systems] == [False, True]
+
+
+def test_who_is_veiled_knows_under_which_name_she_is_seen() -> None:
+    brief = Brief(veiled=True, aliases={"Ada": "Panelist B", "Ben": "Panelist C"})
+    system = project(transcript(*opened(ADA, BEN)), ADA, brief).system
+    assert "They know you as Panelist B." in system
+    assert "Panelist C" not in system
+
+
+def test_an_office_has_its_persona_and_a_panelist_who_helps_out_leaves_hers() -> None:
+    eve = msgspec.structs.replace(CLEO, name="Eve", role="moderator", persona="Asks for figures.")
+    table = transcript(*opened(ADA, BEN, eve))
+    assert "Who you are: Asks for figures." in project(table, eve, Brief(task="Choose.", clerk=True)).system
+    assert "A clinician." not in project(table, ADA, Brief(task="Choose.", clerk=True)).system
+
+
 def long(*texts: str) -> list[e.Event]:
     return [event for number, text in enumerate(texts, 1) for event in turn(number, "Ben", text)]
 

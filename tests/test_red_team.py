@@ -72,6 +72,8 @@ def test_it_ends_when_every_attacker_passes() -> None:
     assert scene.table.ended_reason == "passes"
     assert scene.table.round == 3
     assert [turn.round for turn in scene.table.turns if turn.kind == REVISION] == [1, 2]
+    asked = [task(request) for request in scene.voices.asked if "Answer the attacks" in task(request)]
+    assert ["by name (Ben, Cleo)" in asked[0], "by name (Cleo)" in asked[1]] == [True, True]
 
 
 def test_a_proposer_who_fails_is_followed_by_the_next() -> None:

@@ -53,7 +53,7 @@ def test_prompts_of_a_long_one_hold_the_summary_and_what_came_after(policy: str)
     assert places == sorted(set(places))
     assert all(places)
     assert all(turn.round < 10 for turn in summed(table)), "nobody would read the last one"
-    spoken = [request for request in scene.voices.asked if "You keep the record" not in request.system]
+    spoken = [request for request in scene.voices.asked if "You serve" not in request.system]
     assert all(sum(len(each.text) for each in request.messages) < ROOM * 1.1 for request in spoken)
     last = spoken[-1].messages[0].text
     assert last.count("<summary by=") == 1

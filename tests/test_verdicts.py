@@ -16,7 +16,7 @@ from protocol.views.html import html
 from protocol.views.markdown import markdown
 from protocol.views.verdict import newest
 from roundtable.cli.terminal import Terminal
-from roundtable.deliberation import synthesis, verdicts
+from roundtable.deliberation import convergence, rankings, synthesis, verdicts
 from roundtable.policies import brief
 from tests import golden_scenarios
 from tests.golden_scenarios import ADA, BEN, CLEO, DAG, Table
@@ -78,6 +78,55 @@ def test_the_chairs_words_are_read_leniently() -> None:
     ]
     assert read.dissent == [f.Dissent("Cleo", "holds that nobody counted. Nobody at all. Eve: no.")]
     assert (read.confidence, read.why) == ("low", "one letter was read.")
+
+
+PLAIN = """\
+## Answer
+Yes.
+## Where they agree
+- It helps (for: Ada, Ben)
+## Where they disagree
+- It pays (for: Ada; against: Ben)
+## Dissent
+- Ben: it does not pay.
+## Confidence
+Medium. Few were read."""
+ONE_LINE = PLAIN.replace("## Confidence\n", "**Confidence:** ").replace("## Answer\n", "**Answer**: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        f"Here it is:\n\n{PLAIN}",
+        f"```markdown\n{PLAIN}\n```",
+        PLAIN.replace("## ", "### "),
+        PLAIN.replace("## ", "## 2. "),
+        PLAIN.replace("\n## ", "\n\n---\n\n## "),
+        ONE_LINE,
+        PLAIN.replace("## Confidence\n", "## Confidence: "),
+        PLAIN.replace("## Dissent", "## Dissent (minority report)"),
+        PLAIN.replace("Ada", "**Ada**").replace("Ben", "**Ben**"),
+        PLAIN.replace("Ada; against", "Ada, against"),
+        PLAIN.replace("Ada; against", "Ada | against"),
+        PLAIN.replace("(for: Ada; against: Ben)", "[**For:** Ada; **Against:** Ben]"),
+        PLAIN.replace("Ben: it", "**Ben** \u2014 it"),
+        f"{PLAIN}\n\n## Sources\n- Ben: none.",
+    ],
+)
+def test_a_synthesis_is_read_as_it_was_meant(text: str) -> None:
+    assert synthesis.read(text, NAMES) == synthesis.Synthesis(
+        "Yes.",
+        [("", f.Claim("It helps", ["Ada", "Ben"])), ("", f.Claim("It pays", ["Ada"], ["Ben"]))],
+        [f.Dissent("Ben", "it does not pay.")],
+        "medium",
+        "Few were read.",
+    )
+
+
+def test_a_bold_word_in_an_answer_is_no_heading_where_headings_are_marked() -> None:
+    read = synthesis.read(PLAIN.replace("Yes.", "Yes.\n**Confidence:** high, I say."), NAMES)
+    assert (read.answer, read.confidence) == ("Yes.\n**Confidence:** high, I say.", "medium")
 
 
 def test_words_without_headings_are_the_answer_and_nothing_else() -> None:
@@ -144,6 +193,17 @@ def test_what_a_person_cut_short_by_taking_the_floor_was_an_answer() -> None:
     assert verdicts.answered(fold(table.entries)) == ["Ada", "Ben"]
 
 
+def test_who_only_passed_has_not_answered() -> None:
+    table = after((ADA, "Yes."), (BEN, "**PASS**"), (CLEO, "No."))
+    table.say(CLEO, 1, "Pass.")
+    verdict = judged(table, "So.")
+    assert (verdict.answered, verdict.silent) == (["Ada", "Cleo"], {"Ben": "had nothing to add"})
+    assert verdict.header == "2 of 3 answered."
+    held = fold(table.entries)
+    assert convergence.positions(held) == {"Ada": "Yes.", "Cleo": "No."}
+    assert rankings.final(held) == {"Ada": "Yes.", "Cleo": "No."}, "a pass is no answer to be judged"
+
+
 def test_who_left_or_is_muted_is_told() -> None:
     table = after((ADA, "Yes."))
     table.add(e.PanelChanged(change="muted", panelist="Ben"))
@@ -185,13 +245,11 @@ def test_who_is_left_out_dissents_in_her_own_words() -> None:
     assert dissent.text.startswith("No. No.")
 
 
-def test_the_chair_is_asked_with_the_record_and_with_what_was_counted() -> None:
+def test_the_chair_is_asked_with_the_record() -> None:
     table = golden_scenarios.verdict()
     table.entries = table.entries[:-4]  # up to the chair's turn, which is under way
-    table.add(f.TallyCounted(kind="ballot", scores={"Ada": 3.0, "Ben": 1.0}, ballots=3))
     task = brief(fold(table.entries), "t9").task
     assert "c1: A model may flag letters. [Ada: support; Ben: oppose; Cleo: oppose]" in task
-    assert "Of 3 (ballot) were counted: Ada: 3, Ben: 1." in task
     assert "Names are Ada, Ben, Cleo" in task
 
 

@@ -1,15 +1,18 @@
 """JSON out of what a model wrote around it. Everything else a reader needs, it asks of the transcript."""
 
-import json
 from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
 
+from roundtable.deliberation import loose
+
 T = TypeVar("T")
 
-# How deep a decoder goes into a model's brackets. Nothing that is asked for needs more than four levels.
-_DEEPEST = 32
+# Brackets that open no object are looked at up to here: each may be followed to the end of the text.
+_SLIPS = 1_000
+# What models put around a name.
+_MARKS = " \t\r\n\"'`*_[](){}.:,"
 
 
 class Unread(Exception):
@@ -22,20 +25,22 @@ class Unread(Exception):
 
 def parse(text: str, kind: type[T]) -> T:
     """The last JSON object in the text that is a `kind`. Raises `Unread`, and says what is wrong with the last one."""
-    wrong = "There is no JSON object in the answer."
-    for candidate in reversed(list(_objects(text))):
+    found, slip = _objects(text)
+    wrong = ""
+    for candidate in reversed(found):
         try:
-            return msgspec.json.decode(candidate, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if wrong.startswith("There is no"):
-                wrong = f"The JSON object is not as asked: {error}."
-    raise Unread(wrong)
+            return msgspec.convert(candidate, kind)
+        except msgspec.MsgspecError as error:
+            wrong = wrong or f"The JSON object is not as asked: {error}."
+    raise Unread(wrong or f"There is no JSON object in the answer. {slip}".strip())
 
 
 def named(said: str, names: Iterable[str]) -> str | None:
-    """The name that is meant: as it is written but for case, marks and blanks around it; None when it is nobody's."""
-    plain = said.strip(" \t\r\n\"'`*_[](){}.:,").casefold()
-    return next((name for name in names if name.casefold() == plain), None)
+    """The name that is meant: as it is written but for case, marks and blanks around it, and what is said of it in
+    brackets; None when it is nobody's."""
+    known = {name.casefold(): name for name in names}
+    found = (known.get(each.strip(_MARKS).casefold()) for each in (said, said.partition("(")[0]))
+    return next((name for name in found if name is not None), None)
 
 
 def one_line(text: str, most: int) -> str:
@@ -44,33 +49,27 @@ def one_line(text: str, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}\u2026"
 
 
-def _objects(text: str) -> Iterable[str]:
-    """Stretches that begin and end as an object, outermost ones, in order."""
-    decoder = json.JSONDecoder()
+def plain(said: object) -> str:
+    """What was asked for as a few words, however it came: a number, or several in a list. Empty for anything else."""
+    if isinstance(said, list):
+        return "; ".join(filter(None, map(plain, said)))
+    return str(said) if isinstance(said, str | int | float) and not isinstance(said, bool) else ""
+
+
+def _objects(text: str) -> tuple[list[object], str]:
+    """Objects in the text, outermost ones, in order, and behind one that holds nothing but another, that one; and what
+    is wrong with the last that is none."""
+    found, slips = list[object](), list[str]()
     at = text.find("{")
-    while at >= 0:
-        end = at + 1
-        if _depth(text, at) <= _DEEPEST:
-            try:
-                _, end = decoder.raw_decode(text, at)
-                yield text[at:end]
-            except (ValueError, RecursionError):
-                end = at + 1
+    while at >= 0 and len(slips) < _SLIPS:
+        try:
+            value, end = loose.decode(text, at)
+        except loose.Slip as slip:
+            slips.append(str(slip))
+            end = at + 1
+        else:
+            found.append(value)
+            if isinstance(value, dict) and len(value) == 1:
+                found += (inner for inner in value.values() if isinstance(inner, dict))
         at = text.find("{", end)
-
-
-def _depth(text: str, at: int) -> int:
-    """How many brackets open one after the other, at the most, from there on; quotes are not looked at. No further than
-    that is too deep: whoever writes nothing but brackets would have each of them looked at from every other."""
-    deepest = depth = 0
-    for letter in text[at : at + 100_000]:
-        if letter in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > _DEEPEST:
-                break
-        elif letter in "}]":
-            depth -= 1
-            if depth == 0:
-                break
-    return deepest
+    return found, "".join(slips[-1:])

@@ -15,7 +15,7 @@ import msgspec
 from protocol.findings import ANY, BidMade
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import ledger
-from roundtable.deliberation.answers import Unread, one_line, parse
+from roundtable.deliberation.answers import Unread, one_line, parse, plain
 from roundtable.deliberation.brief import Brief
 from roundtable.deliberation.passes import is_pass
 
@@ -40,9 +40,12 @@ BRIEF = Brief(task=_TASK, most=MOST)
 for her speech does, so that a vendor's cache serves both."""
 
 
+_ALONE = re.compile(r"\d{1,2}(?:/10)?\.?")
+
+
 class _Bid(msgspec.Struct):
     urgency: float | str
-    about: str | None = None
+    about: object = None
 
 
 class Claim(NamedTuple):
@@ -55,15 +58,16 @@ class Claim(NamedTuple):
 
 
 def read(transcript: Transcript, turn: Turn) -> list[ANY]:
-    """The bid, cut to what can be bid. Raises `Unread`."""
-    bid = _Bid(0) if is_pass(turn.text) else parse(turn.text, _Bid)
+    """The bid, cut to what can be bid; a number and no more is one. Raises `Unread`."""
+    text = turn.text.strip()
+    bid = _Bid(0) if is_pass(text) else _Bid(text) if _ALONE.fullmatch(text) else parse(text, _Bid)
     return [
         BidMade(
             turn=turn.turn,
             panelist=turn.panelist,
             round=turn.round,
             urgency=_urgency(bid.urgency),
-            about=one_line(bid.about or "", ABOUT),
+            about=one_line(plain(bid.about), ABOUT),
         )
     ]
 

@@ -9,6 +9,8 @@ import msgspec
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.fences import fenced
 
+TOPIC = "the topic"
+
 
 class Brief(msgspec.Struct, frozen=True):
     """How one turn's prompt differs from the table as it stands.
@@ -57,7 +59,7 @@ def drawn(items: Iterable[str], lot: str) -> list[str]:
 
 
 def subject(transcript: Transcript) -> str:
-    """What a method is to work on: the topic, or what a person asked since."""
-    first = transcript.turns and transcript.turns[0].seq > transcript.base_seq
-    asked = any(not message.to for message in transcript.messages)
-    return "the topic" if first or not asked else "the last question that a person put to all"
+    """What a method is to work on: the topic, or what a person asked all since the sitting before."""
+    last = max((turn.started_seq for turn in transcript.turns if turn.seq < transcript.base_seq), default=0)
+    asked = any(not message.to and message.seq > last for message in transcript.messages)
+    return TOPIC if not last or not asked else "the last question that a person put to all"

@@ -1,12 +1,14 @@
 """A moderator's choice (`moderation`): who speaks next, on what question, and why; or that enough was said."""
 
+from typing import Annotated
+
 import msgspec
 
 from protocol.findings import ANY, SpeakerChosen
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import ledger
-from roundtable.deliberation.answers import Unread, named, one_line, parse
-from roundtable.deliberation.brief import Brief, said
+from roundtable.deliberation.answers import Unread, named, one_line, parse, plain
+from roundtable.deliberation.brief import Brief, said, subject
 
 # Characters. A question is a sentence or two, a reason fits beside a name.
 QUESTION, REASON, PERSONA = 400, 160, 120
@@ -16,8 +18,9 @@ MOST = 1_024
 _NOBODY = ("", "nobody", "no one", "none", "null")
 
 _TASK = """\
-You moderate this discussion: you give the floor. Choose who speaks next, and put one question to them that moves the \
-panel forward: on an objection nobody answered, a claim without evidence, a side not yet heard.
+You moderate this discussion of {subject}: you give the floor. Choose who speaks next, and put one question to them \
+that moves the panel forward: on an objection nobody answered, a claim without evidence, a side not yet heard; none \
+that was asked before.
 Who may be chosen, with what each has spoken so far:
 {floor}
 Answer with one JSON object and nothing else:
@@ -26,9 +29,9 @@ If nothing is left that is worth a turn: {{"speaker": null, "reason": "<why>"}}"
 
 
 class _Choice(msgspec.Struct):
-    speaker: str | None
-    question: str | None = None
-    reason: str | None = None
+    speaker: str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] | None
+    question: object = None
+    reason: object = None
 
 
 def brief(transcript: Transcript, complaint: str) -> Brief:
@@ -41,9 +44,8 @@ def brief(transcript: Transcript, complaint: str) -> Brief:
         for panelist in transcript.panel
         if panelist.name in names
     )
-    return Brief(
-        task="\n\n".join(filter(None, (complaint, _TASK.format(floor=floor)))), clerk=True, most=MOST
-    )
+    task = _TASK.format(floor=floor, subject=subject(transcript))
+    return Brief(task="\n\n".join(filter(None, (complaint, task))), clerk=True, most=MOST)
 
 
 def asked(panelist: str, moderator: str, question: str) -> Brief:
@@ -53,16 +55,18 @@ def asked(panelist: str, moderator: str, question: str) -> Brief:
 
 
 def read(transcript: Transcript, turn: Turn) -> list[ANY]:
-    """The choice; a speaker who is empty is nobody. Raises `Unread` when it is not one that can be followed."""
-    choice = parse(turn.text, _Choice)
+    """The choice; a speaker who is empty is nobody, and a name alone is one who is asked nothing in particular. Raises
+    `Unread` when it is not one that can be followed."""
+    alone = named(turn.text, ledger.candidates(transcript))
+    choice = _Choice(alone) if alone else parse(turn.text, _Choice)
     return [
         SpeakerChosen(
             turn=turn.turn,
             panelist=turn.panelist,
             round=turn.round,
-            speaker=_speaker(transcript, choice.speaker or ""),
-            question=one_line(choice.question or "", QUESTION),
-            reason=one_line(choice.reason or "", REASON),
+            speaker=_speaker(transcript, plain(choice.speaker)),
+            question=one_line(plain(choice.question), QUESTION),
+            reason=one_line(plain(choice.reason), REASON),
         )
     ]
 

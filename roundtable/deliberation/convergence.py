@@ -4,9 +4,7 @@ import re
 
 from protocol.findings import Converge, Entropy
 from protocol.transcript import Transcript
-from roundtable.deliberation import dispersion
-from roundtable.deliberation.ledger import is_speech
-from roundtable.deliberation.record import is_whole
+from roundtable.deliberation import dispersion, record
 
 # Where she puts her position in one line of its own, that is what is compared: reasons differ where positions do not.
 _POSITION = re.compile(r"^[^\w\n]*position[^\w\n]*?[:：](.*)$", re.IGNORECASE | re.MULTILINE)
@@ -24,8 +22,8 @@ def positions(transcript: Transcript, round: int | None = None) -> dict[str, str
     wanted = transcript.round if round is None else round
     last = {
         turn.panelist: position(turn.text)
-        for turn in transcript.sitting()
-        if turn.round == wanted and is_speech(turn) and is_whole(turn)
+        for turn in record.said(transcript)
+        if turn.round == wanted and turn.status == "completed"
     }
     return {panelist.name: last[panelist.name] for panelist in transcript.panel if panelist.name in last}
 

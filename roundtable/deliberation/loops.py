@@ -18,8 +18,7 @@ import re
 import unicodedata
 
 from protocol.transcript import Transcript, Turn
-from roundtable.deliberation import ledger
-from roundtable.deliberation.passes import passed
+from roundtable.deliberation import record
 
 STALE = 0.5
 _FEWEST, _MOST = 2, 4
@@ -50,7 +49,7 @@ _COURTESY = re.compile(  # in folded case: no capitals, and ss
 def goes_round(transcript: Transcript) -> bool:
     """Whether the panel of this sitting goes in a circle now."""
     since = max((message.seq for message in transcript.messages), default=0)
-    said = [turn for turn in ledger.speeches(transcript) if turn.status == "completed" and not passed(turn)]
+    said = record.said(transcript)
     window = min(max(_FEWEST, len(transcript.present())), _MOST)
     last = said[-window:]
     if len(last) < window or last[0].started_seq < since:

@@ -11,11 +11,10 @@ import msgspec
 
 from protocol import kinds
 from protocol.transcript import Transcript, Turn
+from roundtable.deliberation import record
 from roundtable.deliberation.answers import Unread, parse
-from roundtable.deliberation.brief import Brief, renamed
+from roundtable.deliberation.brief import Brief, renamed, subject
 from roundtable.deliberation.fences import fenced
-from roundtable.deliberation.ledger import is_speech
-from roundtable.deliberation.record import is_whole
 
 # Characters of all answers together, an equal share each: some 12,000 tokens, which most windows hold beside the rest.
 ROOM = 48_000
@@ -27,7 +26,7 @@ MOST_ANSWERS = 26
 _TASK = """\
 {answers}
 
-These are {count} answers to the same question, which is the topic or what a person asked last. Nobody is told who \
+These are {count} answers to {subject}. Nobody is told who \
 wrote which, and their order is drawn by lot. Rank all of them by how well each serves whoever asked: whether it is \
 right, whether it gives reasons that hold, and whether it answers what was asked. Neither length nor style is a \
 merit.
@@ -35,19 +34,26 @@ End with one JSON object that names every answer once, the best first:
 {{"ranking": ["Answer ...", "Answer ...", ...]}}"""
 
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]*_]*(?=\s)|[。！？][」』”’]*|\n")
-_LABEL = re.compile(r"\W*(?:answer\s+([A-Z])\b.*|([A-Z])\W*)", re.IGNORECASE | re.DOTALL)
+# `Answer B: clear`, `B.`, `2. answer b`; in another language, as `Antwort B`, with no more behind it.
+_LABEL = re.compile(
+    r"\W*(?:\d+[.):]\W*)?(?:answer\s+([A-Z])\b.*|([A-Z])\W*|(?-i:[^\W\d_]+\s+([A-Z]))\W*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class _Named(msgspec.Struct):
+    answer: str
 
 
 class _Form(msgspec.Struct):
-    ranking: list[str]
+    ranking: list[str | _Named]
 
 
 def final(transcript: Transcript) -> dict[str, str]:
     """The last answer of each in this sitting, by author, in seat order: turns of kind `answer` where there are any,
-    else whatever was said but the verdict."""
-    said = [turn for turn in transcript.sitting() if is_whole(turn)]
-    given = [turn for turn in said if turn.kind == kinds.ANSWER] or list(filter(is_speech, said))
-    return by_author(transcript, given)
+    else whatever was said."""
+    said = [turn for turn in record.said(transcript) if turn.status == "completed"]
+    return by_author(transcript, [turn for turn in said if turn.kind == kinds.ANSWER] or said)
 
 
 def by_author(transcript: Transcript, turns: Sequence[Turn]) -> dict[str, str]:
@@ -69,7 +75,7 @@ def brief(transcript: Transcript, shown: Sequence[str], texts: Mapping[str, str]
     answers = "\n\n".join(
         fenced("said", renamed(cut(texts[name], share), aliases), by=aliases[name]) for name in shown
     )
-    task = _TASK.format(answers=answers, count=len(shown))
+    task = _TASK.format(answers=answers, count=len(shown), subject=subject(transcript))
     return Brief(
         task=f"{task}\n\n{complaint}" if complaint else task,
         unheard=frozenset(turn.turn for turn in transcript.turns),
@@ -84,9 +90,10 @@ def read(text: str, shown: Sequence[str]) -> list[str]:
     what names an answer that is not there, or one twice, or fewer than two."""
     authors = {label: name for name, label in labels(shown).items()}
     ranking = list[str]()
-    for said in parse(text, _Form).ranking:
+    for each in parse(text, _Form).ranking:
+        said = each if isinstance(each, str) else each.answer
         found = _LABEL.fullmatch(said)
-        author = authors.get(f"Answer {(found[1] or found[2]).upper()}") if found else None
+        author = authors.get(f"Answer {found[found.lastindex or 0].upper()}") if found else None
         if author is None:
             raise Unread(f"There is no answer called {said[:40]!r}.")
         if author in ranking:

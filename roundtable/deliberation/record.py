@@ -2,6 +2,7 @@
 
 from protocol import kinds
 from protocol.transcript import Posted, Transcript, Turn
+from roundtable.deliberation import ledger, passes
 
 Said = Posted | Turn
 
@@ -37,14 +38,18 @@ def stopped_by_us(turn: Turn) -> bool:
 
 
 def said(transcript: Transcript, since: int | None = None) -> list[Turn]:
-    """Contributions of those who take part, after entry `since` (else: of this sitting), a verdict's words not among
-    them."""
+    """What those who take part contributed after entry `since` (else: in this sitting): speeches whose words count, and
+    are more than a pass."""
     first = transcript.base_seq if since is None else since
     part = {panelist.name for panelist in transcript.panel if not panelist.role}
     return [
         turn
         for turn in transcript.turns
-        if turn.seq > first and counts(turn) and turn.kind != kinds.VERDICT and turn.panelist in part
+        if turn.seq > first
+        and turn.panelist in part
+        and ledger.is_speech(turn)
+        and counts(turn)
+        and not passes.passed(turn)
     ]
 
 

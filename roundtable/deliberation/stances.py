@@ -5,6 +5,8 @@ dropped, and what somebody is quoted with must stand in her words. A model that 
 in all: then there is no map, rather than a guess.
 """
 
+import re
+
 import msgspec
 
 from protocol import kinds
@@ -12,7 +14,7 @@ from protocol.findings import ANY, ClaimMade, Position, StanceTaken, TurnUnread
 from protocol.transcript import Transcript, Turn
 from protocol.views import positions
 from roundtable.deliberation import record
-from roundtable.deliberation.answers import Unread, named, one_line, parse
+from roundtable.deliberation.answers import Unread, named, one_line, parse, plain
 from roundtable.deliberation.brief import Brief
 from roundtable.deliberation.fences import fenced
 
@@ -23,41 +25,48 @@ LONGEST = 300
 # Turns of a table, in all, that come to nothing before it is given up: one, and one more with what was wrong.
 MOST_LOST = 2
 _POSITIONS: dict[str, Position] = {
-    "support": "support", "supports": "support", "oppose": "oppose", "opposes": "oppose", "unsure": "unsure",
+    "support": "support", "supports": "support", "for": "support", "agree": "support", "agrees": "support",
+    "oppose": "oppose", "opposes": "oppose", "against": "oppose", "disagree": "oppose", "disagrees": "oppose",
+    "unsure": "unsure", "undecided": "unsure", "uncertain": "unsure", "neutral": "unsure",
 }  # fmt: skip
+_LABEL = re.compile(r"(?:claim\s*)?c?(\d{1,6})")
 
 _TASK = """\
 Do not discuss: keep the record of who stands where. Above is what was said in round {round}, by {names}.
 {claims}
 Add claims that were made in this round and that one can be for or against, if they matter to the topic and are not \
 there yet: at most four, numbered from c{next}. Then say where each of {names} stands on each claim, old and new, as \
-far as their own words of this round show it: support, oppose, or unsure. Leave out what the words do not show.
+far as their own words of this round show it: support, oppose or unsure, in these words. Leave out \
+what the words do not show.
 Answer with one JSON object and nothing else:
 {{"claims": [{{"claim": "c{next}", "text": "one sentence", "by": "{first}"}}],
- "stances": [{{"panelist": "{first}", "claim": "c1", "stance": "support", "reason": "in a few words", \
-"quote": "her own words, exactly", "moved_by": "whose argument changed her mind, or empty", "new_argument": true}}]}}
+ "stances": [{{"panelist": "{first}", "claim": "c1", "stance": "support" | "oppose" | "unsure", \
+"reason": "in a few words", "quote": "her own words, exactly", "moved_by": "whose argument changed her mind, or \
+empty", "new_argument": true}}]}}
 `new_argument` is false where she changed her mind though nothing was said that she had not heard before."""
 
 
 class _Claim(msgspec.Struct):
-    text: str
-    claim: str | None = None
-    by: str | None = None
+    text: object = None
+    claim: object = None
+    by: object = None
 
 
 class _Stance(msgspec.Struct):
-    panelist: str
-    claim: str
-    stance: str
-    reason: str | None = None
-    quote: str | None = None
-    moved_by: str | None = None
-    new_argument: bool | None = None
+    """One of many: what is odd about it makes nothing of the others unreadable."""
+
+    panelist: object = None
+    claim: object = None
+    stance: object = None
+    reason: object = None
+    quote: object = None
+    moved_by: object = None
+    new_argument: object = None
 
 
 class _Answer(msgspec.Struct):
     stances: list[_Stance]
-    claims: list[_Claim] = []
+    claims: list[_Claim | str] | None = None
 
 
 def given_up(transcript: Transcript) -> bool:
@@ -134,7 +143,7 @@ def brief(transcript: Transcript, turn: Turn, complaint: str = "") -> Brief:
 def read(transcript: Transcript, turn: Turn) -> list[ANY]:
     """New claims, then stances. Raises `Unread` when there is no stance of anybody who spoke."""
     answer = parse(turn.text, _Answer)
-    made, labels = _claims(transcript, turn, answer.claims)
+    made, labels = _claims(transcript, turn, answer.claims or [])
     taken = _stances(transcript, turn, answer.stances, labels)
     if not taken:
         raise Unread("It has no stance of a panelist who spoke in this round on a claim that is on record.")
@@ -142,19 +151,21 @@ def read(transcript: Transcript, turn: Turn) -> list[ANY]:
 
 
 def _claims(
-    transcript: Transcript, turn: Turn, asked: list[_Claim]
+    transcript: Transcript, turn: Turn, asked: list[_Claim | str]
 ) -> tuple[list[ClaimMade], dict[str, str]]:
     """Those that are new, and what each label in the answer means."""
     known = transcript.found(ClaimMade)
     labels = {claim.claim: claim.claim for claim in known}
     same = {_plain(claim.text): claim.claim for claim in known}
     made: list[ClaimMade] = []
-    for claim in asked:
-        text, label = one_line(claim.text, LONGEST), _label(claim.claim)
+    for place, each in enumerate(asked, _made(transcript) + 1):
+        claim = _Claim(each) if isinstance(each, str) else each
+        text = one_line(plain(claim.text), LONGEST)
+        label = _label(claim.claim) or f"c{place}"  # as they were to be numbered
         fresh = text and _plain(text) not in same and label not in labels
         if fresh and len(known) + len(made) < MOST_CLAIMS:
             id = f"c{_made(transcript) + len(made) + 1}"
-            by = _last(_said(transcript, turn), claim.by or "")
+            by = _last(_said(transcript, turn), plain(claim.by))
             made.append(
                 ClaimMade(
                     round=turn.round, claim=id, text=text, by=by.panelist if by else "", turn=by.turn if by else ""
@@ -184,8 +195,8 @@ def _taken(transcript: Transcript, turn: Turn, stance: _Stance, claim: str | Non
     """The stance, or None if it is nobody's, on nothing, or nowhere."""
     speakers = _said(transcript, turn)
     spoke, position = (
-        _last(speakers, stance.panelist),
-        _POSITIONS.get(stance.stance.strip().casefold()),
+        _last(speakers, plain(stance.panelist)),
+        _POSITIONS.get(named(plain(stance.stance), _POSITIONS) or ""),
     )
     if spoke is None or claim is None or position is None:
         return None
@@ -196,11 +207,11 @@ def _taken(transcript: Transcript, turn: Turn, stance: _Stance, claim: str | Non
         round=turn.round,
         claim=claim,
         stance=position,
-        reason=one_line(stance.reason or "", LONGEST),
-        quote=_quoted(stance.quote or "", [each for each in speakers if each.panelist == spoke.panelist]),
+        reason=one_line(plain(stance.reason), LONGEST),
+        quote=_quoted(plain(stance.quote), [each for each in speakers if each.panelist == spoke.panelist]),
         moved=moved,
-        moved_by=_mover(transcript, spoke, stance.moved_by or "") if moved else "",
-        new_argument=stance.new_argument is not False if moved else True,
+        moved_by=_mover(transcript, spoke, plain(stance.moved_by)) if moved else "",
+        new_argument=stance.new_argument not in (False, "false", "no") if moved else True,
     )
 
 
@@ -268,8 +279,11 @@ def _so_far(transcript: Transcript) -> str:
     return f"Claims on record, and where each stood last:\n{on_record}"
 
 
-def _label(text: str | None) -> str:
-    return (text or "").strip(" \t\r\n\"'`*[]().:").casefold()
+def _label(said: object) -> str:
+    """`c1`, also from `C1`, `Claim 1` and `1`."""
+    text = plain(said).strip(" \t\r\n\"'`*[]().:").casefold()
+    number = _LABEL.fullmatch(text)
+    return f"c{int(number[1])}" if number else text
 
 
 def _plain(text: str) -> str:

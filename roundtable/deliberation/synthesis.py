@@ -4,6 +4,7 @@ A name that is nobody's is dropped, and one who said nothing neither supports no
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, cast
 
@@ -16,18 +17,23 @@ ANSWER, AGREE, DISAGREE, DISSENT, CONFIDENCE = (
     "answer", "where they agree", "where they disagree", "dissent", "confidence",
 )  # fmt: skip
 _HEADINGS = "|".join((ANSWER, AGREE, DISAGREE, DISSENT, CONFIDENCE))
-# As it is asked for, or in bold, with a number or a colon: models are seen to write all of them.
+# As it is asked for, or in bold, with a number, a remark in brackets or a colon, and behind that even with what stands
+# under it: models write all of them.
 _HEADING = re.compile(
-    rf"^[ \t]*(?:#{{1,6}}[ \t]*|\*\*[ \t]*)(?:\d+[.)][ \t]*)?({_HEADINGS})[ \t]*:?[ \t]*(?:\*\*|#*)[ \t]*:?[ \t]*$",
+    rf"^[ \t]*(?P<mark>#{{1,6}}|\*\*)[ \t]*(?:\d+[.)][ \t]*)?(?P<of>{_HEADINGS})[ \t]*(?:\([^()\n]*\)[ \t]*)?"
+    r"(?:[ \t*#]*|[ \t*#]*[:\uff1a][ \t*#]*+(?P<text>[^\n]*))$",
     re.IGNORECASE | re.MULTILINE,
 )
+# Between two parts: a rule; and the end of a fence around all of it.
+_RULE = re.compile(r"-{3,}|\*{3,}|_{3,}|```")
 _BULLET = re.compile(r"^[ \t]*(?:[-*+\u2022]|\d+[.)])[ \t]+", re.MULTILINE)
-_NAMED = re.compile(r"[(\uff08]([^()\uff08\uff09]*)[)\uff09][\s.*]*$")
+_NAMED = re.compile(r"[(\uff08\[]([^()\[\]\uff08\uff09]*)[)\uff09\]][\s.*]*$")
 _NUMBER = re.compile(r"^\W*(c\d{1,6})\b\W*", re.IGNORECASE)
 _SIDES = {
     "for": "supports", "support": "supports", "supports": "supports",
     "against": "opposes", "oppose": "opposes", "opposes": "opposes", "unsure": "unsure",
 }  # fmt: skip
+_SIDE = re.compile(rf"(?:^|[;,|\uff1b\uff0c])\W*({'|'.join(_SIDES)})\b[\s*_]*[:\uff1a]", re.IGNORECASE)
 _SURE = re.compile(r"\W*(low|medium|high)\b\W*", re.IGNORECASE)
 # Claims and dissents that are read out of one synthesis; more is no synthesis.
 _MOST = 50
@@ -58,13 +64,31 @@ def read(text: str, names: Sequence[str]) -> Synthesis:
 
 
 def _parts(text: str) -> dict[str, str]:
-    """What stands under each heading; of two that are alike the first."""
+    """What stands under each heading, up to the next of its rank; of two that are alike the first."""
     found: dict[str, str] = {}
     headings = list(_HEADING.finditer(text))
-    for place, heading in enumerate(headings):
-        end = headings[place + 1].start() if place + 1 < len(headings) else len(text)
-        found.setdefault(heading[1].casefold(), text[heading.end() : end].strip())
+    marked = {heading["of"].casefold() for heading in headings if heading["mark"] != "**"}
+    # `**Confidence:** ...` inside the answer of one who marks her headings is a line of it.
+    headings = [each for each in headings if each["mark"] != "**" or each["of"].casefold() not in marked]
+    starts = [heading.start() for heading in headings]
+    for mark in {heading["mark"] for heading in headings if heading["mark"] != "**"}:
+        starts += [other.start() for other in re.finditer(rf"^{mark}(?!#)", text, re.MULTILINE)]
+    starts.sort()
+    for heading in headings:
+        begin = heading.start("text") if heading["text"] else heading.end()
+        after = bisect_right(starts, heading.start())
+        end = starts[after] if after < len(starts) else len(text)
+        found.setdefault(heading["of"].casefold(), _bare(text[begin:end]))
     return found
+
+
+def _bare(part: str) -> str:
+    """Without a rule and the end of a fence behind it."""
+    part = part.strip()
+    for _ in range(2):
+        rest, _, last = part.rpartition("\n")
+        part = rest.rstrip() if _RULE.fullmatch(last) else part
+    return part
 
 
 def _items(text: str) -> Iterator[str]:
@@ -90,11 +114,9 @@ def _claim(item: str, names: Sequence[str]) -> tuple[str, Claim]:
 def _sides(text: str, names: Sequence[str]) -> dict[str, list[str]]:
     """`for: Ada, Ben; against: Cleo`. Who is put on two sides is on none; empty where the words are no such list."""
     sides: dict[str, list[str]] = {}
-    for group in re.split(r"[;\uff1b]", text):
-        label, colon, who = group.replace("\uff1a", ":").partition(":")
-        side = _SIDES.get(label.strip(" *_").casefold())
-        if colon and side:
-            sides.setdefault(side, []).extend(_names(who, names))
+    _, *parts = _SIDE.split(text)
+    for label, who in zip(parts[::2], parts[1::2], strict=True):
+        sides.setdefault(_SIDES[label.casefold()], []).extend(_names(who, names))
     everyone = [name for side in sides.values() for name in dict.fromkeys(side)]
     return {
         side: [name for name in dict.fromkeys(who) if everyone.count(name) == 1]
@@ -103,7 +125,7 @@ def _sides(text: str, names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _names(text: str, names: Sequence[str]) -> Iterator[str]:
-    for piece in re.split(r"[,\uff0c\u3001]", text):
+    for piece in re.split(r"[,;\uff0c\uff1b\u3001]", text):
         whole = named(piece, names)
         for each in [piece] if whole else re.split(r"\s(?:and|&)\s", piece):
             if name := named(each, names):

@@ -9,15 +9,15 @@ from protocol import kinds
 from protocol.findings import ANY, Claim, Correction, Dissent, StanceTaken, TallyCounted, VerdictGiven
 from protocol.transcript import Transcript, Turn
 from protocol.views import positions
-from roundtable.deliberation import ledger, officers, record, stances, synthesis
+from roundtable.deliberation import ledger, officers, passes, record, stances, synthesis
 from roundtable.deliberation.answers import one_line
-from roundtable.deliberation.brief import Brief
+from roundtable.deliberation.brief import Brief, subject
 
 _TASK = """\
 The discussion is over. Write its outcome for people who did not read it, as Markdown under exactly these five \
 headings, which stay in English; what stands under them is in the language of the topic.
 ## Answer
-What the panel's words support as an answer to the topic.
+What the panel's words support as an answer to {subject}. Weigh them: what several said can be wrong all the same.
 ## Where they agree
 A line for each claim: `- the claim (for: NAME, NAME)`
 ## Where they disagree
@@ -96,6 +96,8 @@ def _too_late(turn: Turn) -> bool:
 def _why_silent(transcript: Transcript, turns: list[Turn], name: str) -> str:
     hers = [turn for turn in turns if turn.panelist == name and kinds.is_heard(turn.kind)]
     failed = [turn.error for turn in hers if turn.error]
+    if any(turn.status == "completed" and passes.passed(turn) for turn in hers[-1:]):
+        return "had nothing to add"
     error = failed[-1] if failed else transcript.absent.get(name)
     if error is not None:
         return error.detail
@@ -126,21 +128,13 @@ def _listed(names: list[str]) -> str:
 
 
 def brief(transcript: Transcript, turn: Turn) -> Brief:
-    """What the chair is asked."""
+    """What the chair is asked; a method that counts or measures adds what she is to know of it."""
     first = since(transcript, turn)
-    task = _TASK.format(names=", ".join(answered(transcript, first)) or "those above")
+    names = ", ".join(answered(transcript, first)) or "those above"
+    task = _TASK.format(names=names, subject=subject(transcript))
     if stances.mapped(transcript, first):
         task += _ON_RECORD.format(claims=stances.told(transcript, first))
-    return Brief(task=task + _counted(transcript), clerk=True)
-
-
-def _counted(transcript: Transcript) -> str:
-    """What was counted, for a chair who was shown no ballot."""
-    tallies = transcript.found(TallyCounted)
-    if not tallies:
-        return ""
-    scores = ", ".join(f"{name}: {score:g}" for name, score in tallies[-1].scores.items())
-    return f"\n\nOf {tallies[-1].ballots} ({tallies[-1].kind}) were counted: {scores}.".replace("<", "&lt;")
+    return Brief(task=task, clerk=True)
 
 
 def read(transcript: Transcript, turn: Turn) -> list[ANY]:

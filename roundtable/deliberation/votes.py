@@ -10,10 +10,14 @@ from protocol import kinds
 from protocol.findings import ANY, TallyCounted, TurnUnread, VoteCast
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import record
-from roundtable.deliberation.answers import Unread, named, one_line, parse
+from roundtable.deliberation.answers import Unread, named, one_line, parse, plain
 
 Stage = Literal["before", "after"]
 FOR, AGAINST, UNDECIDED = CHOICES = ("for", "against", "undecided")
+_MEANT = {each: each for each in CHOICES} | {
+    "for the motion": FOR, "in favor": FOR, "in favour": FOR, "yes": FOR,
+    "against the motion": AGAINST, "no": AGAINST, "abstain": UNDECIDED,
+}  # fmt: skip
 SPEECHES = frozenset({kinds.OPENING, kinds.REBUTTAL, kinds.CLOSING})
 """Kinds of turns that a debate consists of: a vote comes before all of them, or after."""
 QUESTIONS: Mapping[str, Stage] = {f"Where do you stand {when} the debate?": when for when in get_args(Stage)}
@@ -26,13 +30,13 @@ REASON = 300
 TASK = """\
 Vote on the motion, {name}: what you think yourself, whatever side you speak for. Nobody at the table is shown your \
 vote. The motion is {motion}; where that is a question, `for` is yes. {when}
-Answer with one JSON object and nothing else: \
+Answer with one JSON object and nothing else, the vote in one of these words: \
 {{"vote": "for" | "against" | "undecided", "reason": "one sentence"}}"""
 
 
 class _Vote(msgspec.Struct):
     vote: str
-    reason: str | None = None
+    reason: object = None
 
 
 def stage(transcript: Transcript, turn: Turn) -> Stage:
@@ -45,17 +49,17 @@ def stage(transcript: Transcript, turn: Turn) -> Stage:
 
 
 def read(transcript: Transcript, turn: Turn) -> list[ANY]:
-    """The vote. Raises `Unread`."""
-    vote = parse(turn.text, _Vote)
-    choice = named(vote.vote, CHOICES)
-    if choice is None:
+    """The vote; one word and no more is one. Raises `Unread`."""
+    vote = _Vote(turn.text) if named(turn.text, _MEANT) else parse(turn.text, _Vote)
+    said = named(vote.vote, _MEANT)
+    if said is None:
         raise Unread(f"{vote.vote[:40]!r} is none of {', '.join(CHOICES)}.")
     cast = VoteCast(
         turn=turn.turn,
         panelist=turn.panelist,
         round=turn.round,
-        choice=choice,
-        reason=one_line(vote.reason or "", REASON),
+        choice=_MEANT[said],
+        reason=one_line(plain(vote.reason), REASON),
         stage=stage(transcript, turn),
     )
     return [cast]

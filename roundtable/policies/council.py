@@ -15,7 +15,7 @@ from protocol.findings import ANY, BudgetDegraded, TallyCounted
 from protocol.messages import Panelist
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation import ballots, verdicts
-from roundtable.deliberation.brief import Brief, same_round
+from roundtable.deliberation.brief import Brief, same_round, subject
 from roundtable.deliberation.reading import ATTEMPTS, complaint
 from roundtable.deliberation.record import stopped_by_us
 from roundtable.policies import order
@@ -27,10 +27,11 @@ FIRST, SECOND = "ranks the answers", "ranks them in the opposite order"
 
 _ANSWER = """\
 You have the floor, {name}. The others answer at the same time, and nobody sees another's answer before all are in. \
-Answer what was asked last, completely enough to stand alone and with your reasons. Answers are compared without \
+Answer {subject}, completely enough to stand alone and with your reasons. Answers are compared without \
 their authors: say nothing of who you are."""
 _MINORITY = """\
-Add a minority report: each panelist whose answer yours does not follow, by name, and what she holds."""
+What stands under Dissent is the minority report: each panelist whose answer yours does not follow, and what that one \
+holds."""
 
 
 class Council:
@@ -69,7 +70,10 @@ class Council:
     def brief(self, transcript: Transcript, turn: Turn) -> Brief | None:
         """What an answer, a ballot and the synthesis are asked for."""
         if turn.kind == kinds.ANSWER:
-            return Brief(task=_ANSWER.format(name=turn.panelist), unheard=same_round(transcript, turn))
+            return Brief(
+                task=_ANSWER.format(name=turn.panelist, subject=subject(transcript)),
+                unheard=same_round(transcript, turn),
+            )
         if turn.kind == kinds.BALLOT and ballots.answers(transcript):
             return ballots.brief(transcript, turn, complaint(transcript, turn))
         if turn.kind == kinds.VERDICT:

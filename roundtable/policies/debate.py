@@ -236,7 +236,7 @@ def _outcome(transcript: Transcript) -> str:
         return f"{told}There was no vote after the debate. Name no winner, and say that there was none."
     who = f"The motion has the majority {tally.winner} it." if tally.winner else "The vote is a tie."
     return (
-        f"{told}Say first how the vote came out, and how far the debate moved it. "
+        f"{told}Say first under Answer how the vote came out, and how far the debate moved it. "
         f"After the debate: {_told(tally.scores)}. {who} "
         f"Swing, of those who voted both times: {_told(tally.swing, '+g')}.{_missing(transcript)}"
     )

@@ -44,7 +44,7 @@ next round.
 
 _AGAIN = (
     """\
-You have seen what was answered in the last round{yours}. {stands}
+You have seen what was answered in the last round. {stands}
 Keep your position or revise it. If you now hold what another does, take over that wording, so that it can be seen. \
 Say what convinced you, or why you stay apart from the others; nobody is asked to agree.
 """
@@ -52,7 +52,11 @@ Say what convinced you, or why you stay apart from the others; nobody is asked t
 )
 
 _LETTERS = "ABCDEFGHIJKL"
-_NUMBER = re.compile(r"(?<![\w.,])-?\d{1,15}(?:\.\d{1,15})?(?!\w|[.,]\d)")
+# A number as the answer, with a word before it at the most, and what it counts: `About 40 %`, not `Ban it by 2030`.
+_NUMBER = re.compile(
+    r"\W{0,3}?(?:[^\W\d]+\W{1,3}?)?(?<![\w.,])(-?\d{1,15}(?:\.\d{1,15})?)(?!\w|[.,]\d)\s*(%|[^\W\d]*)(?!.*\d)",
+    re.DOTALL,
+)
 
 
 class Delphi:
@@ -106,7 +110,7 @@ def _who_was_who(transcript: Transcript) -> str:
     known = ", ".join(f"{name} as {label}" for name, label in labels(transcript).items())
     return (
         "They answered in blind rounds and knew each other by labels, which are in what they wrote: "
-        f"{known}. Say how positions moved from round to round, and whose did not."
+        f"{known}. Say under Answer also how positions moved from round to round, and whose did not."
     )
 
 
@@ -125,10 +129,9 @@ def _rounds(transcript: Transcript) -> int:
 
 def _again(transcript: Transcript, turn: Turn) -> str:
     before = convergence.positions(transcript, turn.round - 1)
-    mine = f"; {labels(transcript)[turn.panelist]} is you" if turn.panelist in before else ""
     measured = [each for each in transcript.found(Entropy) if each.round < turn.round]
     stands = [f"{len(before)} answered.", _spread(measured), _numbers(list(before.values()))]
-    return _AGAIN.format(yours=mine, stands=" ".join(filter(None, stands)))
+    return _AGAIN.format(stands=" ".join(filter(None, stands)))
 
 
 def _spread(measured: list[Entropy]) -> str:
@@ -142,10 +145,11 @@ def _spread(measured: list[Entropy]) -> str:
 
 
 def _numbers(positions: list[str]) -> str:
-    """The median and the middle half, as Delphi's experts were told them, where every position is one number."""
-    found = [_NUMBER.findall(position) for position in positions]
-    if len(found) < 3 or any(len(numbers) != 1 for numbers in found):
+    """The median and the middle half, as Delphi's experts were told them, where every position is one number of the
+    same."""
+    found = [number for position in positions if (number := _NUMBER.match(position))]
+    if not 3 <= len(found) == len(positions) or len({number[2].casefold() for number in found}) > 1:
         return ""
-    values = [float(numbers[0]) for numbers in found]
+    values = [float(number[1]) for number in found]
     low, _, high = quantiles(values, n=4, method="inclusive")
     return f"The median is {median(values):g}; the middle half is from {low:g} to {high:g}."

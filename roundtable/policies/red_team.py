@@ -9,7 +9,7 @@ or leaves is followed by the next in seat order, who proposes anew; whoever a pe
 from protocol.kinds import ATTACK, PROPOSAL, REVISION
 from protocol.transcript import Transcript, Turn
 from roundtable.deliberation.brief import Brief, subject
-from roundtable.deliberation.passes import is_pass
+from roundtable.deliberation.passes import passed
 from roundtable.deliberation.record import is_whole, stopped_by_us
 from roundtable.policies import order
 from roundtable.policies.base import Plan, Seat
@@ -65,7 +65,11 @@ class RedTeam:
             task = _ATTACK.format(name=name, proposer=proposal.panelist)
             return Brief(task=task, unheard=frozenset(unheard))
         if turn.kind == REVISION and proposal:
-            attackers = [each.panelist for each in _of_round(transcript, proposal, ATTACK) if is_whole(each)]
+            attackers = [
+                each.panelist
+                for each in _of_round(transcript, proposal, ATTACK)
+                if is_whole(each) and not passed(each)
+            ]
             return Brief(task=_REVISE.format(name=name, attackers=", ".join(attackers)))
         return None
 
@@ -91,7 +95,7 @@ def _examine(transcript: Transcript, proposal: Turn) -> Plan:
     made, attacked = [turn for turn in attacks if is_whole(turn)], {turn.panelist for turn in attacks}
     if not revisions and (missing := tuple(seat for seat in seats if seat.panelist not in attacked)):
         return Plan(queue=missing)
-    if made and all(is_pass(turn.text) for turn in made):
+    if made and all(map(passed, made)):
         return Plan(end="passes")
     if made and not revisions:
         return Plan(queue=(Seat(proposer, REVISION, reason="revises"),))

@@ -116,7 +116,9 @@ def _conclude(deed: Deed, floor: Floor) -> None:
 
 
 def _stress_test(_: commands.StressTest, deed: Deed) -> None:
-    if deed.table.status != "resting":
+    if deed.table.policy == REPLY:
+        deed.refuse("A thread answers what is said in it, and has no outcome to be tested.")
+    elif deed.table.status != "resting":
         deed.refuse(f"The table is {deed.table.status}; a stress test is for one that rests.")
     elif why := judging.why_not(deed.table):
         deed.refuse(why)

@@ -1,10 +1,10 @@
 """What one model is sent: the one transcript, as one panelist must see it.
 
-Her own turns are `assistant`; everybody else's are attributed, fenced and inside `user`, as data. Only what counts as
-said (`deliberation/record`) is projected, and never anyone's reasoning. The result begins and ends with `user`, roles
-alternate, no message is empty. A thread of one person with one model is sent as the plain conversation that it is. It
-is a pure function of the transcript and of `room`, which the log tells too, so a lens can compute it again and compare
-the digest.
+Her own turns are `assistant`; everybody else's are attributed, fenced and inside `user`, as data, and so is a verdict,
+whoever wrote it. Only completed turns are projected, and never anyone's reasoning. The result begins and ends with
+`user`, roles alternate, no message is empty. A thread of one person with one model is sent as the plain conversation
+that it is. It is a pure function of the transcript and of `room`, which the log tells too, so a lens can compute it
+again and compare the digest.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from protocol.codec import encode
 from protocol.findings import SummaryMade
+from protocol.kinds import VERDICT
 from protocol.messages import Message, Panelist, Role
 from protocol.transcript import Posted, Transcript, Turn
 from roundtable.deliberation import summaries
@@ -130,15 +131,27 @@ def _summed_up(made: SummaryMade, brief: Brief) -> str:
 
 
 def _part(said: Said, panelist: Panelist, brief: Brief, room: int, *, fence: bool = True) -> _Part:
-    if isinstance(said, Turn) and said.panelist == panelist.name and not (brief.clerk or brief.aliases):
+    if _is_own(said, panelist, brief):
         return "assistant", _cut(said.text, room)
     text = _cut(said.text, room)
     if isinstance(said, Posted):
         to = _alias(said.to, brief)
         text = renamed(text, brief.aliases)
         return "user", fenced("said", text, by=said.author, role="person", to=to) if fence else text
-    by, cut = _alias(said.panelist, brief), "true" if said.status == "cancelled" else ""
-    return "user", fenced("said", renamed(text, brief.aliases), by=by, cut=cut)
+    told = {
+        "by": _alias(said.panelist, brief),
+        "asked": renamed(said.question, brief.aliases),
+        "cut": "true" if said.status == "cancelled" else "",
+        "as": VERDICT if said.kind == VERDICT else "",
+    }
+    return "user", fenced("said", renamed(text, brief.aliases), **told)
+
+
+def _is_own(said: Said, panelist: Panelist, brief: Brief) -> bool:
+    """Whether she said it as herself. A verdict she wrote for all: as her own words she would go on in its form."""
+    if not isinstance(said, Turn) or brief.clerk or brief.aliases:
+        return False
+    return said.panelist == panelist.name and said.kind != VERDICT
 
 
 def _material(name: str, media_type: str, text: str) -> str:

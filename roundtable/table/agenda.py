@@ -203,7 +203,8 @@ def _conclude(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -
     chair = verdicts.seat(transcript)
     if tried or limit or chair is None:
         turn = tried[-1] if tried else None
-        return Plan(note=(verdicts.given(transcript, turn, _missing(turn, limit)),))
+        lost = "the chair failed" if officers.is_chair_lost(transcript) else ""
+        return Plan(note=(verdicts.given(transcript, turn, lost or _missing(turn, limit)),))
     if gone := _gone(transcript):
         return Plan(drop=gone)
     if queued := transcript.of("queued"):

@@ -67,6 +67,16 @@ def test_a_chair_who_fails_leaves_no_synthesis() -> None:
     assert (given.header, given.answer) == ("2 of 2 answered; the chair failed, no synthesis.", "")
 
 
+def test_nobody_sums_up_for_a_chair_who_failed_before_the_verdict() -> None:
+    """Her key is refused when the round goes on record already: she is absent, and still the panel's chair."""
+    scene = play({"Ada": ["Yes."], "Ben": ["No."], "Cleo": [REFUSED]}, max_rounds=1, roles={"Cleo": "chair"})
+    given = verdict(scene)
+    assert (given.header, given.answer, given.chair) == (
+        "2 of 2 answered; the chair failed, no synthesis.", "", "",
+    )  # fmt: skip
+    assert not [turn for turn in scene.table.turns if turn.kind == "verdict"]
+
+
 def test_who_did_not_answer_is_told() -> None:
     given = verdict(play({"Ada": ["Yes."], "Ben": [REFUSED]}, max_rounds=1))
     assert given.header == "1 of 2 answered; Ada, one of the panel, chaired."

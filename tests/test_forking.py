@@ -183,6 +183,27 @@ async def test_what_cannot_be_forked_is_refused_and_nothing_is_made(client: Clie
     assert response.status == 404
 
 
+async def test_what_was_sent_before_the_fork_is_shown_as_it_was_sent(client: Client) -> None:
+    """Another topic, another method and a fork of the fork: the first answers were still to the first question."""
+    origin = await convene(client, topic="Why tea?", panel=PANEL, limits={"max_rounds": 1})
+    await frames(client, origin)
+    made = await fork(client, origin, topic="Why coffee?", policy="debate", limits={"max_rounds": 1})
+    middle = made["id"]
+    await frames(client, middle)
+    last = (await fork(client, middle, topic="Why water?", limits={"max_rounds": 1}))["id"]
+    await frames(client, last)
+    for table in (origin, middle, last):
+        lens = await (await client.get(f"{TABLES}/{table}/turns/t2/prompt")).json()
+        assert lens["matches"]
+        assert "Why tea?" in lens["messages"][0]["text"]
+    own = await (await client.get(f"{TABLES}/{last}/turns/t3/prompt")).json()
+    assert own["matches"]
+    assert "Why coffee?" in own["messages"][0]["text"]
+    assert (await client.delete(f"{TABLES}/{origin}")).status == 204
+    lens = await (await client.get(f"{TABLES}/{last}/turns/t2/prompt")).json()
+    assert not lens["matches"], "its origin is gone, and what was sent with it"
+
+
 async def test_a_fork_outlives_its_origin(client: Client) -> None:
     table = await convene(client, panel=[QUICK], limits={"max_turns": 1})
     await frames(client, table)

@@ -8,11 +8,22 @@ from protocol.transcript import Transcript
 def chair(transcript: Transcript) -> Panelist | None:
     """Who sums up, and reads what others said for the record; where her model was too dear, who does it instead. None
     when nobody is here."""
+    return _cheaper(transcript) or next(iter(_in_line(transcript, "chair", "moderator")), None)
+
+
+def _cheaper(transcript: Transcript) -> Panelist | None:
     for saving in transcript.found(BudgetDegraded):
-        cheaper = transcript.seat(saving.panelist) if saving.measure == "cheaper_chair" else None
-        if cheaper in transcript.here():
-            return cheaper
-    return next(iter(_in_line(transcript, "chair", "moderator")), None)
+        seat = transcript.seat(saving.panelist) if saving.measure == "cheaper_chair" else None
+        if seat in transcript.here():
+            return seat
+    return None
+
+
+def is_chair_lost(transcript: Transcript) -> bool:
+    """Whether the panel has a seat for its chair, and who sits there failed for good: nobody's synthesis is hers."""
+    seats = [seat.name for seat in transcript.panel if seat.role == "chair"]
+    left = [name for name in seats if name not in transcript.removed]
+    return bool(left) and all(name in transcript.absent for name in left) and _cheaper(transcript) is None
 
 
 def moderators(transcript: Transcript) -> list[Panelist]:

@@ -233,6 +233,8 @@ def is_given(transcript: Transcript) -> bool:
 
 
 def seat(transcript: Transcript) -> str | None:
-    """Who writes it."""
+    """Who writes it, if anybody: nobody in the place of a chair who failed for good."""
+    if officers.is_chair_lost(transcript):
+        return None
     chair = officers.chair(transcript)
     return chair.name if chair else None

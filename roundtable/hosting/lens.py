@@ -1,7 +1,8 @@
 """The lens: for any turn, what its model was sent, computed again from the log as it stood before the turn began.
 
 The digest that was logged then is held against what is computed now. Where they differ, by another version's manners or
-a policy that is not installed here, the lens says so and shows what it has.
+a policy that is not installed here, the lens says so and shows what it has. What was said before a fork was asked for
+under the topic, panel and policy of its origin, and is looked up there while that is kept.
 """
 
 import re
@@ -13,8 +14,9 @@ import msgspec
 from protocol import events as e
 from protocol.codec import decode_body
 from protocol.errors import NotFound
-from protocol.messages import Failure, Message
+from protocol.messages import Failure, Message, Origin
 from protocol.transcript import Transcript, apply
+from roundtable.hosting import owners
 from roundtable.log.base import EventLog
 from roundtable.table import seating
 
@@ -56,6 +58,18 @@ class Lens(msgspec.Struct, frozen=True):
 
 async def look(log: EventLog, stream: str, turn: str) -> Lens:
     """The lens of one turn of the table in `stream`. Raises `NotFound`: no such turn, or it has not begun."""
+    found, origin = await _look(log, stream, turn)
+    first = found
+    while not found.matches and origin is not None:
+        try:
+            found, origin = await _look(log, owners.stream(origin.table), turn)
+        except NotFound:  # deleted since, or the turn is the fork's own
+            break
+    # By the digest it is the same prompt, whatever the tables are called.
+    return found if found.matches and found.digest == first.digest else first
+
+
+async def _look(log: EventLog, stream: str, turn: str) -> tuple[Lens, Origin | None]:
     before, later = await _split(log, stream, turn)
     if not later:
         raise NotFound(f"No turn {turn[:40]!r} has begun at this table.")
@@ -64,7 +78,7 @@ async def look(log: EventLog, stream: str, turn: str) -> Lens:
     sent = seating.projected(before, turn, started.room)
     seat = before.seat(started.panelist)
     computed = sent.digest()
-    return Lens(
+    lens = Lens(
         turn=turn,
         panelist=started.panelist,
         kind=before.turn(turn).kind,
@@ -80,6 +94,7 @@ async def look(log: EventLog, stream: str, turn: str) -> Lens:
         computed=computed,
         matches=computed == started.digest,
     )
+    return lens, before.origin
 
 
 async def _split(log: EventLog, stream: str, turn: str) -> tuple[Transcript, list[e.TurnEvent]]:

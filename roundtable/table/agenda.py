@@ -213,7 +213,8 @@ def _conclude(policy: TurnPolicy, transcript: Transcript, limit: Limit | None) -
     chair = verdicts.seat(transcript)
     if tried or limit or chair is None:
         turn = tried[-1] if tried else None
-        return Plan(note=(verdicts.given(transcript, turn, _missing(turn, limit)),))
+        lost = "the chair failed" if officers.is_chair_lost(transcript) else ""
+        return Plan(note=(verdicts.given(transcript, turn, lost or _missing(turn, limit)),))
     if left := gone(transcript):
         return Plan(drop=left)
     if queued := transcript.of("queued"):

@@ -6,7 +6,7 @@ it is asked.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,13 +15,13 @@ from protocol import system
 from protocol.asked import MAX_SEATS, AskedLimits, AskedSeat
 from protocol.errors import Invalid, LogDamaged, NotFound, WrongState
 from protocol.events import Then
-from protocol.messages import Limits, Panelist, Until
 from protocol.system import PanelDropped, PanelSaved
 from providers.catalog import Catalog
 from roundtable import config
 from roundtable.hosting import convening
 from roundtable.hosting.convening import AskedUntil, Convene
 from roundtable.hosting.shared import Shared
+from roundtable.hosting.shown import Kept
 from roundtable.log.base import EventLog, Record
 
 STREAM = "catalogue/panels"
@@ -43,19 +43,6 @@ class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     then: Then = "close"
     verdict: bool | UnsetType = UNSET
     until: AskedUntil | UnsetType = UNSET
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """A panel by its name. `verdict` and `until` null: as the policy has it."""
-
-    name: str
-    source: Literal["saved", "config"]
-    panel: list[Panelist]
-    policy: str
-    limits: Limits
-    then: Then = "close"
-    verdict: bool | None = None
-    until: Until | None = None
 
 
 class KeptPanels:

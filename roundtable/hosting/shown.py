@@ -1,4 +1,4 @@
-"""What is shown of panels and prompts, to whoever asks: values that a client reads without importing what makes them."""
+"""What is shown of panels and prompts: values that a client reads without importing what makes them."""
 
 from typing import Any, Literal
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from protocol.cursor import Cursor
 from protocol.errors import Invalid
-from protocol.messages import Panelist
+from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript, apply
 from roundtable.cli import arguments, remote, seats, wanted
 from roundtable.cli import held as spoken
@@ -29,10 +29,10 @@ examples:
   roundtable fork http://127.0.0.1:8420/t/ID --policy council
   roundtable watch "$(roundtable fork URL --verdict)"
 
-The fork begins with what was said up to --after, or with all of it; what is not
-changed is as it was. A table under way goes on. An ID is looked up in --data and
-the fork is held in this terminal; an address, or an ID with --server, is forked
-there, and the fork's address printed.
+The fork begins with what was said up to --after, or with all of it; what is
+not changed is as it was. A table under way goes on. An ID is looked up in --data and
+the fork is held in this terminal; an address, or an ID with --server, is
+forked there, and the fork's address printed.
 """
 
 
@@ -88,30 +88,43 @@ def _here(args: argparse.Namespace) -> int:
         before = sum(turn.status == "completed" for turn in said)
         return made
 
-    held = spoken.held(config, convene, as_json=args.json)
+    with remote.hinted():
+        held = spoken.held(config, convene, as_json=args.json)
     return spoken.ended(config, held, before=before)
 
 
 async def _changes(streams: "Streams", table: str, args: argparse.Namespace) -> dict[str, Any]:
-    panel = None
+    """What was typed, by the names that `Tables.fork` has. A limit that is not set anew stays."""
+    if args.to and not args.ask:
+        raise Invalid("--to is for what --ask says.", field="to")
+    was = await _at(streams, table, args.after)
+    changes = wanted.read(args)
+    if changes["limits"] is not None:
+        changes["limits"] = _merged(was.limits, changes["limits"])
     if args.model or args.order:
-        panel = _reseated(await _panel(streams, table, args.after), args.model, args.order)
-    said = {"message": args.ask, "to": args.to, "topic": args.topic, "title": args.title}
-    return {"after": args.after, "panel": panel, **said, **wanted.read(args)}
+        there = [seat for seat in was.panel if seat.name not in was.removed]
+        changes["panel"] = _reseated(there, args.model, args.order)
+    return {
+        **changes, "after": args.after, "message": args.ask, "to": args.to, "topic": args.topic, "title": args.title
+    }  # fmt: skip
 
 
-async def _panel(streams: "Streams", table: str, after: Cursor | None) -> list[Panelist]:
-    """Who sat there after that entry."""
+async def _at(streams: "Streams", table: str, after: Cursor | None) -> Transcript:
+    """The table as it was after that entry."""
     found = await streams.transcript(table)
-    last = Cursor.parse(found.cursor).seq
-    if after is not None and after.seq < last:
-        found = Transcript()
-        async with aclosing(streams.events(table)) as entries:
-            async for entry in entries:
-                apply(found, entry)
-                if entry.cursor.seq >= after.seq:
-                    break
-    return [seat for seat in found.panel if seat.name not in found.removed]
+    if after is None or after.seq >= Cursor.parse(found.cursor).seq:
+        return found
+    found = Transcript()
+    async with aclosing(streams.events(table)) as entries:
+        async for entry in entries:
+            apply(found, entry)
+            if entry.cursor.seq >= after.seq:
+                break
+    return found
+
+
+def _merged(was: Limits, asked: Limits) -> Limits:
+    return replace(was, **{name: value for name, value in asdict(asked).items() if value is not None})
 
 
 def _reseated(panel: list[Panelist], models: Sequence[tuple[str, str]], order: str) -> list[Panelist]:

@@ -58,7 +58,8 @@ def _panels(args: argparse.Namespace) -> int:
     if (args.do == "list") == bool(args.name):
         needs = "takes no name" if args.name else "needs a name"
         raise Invalid(f"`roundtable panels {args.do}` {needs}.", field="name")
-    return asyncio.run(_done(args))
+    with remote.hinted():
+        return asyncio.run(_done(args))
 
 
 async def _done(args: argparse.Namespace) -> int:

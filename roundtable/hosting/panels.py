@@ -76,7 +76,7 @@ class KeptPanels:
             return self._configured[name]
         await self._stream.catch_up()
         if name not in self._saved:
-            raise NotFound(f"There is no panel {name[:60]!r}; GET /v1/panels lists those there are.")
+            raise NotFound(f"There is no panel {name[:60]!r} here.")
         return self._saved[name]
 
     async def save(self, name: str, keep: Keep) -> Kept:
@@ -84,7 +84,7 @@ class KeptPanels:
         `WrongState` when the name is the configuration's or there are too many."""
         if not NAME.fullmatch(name):
             raise Invalid(
-                "A panel's name is 1 to 60 letters, digits and ._- and begins with none of these.",
+                "A panel's name has 1 to 60 letters, digits and ._- in it, and begins with a letter or digit.",
                 field="name",
             )
         if name in self._configured or name == DEFAULT:

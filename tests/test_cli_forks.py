@@ -10,6 +10,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from roundtable import policies
+from roundtable.cli import main
 from roundtable.config import Config
 from roundtable.edge import app
 from tests.command_line import SCENE, Said, call, keep
@@ -66,9 +67,8 @@ def test_a_fork_may_leave_the_end_out(data: Path) -> None:
         "--json",
     )
     entries = [json.loads(line) for line in said.out.splitlines()]
-    assert [entry["text"] for entry in entries if entry["type"] == "turn.completed"][
-        0
-    ] == "Because of **dragons**."
+    said_first = next(entry["text"] for entry in entries if entry["type"] == "turn.completed")
+    assert said_first == "Because of **dragons**."
     assert not [entry for entry in entries if entry["type"] == "message.posted"], "that was said later"
     assert entries[1]["origin"]["cursor"] == AFTER
 
@@ -188,3 +188,44 @@ def test_a_method_has_its_own_length(tmp_path: Path, policy: str, rounds: int) -
         "ask", "Why?", "--off-record", "--panel", "scripted:x,scripted:y", "--policy", policy, "--json"
     )
     assert json.loads(said.out.splitlines()[1])["limits"]["max_rounds"] == rounds
+
+
+# -- what is typed wrong -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["ask", "Why?", "--panel", "nope"], "There is no panel 'nope', and no model"),
+        (["ask", "Why?", "--panel", "nope", "--off-record"], "only the configuration's panels"),
+        (["ask", "Why?", "--panel", "scripted:x", "--role", "Ada=chair"], "There is no seat 'Ada'; there is x."),
+        (["ask", "Why?", "--panel", "scripted:x", "--role", "x=king"], "there is chair and moderator"),
+        (["ask", "Why?", "--until", "convergence=2"], "between 0 and 1"),
+        (["ask", "Why?", "--file", "nowhere.pdf"], "nowhere.pdf: No such file"),
+        (["fork", "nowhere"], "There is no table 'nowhere'"),
+        (["panels", "save"], "needs a name"),
+        (["panels", "list", "x"], "takes no name"),
+        (["panels", "save", "x"], "A panel has seats"),
+        (["panels", "save", "a/b", "--panel", "scripted:x"], "begins with a letter or digit"),
+        (["panels", "show", "x"], "There is no panel 'x' here."),
+    ],
+)  # fmt: skip
+def test_a_wrong_call_is_told_in_one_line(tmp_path: Path, args: list[str], told: str) -> None:
+    said = call(*args, "--data", tmp_path / "d")
+    assert (said.code, said.out) == (2, "")
+    assert told in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["ask", "Why?", "--until", "bored"], "'bored' ends nothing; there is passes"),
+        (["ask", "Why?", "--until", "convergence=x"], "is no number from 0 to 1"),
+        (["fork", "nowhere", "--after", "x"], "is not a cursor"),
+    ],
+)  # fmt: skip
+def test_a_word_that_is_none(capsys: pytest.CaptureFixture[str], args: list[str], told: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(args)
+    assert told in capsys.readouterr().err

@@ -30,9 +30,9 @@ examples:
   roundtable watch "$(roundtable fork URL --verdict)"
 
 The fork begins with what was said up to --after, or with all of it; what is
-not changed is as it was. A table under way goes on. An ID is looked up in --data and
-the fork is held in this terminal; an address, or an ID with --server, is
-forked there, and the fork's address printed.
+not changed is as it was. A table under way goes on. An ID is looked up in
+--data and the fork is held in this terminal; an address, or an ID with
+--server, is forked there, and the fork's address printed.
 """
 
 

@@ -9,8 +9,9 @@ from roundtable.sdk.client import Client
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Reset
 from roundtable.sdk.refusals import Unreachable
-from roundtable.sdk.steering import Steering
-from roundtable.sdk.streams import Convened, Outcome, Posted, Streams
+from roundtable.sdk.streams import Streams
+from roundtable.sdk.table import Table
+from roundtable.sdk.tables import Convened, Outcome, Posted
 
 if TYPE_CHECKING:
     from roundtable.sdk.local import Local, local
@@ -27,9 +28,9 @@ __all__ = [
     "Outcome",
     "Posted",
     "Reset",
-    "Steering",
     "Streams",
     "SyncClient",
+    "Table",
     "TimedOut",
     "Unreachable",
     "local",

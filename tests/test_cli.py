@@ -91,6 +91,9 @@ def test_it_says_what_it_can_do(run: Run) -> None:
     for command in (
         "serve",
         "ask",
+        "fork",
+        "panels",
+        "policies",
         "watch",
         "replay",
         "export",
@@ -134,7 +137,7 @@ def test_each_command_has_examples_in_eighty_columns(
         (["ask", "Why?", "--seat", f"Ada={QUICK}", "--seat", f"Ada={QUICK}"], "Two panelists are named 'Ada'"),
         (["ask", "Why?", "--rounds", "0"], "is more than 0"),
         (["ask", "Why?", "--policy", "anarchy"], "There is no policy 'anarchy'; there is round_robin"),
-        (["ask", "Why?", "--max-dollars", "nan"], "is more than 0"),
+        (["ask", "Why?", "--max-dollars", "nan"], "limits.max_dollars is nan"),
     ],
 )  # fmt: skip
 def test_a_wrong_call_is_told_in_one_line(run: Run, args: list[str], told: str) -> None:

@@ -185,6 +185,7 @@ async def test_a_table_is_told_from_the_command_line(url: str) -> None:
         (["extend", "max_rounds=9", "max_dollars=2.5"], "limits.changed"),
         (["add", "Dag", "scripted:d", "--persona", "A cook."], "panel.changed"),
         (["say", "Dag?", "--to", "Dag", "--author", "Rosa"], "message.posted"),
+        (["put", __file__, "--author", "Rosa"], "material.added"),
     ):
         said = await asyncio.to_thread(call, "tell", f"{url}/t/{table}", *words, "--json")
         assert (said.code, said.err) == (0, "")
@@ -201,7 +202,10 @@ async def test_a_table_is_told_from_the_command_line(url: str) -> None:
         (["mute", "Ada", "--to", "Ben"], "put to nobody"),
         (["extend", "max_rounds"], "LIMIT=NUMBER"),
         (["add", "Dag"], "model"),
-        (["mute"], "panelist"),
+        (["mute"], "mute needs its panelist; "),
+        (["extend", "max_round=3"], "There is no limit 'max_round'; there is max_turns"),
+        (["put"], "put takes one file"),
+        (["put", "x", "--to", "Ada"], "put takes one file"),
     ],
 )
 def test_what_makes_no_command_is_told(words: list[str], told: str) -> None:

@@ -10,12 +10,7 @@ from roundtable.config import Panel
 from tests.serving import QUICK, TABLES, Client, Connect, frames, problem, serve
 
 ADA, BEN = {**QUICK, "role": ""}, {**QUICK, "name": "Ben"}
-REVIEW = {
-    "panel": [ADA, BEN],
-    "policy": "parallel",
-    "limits": {"max_rounds": 2},
-    "until": {"consensus": True},
-}
+REVIEW = {"panel": [ADA, BEN], "policy": "parallel", "limits": {"max_rounds": 2}, "until": {"passes": True}}
 HOUSE = Panel(panel=(Panelist("Cleo", "scripted:cleo"),), policy="floor_time", limits=Limits(max_turns=2))
 
 
@@ -49,7 +44,7 @@ async def test_a_panel_is_saved_convened_replaced_and_deleted(client: Client) ->
 
     table = await convened(client, saved="review")
     assert [seat["name"] for seat in table["panel"]] == ["Ada", "Ben"]
-    assert (table["policy"], table["ended_reason"], table["until"]["consensus"]) == (
+    assert (table["policy"], table["ended_reason"], table["until"]["passes"]) == (
         "parallel",
         "max_rounds",
         True,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from protocol import events as e
+from protocol import findings as f
 from protocol.messages import Failure
 from protocol.transcript import Spent
 from roundtable.cli.spotlight import Spotlight
@@ -53,6 +54,60 @@ def test_what_a_method_reads_is_not_shown() -> None:
     ]
     spoken = [event.text for event in shown if isinstance(event, e.TurnDelta)]
     assert spoken == ["A model should only flag.", "The tail decides.", "Then measure it.", "We will."]
+
+
+def test_why_she_speaks_is_said_as_a_stage_direction_and_bids_stand_together() -> None:
+    told = shown(
+        *opened(ADA, BEN),
+        f.BidMade(turn="t1", panelist="Ada", round=1, urgency=7, about="The cost."),
+        f.BidMade(turn="t2", panelist="Ben", round=1, urgency=0),
+        e.TurnQueued(turn="t3", panelist="Ada", reason="bid 7 of 10", question="What does it cost?"),
+        *turn(3, "Ada", "A lot.")[1:],
+        e.TurnQueued(turn="t4", panelist="Ben", reason="asked"),
+        *turn(4, "Ben", "Not at all.")[1:],
+        f.VoteCast(turn="t5", panelist="Ada", choice="for", stage="after"),
+        f.TallyCounted(round=1, kind="vote", scores={"for": 2, "against": 1}, winner="for", swing={"for": 1}),
+        e.TableConcluding(reason="passes"),
+        e.TurnQueued(turn="t6", panelist="Ben", kind="verdict", reason="the discussion is over: passes"),
+        *turn(6, "Ben", "So be it.")[1:],
+    )
+    assert (
+        told.partition("scripted:ben\n")[2]
+        == """
+  Ada bids 7 of 10: The cost.
+  Ben bids 0 of 10.
+
+Ada
+  (bid 7 of 10; asked: What
+  does it cost?)
+  A lot.
+
+Ben
+  (asked by name)
+  Not at all.
+
+  Ada votes for.
+
+  Votes: for 2 (+1), against
+  1. Most votes: for.
+
+  The discussion is over:
+  nobody had anything to add.
+  What follows is the verdict.
+
+Ben
+  (for the verdict)
+  So be it.
+"""
+    )
+
+
+@pytest.mark.parametrize("scenario", golden_scenarios.SCENARIOS, ids=lambda each: each.__name__)
+def test_every_method_can_be_shown(scenario: Any) -> None:
+    """No event of any of them is too much, and nothing is told twice in a row."""
+    told = shown(*(entry.event for entry in scenario().entries))
+    blocks = [block for block in told.split("\n\n") if block.strip()]
+    assert not [one for one, other in itertools.pairwise(blocks) if one == other]
 
 
 def test_nobodys_words_are_lost_or_mixed_however_they_interleave() -> None:

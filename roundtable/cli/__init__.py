@@ -19,8 +19,11 @@ from roundtable.cli import (
     copy,
     doctor,
     export,
+    fork,
     invoke,
     models,
+    panels,
+    policies,
     replay,
     restore,
     serve,
@@ -30,18 +33,24 @@ from roundtable.cli import (
 from roundtable.cli.console import FAILED, INTERRUPTED, PIPE_CLOSED, USAGE
 from roundtable.cli.console import tell as complain
 
-_COMMANDS = (serve, ask, watch, tell, invoke, replay, export, models, doctor, backup, restore, copy)
+_COMMANDS = (
+    serve, ask, fork, watch, tell, invoke, replay, export,
+    models, policies, panels, doctor, backup, restore, copy,
+)  # fmt: skip
 _MAIN = """\
 Language models talking at one table: everything said is kept, and can be
 watched, resumed and replayed.
 
   roundtable serve --open     the tables in a browser
   roundtable ask "QUESTION"   one table in this terminal
+  roundtable fork ID          another future of it
   roundtable watch URL        a table on a server, as it happens
   roundtable tell URL say X   something to it: say, pause, mute, verdict ...
   roundtable invoke TOOL      a tool or a model on a server, step by step
   roundtable export ID        a table as a file
   roundtable models           who can speak here, and what others lack
+  roundtable policies         how a table can be held, and what for
+  roundtable panels           seats that are kept under a name
   roundtable doctor           whether everything is as it should be
 
 `roundtable COMMAND --help` has examples of each.

@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from roundtable.cli.terminal import Terminal
@@ -52,6 +52,13 @@ class Progress:
             self._next, self._shown = now + self.EVERY, True
             room = shutil.get_terminal_size().columns - 1
             print(f"\r{text[:room]}\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows on stdout, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def size(count: int) -> str:

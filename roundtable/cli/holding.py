@@ -5,38 +5,26 @@ Nobody is left to speak (and to spend) when the asker is gone: whatever ends `ho
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from protocol import commands
 from protocol.codec import decode_body
 from protocol.errors import RoundtableError
-from protocol.messages import Limits, Panelist
 from protocol.transcript import Transcript, apply
 from roundtable.config import Config
 from roundtable.log.base import Record
 from roundtable.sdk.local import local
 from roundtable.sdk.streams import Streams
+from roundtable.sdk.tables import Convened
 from roundtable.signals import stop_on
 
 # Seconds for a table to close when asked: whoever speaks is cut at once, then two appends.
 CLOSE_WITHIN = 5.0
 
 Show = Callable[[Record], None]
-
-
-class Question(NamedTuple):
-    """What was asked on the command line. `seats` are names and models; none means the default panel. Without a word
-    on it, a `verdict` is the policy's way."""
-
-    topic: str
-    seats: Sequence[tuple[str, str]]
-    max_rounds: int
-    max_dollars: float | None
-    policy: str = "round_robin"
-    record: bool = True
-    verdict: bool | None = None
+Convene = Callable[[Streams], Awaitable[Convened]]
 
 
 class Held(NamedTuple):
@@ -47,26 +35,18 @@ class Held(NamedTuple):
     interrupted: bool
 
 
-async def hold(config: Config, question: Question, show: Show) -> Held:
-    """Hold the table to its end; `show` gets every record as the log has it. SIGINT or SIGTERM close the table.
+async def hold(config: Config, convene: Convene, show: Show, *, record: bool = True) -> Held:
+    """Hold the table that `convene` opens to its end; `show` gets every record as the log has it. SIGINT or SIGTERM
+    close the table.
 
-    Raises `LogUnavailable` when the data directory is in use, `Invalid` when the question cannot be put.
+    Raises `LogUnavailable` when the data directory is in use, and what `convene` raises.
     """
     stop = stop_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     # Off the record no directory is needed, so none is locked: a server may be using it. What others left open in one
     # is theirs to go on with.
-    data = config.data if question.record else None
+    data = config.data if record else None
     async with local(data, config=config, take_over=False) as streams:
-        limits = Limits(max_rounds=question.max_rounds, max_dollars=question.max_dollars)
-        panel = [Panelist(name, model) for name, model in question.seats] or None
-        table, _ = await streams.convene(
-            question.topic,
-            panel,
-            policy=question.policy,
-            limits=limits,
-            record=question.record,
-            verdict=question.verdict,
-        )
+        table, _ = await convene(streams)
         transcript = Transcript()
         reading = asyncio.create_task(_read(streams, table, transcript, show))
         stopping = asyncio.create_task(stop.wait())

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from protocol import codec
-from roundtable.cli import arguments
+from roundtable.cli import arguments, console
 from roundtable.config import Config
 
 if TYPE_CHECKING:
@@ -60,8 +60,5 @@ def _models(args: argparse.Namespace) -> int:
         told = ", ".join(status.models) if status.usable else ""
         told = told or ". ".join(filter(None, (status.detail, status.hint)))
         rows.append((status.name, usable, status.destination, told))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        print("  ".join((*cells, row[3])).rstrip())
+    console.columns(rows)
     return 0

@@ -3,12 +3,12 @@
 import argparse
 import os
 import shlex
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from protocol.errors import CallerError
+from protocol.errors import CallerError, LogUnavailable
 from providers.presets import is_loopback
 from roundtable.cli import console
 from roundtable.sdk import addresses
@@ -42,6 +42,19 @@ async def client(server: str, link: Callable[[str], None] = lambda _: None) -> "
                 "This server asks for its secret: set ROUNDTABLE_SECRET.", code=error.code
             ) from error
         raise
+
+
+@contextmanager
+def hinted() -> Iterator[None]:
+    """For commands that work on a data directory, or on the server that has it open: say so where one has."""
+    try:
+        yield
+    except LogUnavailable as error:
+        if error.code != "log_in_use":
+            raise
+        raise LogUnavailable(
+            f"{error.detail} A server is asked with --server URL.", code=error.code
+        ) from error
 
 
 def again(*words: str) -> str:

@@ -2,18 +2,23 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from protocol import codec, commands
 from protocol.errors import Invalid
+from protocol.messages import Limits
 from roundtable.cli import arguments, console, remote
 from roundtable.sdk import addresses
 
 if TYPE_CHECKING:
     from roundtable.cli.arguments import Commands
+    from roundtable.client import Client
+    from roundtable.sdk.tables import Outcome
+
+    _Do = Callable[[Client], Awaitable[Outcome]]
 
 _EXAMPLES = """\
 examples:
@@ -23,6 +28,7 @@ examples:
   roundtable tell ID add Dag ollama:llama3.2 --persona "A cook."
   roundtable tell ID swap Ada Ada openai:gpt-5.1
   roundtable tell ID extend max_rounds=6 max_dollars=2
+  roundtable tell ID put report.pdf         a file, for all to read
   roundtable tell ID retry t7               and cancel
   roundtable tell ID verdict                and pause, resume, close, title,
                                             raise_hand, lower_hand
@@ -30,13 +36,16 @@ examples:
 _KINDS: dict[str, type[commands.Command]] = {
     str(kind.__struct_config__.tag): kind for kind in commands.ANY.__args__
 }
+# Not a command of the table's: the file is sent, and what is in it is told by who reads it there.
+_PUT = "put"
 
 
 def add(commands: "Commands") -> None:
     """Its arguments."""
     parser = arguments.command(commands, "tell", _tell, "steer a table on a server", _EXAMPLES)
     parser.add_argument("table", metavar="URL", help="the table's address, or its id")
-    parser.add_argument("command", metavar="COMMAND", choices=_KINDS, help=", ".join(_KINDS))
+    known = (*_KINDS, _PUT)
+    parser.add_argument("command", metavar="COMMAND", choices=known, help=", ".join(known))
     parser.add_argument("words", metavar="WORD", nargs="*", help="what it is about")
     for name, summary in (("to", "the panelist it is put to"), ("author", "under whose name"),
                           ("persona", "what the new seat is told to be")):  # fmt: skip
@@ -47,19 +56,29 @@ def add(commands: "Commands") -> None:
 
 def _tell(args: argparse.Namespace) -> int:
     place = addresses.table(args.table, args.server)
-    return asyncio.run(_send(place, command(args), as_json=args.json))
+    if args.command == _PUT:
+        file, author = _file(args), args.author or ""
+        return asyncio.run(_send(place, lambda client: client.put(place.table, file, author=author), args))
+    told = command(args)
+    return asyncio.run(_send(place, lambda client: client.command(place.table, told), args))
 
 
-async def _send(place: addresses.Place, told: commands.ANY, *, as_json: bool) -> int:
+async def _send(place: addresses.Place, do: "_Do", args: argparse.Namespace) -> int:
     async with remote.client(place.server) as client:
-        entry = (await client.command(place.table, told)).entry
+        entry = (await do(client)).entry
     if entry is None:
         console.tell("accepted; the table comes to it in a moment")
-    elif as_json:
+    elif args.json:
         print(codec.message(entry.cursor, codec.encode_body(entry.event, entry.at)).decode())
     else:
         console.tell(f"done: {codec.event_type(entry.event)} at {entry.cursor}")
     return 0
+
+
+def _file(args: argparse.Namespace) -> str:
+    if len(args.words) != 1 or args.to is not None:
+        raise Invalid("put takes one file, and is put to nobody.", field="words")
+    return str(args.words[0])
 
 
 def command(args: argparse.Namespace) -> commands.ANY:
@@ -72,7 +91,21 @@ def command(args: argparse.Namespace) -> commands.ANY:
     given = {name: value for name, value in members.items() if value is not None}
     if (args.to is not None and "to" not in given) or (args.author is not None and "author" not in given):
         raise Invalid(f"{args.command} is put to nobody and has no author.", field="words")
-    return codec.decode_command(codec.encode({"type": args.command, **given}))
+    try:
+        return codec.decode_command(codec.encode({"type": args.command, **given}))
+    except Invalid as error:
+        raise Invalid(_plain(error, args.command), field=error.field) from error
+
+
+def _plain(error: Invalid, command: str) -> str:
+    """What is wrong in the words of who typed it, where a decoder speaks of objects and fields."""
+    member = error.field.rpartition(".")[2]
+    if "missing required" in error.detail:
+        return f"{command} needs its {member}; `roundtable tell --help` has examples."
+    if error.field.startswith("limits.") and "unknown field" in error.detail:
+        names = ", ".join(field.name for field in msgspec.structs.fields(Limits))
+        return f"There is no limit {member!r}; there is {names}."
+    return error.detail
 
 
 def _member(name: str, words: Iterator[str], args: argparse.Namespace) -> Any:

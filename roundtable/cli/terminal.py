@@ -9,6 +9,7 @@ from protocol.findings import ClaimMade, StanceTaken, VerdictGiven
 from protocol.messages import Panelist
 from protocol.transcript import Spent
 from protocol.views import verdict, words
+from roundtable.cli import asides
 from roundtable.cli.spotlight import Spotlight
 
 INDENT = "  "
@@ -29,6 +30,8 @@ class Terminal:
         self._spotlight = Spotlight()
         self._moves = verdict.Moves()
         self._paperwork: set[str] = set()
+        self._why: dict[str, str] = {}  # by turn, until it begins
+        self._in_aside = False
         self._open: tuple[str, str] = ("", "")  # whose turn the cursor is in, and whether speech or thought
 
     def show(self, event: e.Event) -> None:
@@ -57,8 +60,8 @@ class Terminal:
         match event:
             case e.TableOpened():
                 self._opened(event.topic, event.panel)
-            case e.RoundStarted() | e.PanelChanged() | e.HandRaised() | e.TableTitled():
-                self._note(_told(event))
+            case e.TurnQueued():
+                self._why[event.turn] = asides.why(event)
             case e.TurnStarted():
                 self._enter(event, "speech")
             case e.TurnThinking():
@@ -78,8 +81,9 @@ class Terminal:
                 self._note(
                     f"The table is closed: {words.REASONS.get(event.reason, event.reason)}. {event.detail}"
                 )
-            case _:
-                pass  # the rest is for machines
+            case _:  # most of the rest is for machines
+                self._note(asides.note(event))
+                self._quietly(asides.quiet(event))
 
     def end(self) -> None:
         """Finish the line that is open, so that something else may be said."""
@@ -136,6 +140,7 @@ class Terminal:
         self._leave()
         if not same:
             self._name(event.panelist, self._codes.get(event.panelist, _BOLD))
+            self._write(self._wrap.paragraph(self._why.pop(event.turn, "")), _DIM)
         self._open = (event.turn, kind)
 
     def _leave(self) -> None:
@@ -152,11 +157,19 @@ class Terminal:
             self._leave()
             self._write("\n" + self._wrap.paragraph(text.strip()), code)
 
+    def _quietly(self, text: str) -> None:
+        """A line of its own, close to others like it."""
+        if text:
+            self._leave()
+            self._write(("" if self._in_aside else "\n") + self._wrap.paragraph(text), _DIM)
+            self._in_aside = True
+
     def _paragraph(self, text: str) -> None:
         self._write(self._wrap.paragraph(text))
 
     def _write(self, text: str, code: int = 0) -> None:
         if text:
+            self._in_aside = False
             self._out.write(f"\x1b[{code}m{text}\x1b[0m" if code and self._colour else text)
 
 
@@ -220,24 +233,6 @@ class Wrap:
     def _break(self) -> str:
         self._column, self._fresh, self._blanks = 0, True, ""
         return "\n"
-
-
-def _told(event: e.RoundStarted | e.PanelChanged | e.HandRaised | e.TableTitled) -> str:
-    match event:
-        case e.RoundStarted():
-            return f"Round {event.round}"
-        case e.HandRaised():
-            return f"{event.author} asks for the floor."
-        case e.TableTitled():
-            return (
-                f"The table is called {event.title!r} now." if event.title else "The table has no title now."
-            )
-        case e.PanelChanged(seat=seat) if seat and seat.name == event.panelist:
-            return f"{seat.name} {'joins' if event.change == 'added' else 'speaks on'} through {seat.model}."
-        case e.PanelChanged(seat=seat) if seat:
-            return f"{seat.name} ({seat.model}) takes {event.panelist}'s place."
-        case e.PanelChanged():
-            return f"{event.panelist} was {event.change}."
 
 
 def _cells(letter: str) -> int:

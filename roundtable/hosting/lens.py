@@ -9,51 +9,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from protocol import events as e
 from protocol.codec import decode_body
 from protocol.errors import NotFound
-from protocol.messages import Failure, Message, Origin
+from protocol.messages import Origin
 from protocol.transcript import Transcript, apply
 from roundtable.hosting import owners
+from roundtable.hosting.shown import Attempt, Lens
 from roundtable.log.base import EventLog
 from roundtable.table import seating
 
 # A value under such a name is not shown. No option holds a key, but what goes to a server of one's own may.
 _SECRET = re.compile(r"key|token(?!s)|secret|password|passwd|credential|authorization|cookie|signature", re.I)
 REDACTED = "[redacted]"
-
-
-class Attempt(msgspec.Struct, frozen=True):
-    """One time that a model was asked; `error` is how the attempt before it failed."""
-
-    attempt: int
-    model: str
-    error: Failure | None = None
-
-
-class Lens(msgspec.Struct, frozen=True):
-    """What a turn's model was sent. All attempts were sent the same.
-
-    `room`, `length` (characters) and `most` (tokens she might say, 0 without a limit) are what was logged. `matches` is
-    whether the prompt shown here has the digest of the one that was sent; one that never was has none.
-    """
-
-    turn: str
-    panelist: str
-    kind: str
-    model: str
-    attempts: list[Attempt]
-    system: str
-    messages: tuple[Message, ...]
-    options: dict[str, Any]
-    most: int
-    room: int
-    length: int
-    digest: str
-    computed: str
-    matches: bool
 
 
 async def look(log: EventLog, stream: str, turn: str) -> Lens:

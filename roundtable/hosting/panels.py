@@ -6,7 +6,7 @@ it is asked.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,13 +15,13 @@ from protocol import system
 from protocol.asked import MAX_SEATS, AskedLimits, AskedSeat
 from protocol.errors import Invalid, LogDamaged, NotFound, WrongState
 from protocol.events import Then
-from protocol.messages import Limits, Panelist, Until
 from protocol.system import PanelDropped, PanelSaved
 from providers.catalog import Catalog
 from roundtable import config
 from roundtable.hosting import convening
 from roundtable.hosting.convening import AskedUntil, Convene
 from roundtable.hosting.shared import Shared
+from roundtable.hosting.shown import Kept
 from roundtable.log.base import EventLog, Record
 
 STREAM = "catalogue/panels"
@@ -43,19 +43,6 @@ class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     then: Then = "close"
     verdict: bool | UnsetType = UNSET
     until: AskedUntil | UnsetType = UNSET
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """A panel by its name. `verdict` and `until` null: as the policy has it."""
-
-    name: str
-    source: Literal["saved", "config"]
-    panel: list[Panelist]
-    policy: str
-    limits: Limits
-    then: Then = "close"
-    verdict: bool | None = None
-    until: Until | None = None
 
 
 class KeptPanels:
@@ -89,7 +76,7 @@ class KeptPanels:
             return self._configured[name]
         await self._stream.catch_up()
         if name not in self._saved:
-            raise NotFound(f"There is no panel {name[:60]!r}; GET /v1/panels lists those there are.")
+            raise NotFound(f"There is no panel {name[:60]!r} here.")
         return self._saved[name]
 
     async def save(self, name: str, keep: Keep) -> Kept:
@@ -97,7 +84,7 @@ class KeptPanels:
         `WrongState` when the name is the configuration's or there are too many."""
         if not NAME.fullmatch(name):
             raise Invalid(
-                "A panel's name is 1 to 60 letters, digits and ._- and begins with none of these.",
+                "A panel's name has 1 to 60 letters, digits and ._- in it, and begins with a letter or digit.",
                 field="name",
             )
         if name in self._configured or name == DEFAULT:

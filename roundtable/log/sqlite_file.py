@@ -48,7 +48,8 @@ def lock(directory: Path) -> int:
         os.close(held)
         raise LogUnavailable(
             f"Another roundtable process (pid {pid or 'unknown'}) is using {directory}. "
-            "Stop it or choose another --data."
+            "Stop it or choose another --data.",
+            code="log_in_use",
         ) from error
     except OSError as error:
         os.close(held)

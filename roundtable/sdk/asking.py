@@ -18,6 +18,7 @@ import msgspec
 
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid
+from roundtable.sdk import bodies
 
 Verb = Literal["invoke", "follow", "say"]
 _T = TypeVar("_T")
@@ -68,7 +69,7 @@ class Asked(NamedTuple):
 
 
 def read(address: str, type: str, payload: Mapping[str, Any] | None = None) -> Asked:
-    """Raises `CannotStream`, naming `address` or `type`."""
+    """Raises `CannotStream`, naming `address` or `type`, and `Invalid`."""
     kind, _, id = address.partition("/")
     types = TYPES.get(kind)
     if types is None or not id:
@@ -77,6 +78,7 @@ def read(address: str, type: str, payload: Mapping[str, Any] | None = None) -> A
     if type not in types:
         can = " or ".join(map(repr, types))
         raise CannotStream(f"{address[:60]!r} cannot stream {type[:40]!r}; ask it {can}.", field="type")
+    bodies.check(payload or {}, "payload")
     return Asked(types[type], kind, id, payload or {})
 
 

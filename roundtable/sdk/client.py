@@ -9,7 +9,7 @@ A refusal raises the error of `protocol/errors.py` that it was on the server; no
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import Any, Self
 from urllib.parse import quote
@@ -19,9 +19,9 @@ import msgspec
 from protocol import codec, commands, invocation
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, RoundtableError
-from protocol.events import Then
-from protocol.messages import Limits, Panelist, Until
 from protocol.transcript import Transcript
+from roundtable.hosting.lineage import ForkLine
+from roundtable.hosting.shown import Kept, Lens
 from roundtable.hosting.summary import Summary
 from roundtable.log.base import Record
 from roundtable.sdk import asking
@@ -29,7 +29,8 @@ from roundtable.sdk.connection import ATTEMPTS, Connection, decode
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Following
 from roundtable.sdk.refusals import Unreachable
-from roundtable.sdk.streams import Convened, Outcome, Posted, Streams
+from roundtable.sdk.streams import Streams
+from roundtable.sdk.tables import Convened, Outcome, Posted
 
 # How long an invocation waits for us when a connection breaks: as long as a laptop takes from one network to another.
 # Seconds.
@@ -39,7 +40,7 @@ CANCEL_WITHIN = 5.0
 # Tables per page of the list, as many as the server gives.
 _PAGE = 100
 
-_TABLES, _THREADS = "/v1/roundtables", "/v1/threads"
+_TABLES, _THREADS, _PANELS = "/v1/roundtables", "/v1/threads", "/v1/panels"
 _ENDINGS = frozenset(ending.decode() for ending in invocation.ENDINGS)
 
 
@@ -66,6 +67,14 @@ class _Done(msgspec.Struct):
 class _Said(msgspec.Struct):
     message: dict[str, Any] = {}
     cursor: str = ""
+
+
+class _Forks(msgspec.Struct):
+    forks: list[ForkLine]
+
+
+class _Panels(msgspec.Struct):
+    panels: list[Kept]
 
 
 class _Tools(msgspec.Struct):
@@ -240,33 +249,32 @@ class Client(Streams):
                 yield summary
             before = page.next
 
-    async def convene(
-        self,
-        topic: str,
-        panel: Sequence[Panelist] | None = None,
-        *,
-        policy: str = "round_robin",
-        limits: Limits | None = None,
-        then: Then = "close",
-        seed: int | None = None,
-        record: bool = True,
-        title: str = "",
-        verdict: bool | None = None,
-        until: Until | None = None,
-    ) -> Convened:
-        body = _given(
-            topic=topic, panel=panel, policy=policy, limits=limits, then=then, seed=seed, title=title or None
-        )
-        body |= _given(verdict=verdict, until=until)
-        return await self._made(_TABLES, body if record else body | {"record": False})
+    async def _convene(self, body: Mapping[str, Any]) -> Convened:
+        return await self._made(_TABLES, body)
+
+    async def _fork(self, table: str, body: Mapping[str, Any]) -> Convened:
+        return await self._made(f"{_TABLES}/{_segment(table)}/forks", body)
+
+    async def forks(self, table: str) -> list[ForkLine]:
+        path = f"{_TABLES}/{_segment(table)}/forks"
+        return decode(await self._connection.answer("GET", path), _Forks).forks
+
+    async def _put(self, table: str, upload: Mapping[str, Any], key: str) -> Outcome:
+        path = f"{_TABLES}/{_segment(table)}/material"
+        return _outcome(await self._connection.insist(path, upload, {"Idempotency-Key": key}))
+
+    async def material(self, table: str, material: str) -> bytes:
+        path = f"{_TABLES}/{_segment(table)}/material/{_segment(material)}"
+        return await self._connection.answer("GET", path)
+
+    async def prompt(self, table: str, turn: str) -> Lens:
+        path = f"{_TABLES}/{_segment(table)}/turns/{_segment(turn)}/prompt"
+        return decode(await self._connection.answer("GET", path), Lens)
 
     async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(18)}
         path = f"{_TABLES}/{_segment(table)}/commands"
-        done = decode(await self._connection.insist(path, command, headers), _Done)
-        if not done.cursor:
-            return Outcome(None)
-        return Outcome(codec.decode_body(Cursor.parse(done.cursor, field="cursor"), bytes(done.event)))
+        return _outcome(await self._connection.insist(path, command, headers))
 
     async def export(self, table: str, format: str) -> AsyncGenerator[bytes]:
         """The table as `md`, `html`, `json` or `jsonl`, in pieces as they come."""
@@ -275,21 +283,24 @@ class Client(Streams):
             async for piece in pieces:
                 yield piece
 
+    # -- panels ------------------------------------------------------------------------------------------------
+
+    async def panels(self) -> list[Kept]:
+        return decode(await self._connection.answer("GET", _PANELS), _Panels).panels
+
+    async def panel(self, name: str) -> Kept:
+        return decode(await self._connection.answer("GET", f"{_PANELS}/{_segment(name)}"), Kept)
+
+    async def _save_panel(self, name: str, body: Mapping[str, Any]) -> Kept:
+        return decode(await self._connection.answer("PUT", f"{_PANELS}/{_segment(name)}", body), Kept)
+
+    async def delete_panel(self, name: str) -> None:
+        await self._connection.answer("DELETE", f"{_PANELS}/{_segment(name)}")
+
     # -- threads -----------------------------------------------------------------------------------------------
 
-    async def thread(
-        self,
-        model: str = "",
-        *,
-        title: str = "",
-        system: str = "",
-        panel: Sequence[Panelist] | None = None,
-        limits: Limits | None = None,
-        record: bool = True,
-    ) -> Convened:
-        named = {"title": title or None, "model": model or None, "system": system or None}
-        body = _given(**named, panel=panel, limits=limits)
-        return await self._made(_THREADS, body if record else body | {"record": False})
+    async def _begin_thread(self, body: Mapping[str, Any]) -> Convened:
+        return await self._made(_THREADS, body)
 
     async def post(self, thread: str, text: str, *, to: str = "", author: str = "", key: str = "") -> Posted:
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(18)}
@@ -304,7 +315,7 @@ class Client(Streams):
         path = f"{_THREADS}/{_segment(thread)}"
         return decode(await self._connection.answer("GET", path), _Thread).messages
 
-    async def _made(self, path: str, body: dict[str, Any]) -> Convened:
+    async def _made(self, path: str, body: Mapping[str, Any]) -> Convened:
         made = decode(await self._connection.answer("POST", path, body), _Made)
         return Convened(made.id, Cursor.parse(made.cursor, field="cursor"))
 
@@ -340,5 +351,8 @@ def _segment(id: str) -> str:
     return quote(id, safe="")
 
 
-def _given(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+def _outcome(body: bytes) -> Outcome:
+    done = decode(body, _Done)
+    if not done.cursor:
+        return Outcome(None)
+    return Outcome(codec.decode_body(Cursor.parse(done.cursor, field="cursor"), bytes(done.event)))

@@ -12,7 +12,7 @@ from yarl import URL
 
 from protocol import codec
 from protocol.errors import RoundtableError
-from roundtable.sdk import addresses
+from roundtable.sdk import addresses, bodies
 from roundtable.sdk.backoff import Backoff
 from roundtable.sdk.refusals import Unreachable, refusal
 
@@ -85,7 +85,7 @@ class Connection:
         """The whole answer to one request."""
         sent: dict[str, Any] = {}
         if value is not None:
-            sent = {"data": codec.encode(value), "headers": {**_JSON, **(headers or {})}}
+            sent = {"data": bodies.encoded(value), "headers": {**_JSON, **(headers or {})}}
         async with self.request(method, path, **sent) as response:
             return await _body(response)
 
@@ -106,7 +106,7 @@ class Connection:
         """An event stream from a cursor on; with a `value` it is what a POST of it answers. Raises as `request` does,
         also while its bytes are read."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after else {})
-        sent: dict[str, Any] = {} if value is None else {"data": codec.encode(value)}
+        sent: dict[str, Any] = {} if value is None else {"data": bodies.encoded(value)}
         timeout = ClientTimeout(sock_connect=CONNECT_WITHIN, sock_read=SILENCE)
         method = "GET" if value is None else "POST"
         headers |= {} if value is None else _JSON

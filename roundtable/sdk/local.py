@@ -6,23 +6,21 @@
 It builds, as `edge/services.py` does for a server: log, catalog, broadcast, host, invocations. Closed in reverse.
 """
 
+import base64
 import os
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
-from protocol import commands, invocation
-from protocol.asked import AskedLimits, AskedSeat
+from protocol import codec, commands, invocation
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import Invalid, LogUnavailable, NotFound
-from protocol.events import Then
-from protocol.messages import Limits, Panelist, Until
 from protocol.transcript import Transcript
 from protocol.views.thread import posted
 from protocol.views.thread import thread as conversation
@@ -33,8 +31,13 @@ from roundtable.fanout.broadcast import Broadcast
 from roundtable.fanout.framing import FULL, INVOCATION, THREAD, View
 from roundtable.fanout.kinds import stored
 from roundtable.hosting import host as hosting
-from roundtable.hosting.convening import AskedUntil, Convene
+from roundtable.hosting import lens
+from roundtable.hosting.convening import Convene
+from roundtable.hosting.forking import Fork
 from roundtable.hosting.host import Host
+from roundtable.hosting.lineage import ForkLine
+from roundtable.hosting.panels import Keep
+from roundtable.hosting.shown import Kept, Lens
 from roundtable.hosting.summary import Summary
 from roundtable.hosting.threads import Begin
 from roundtable.invocations.invocations import Ask, Invocations
@@ -44,14 +47,19 @@ from roundtable.log.base import EventLog, Record
 from roundtable.log.memory import MemoryLog
 from roundtable.log.opening import open_log
 from roundtable.log.split import SplitLog
+from roundtable.material.intake import Upload
 from roundtable.mcp.servers import Servers
+from roundtable.sdk import bodies
 from roundtable.sdk.asking import CannotStream
 from roundtable.sdk.event import Event
 from roundtable.sdk.following import Reset
-from roundtable.sdk.streams import Convened, Outcome, Posted, Streams
+from roundtable.sdk.streams import Streams
+from roundtable.sdk.tables import Convened, Outcome, Posted
 from roundtable.tools.base import Tool
 from roundtable.tools.ours import ours
 from roundtable.tools.toolbox import TOOL, Toolbox
+
+_T = TypeVar("_T")
 
 # Whose invocations they are, where callers are counted.
 _CALLER = "local"
@@ -59,6 +67,10 @@ _CALLER = "local"
 _PAGE = 100
 # Seconds for a message to be in its thread once it was accepted; as long as a client of a server asks for it.
 _POSTED_WITHIN = 8.0
+_CONVENE, _FORK, _KEEP = (
+    msgspec.json.Decoder(Convene), msgspec.json.Decoder(Fork), msgspec.json.Decoder(Keep)
+)  # fmt: skip
+_BEGIN, _UPLOAD = msgspec.json.Decoder(Begin), msgspec.json.Decoder(Upload)
 _VIEWS: Mapping[str, tuple[str, View]] = {
     "roundtable": ("table", FULL),
     "thread": ("thread", THREAD),
@@ -117,7 +129,7 @@ class Local(Streams):
             servers = Servers(self._config.mcp, os.environ)
             stack.push_async_callback(servers.close)
             await servers.prepare()
-            self._host = Host(self._log, catalog, tools=servers)
+            self._host = Host(self._log, catalog, panels=self._config.panels, tools=servers)
             stack.push_async_callback(self._host.close)
             await self._host.start(take_over=self._take_over)
             memory = MemoryLog()
@@ -139,6 +151,7 @@ class Local(Streams):
     # -- anything that streams ---------------------------------------------------------------------------------
 
     async def invoke(self, address: str, args: Mapping[str, Any] | None = None) -> str:
+        bodies.check(args or {}, "args")
         return (await self._invocations.invoke(Ask(address, args or {}, _CALLER, detach=True))).id
 
     async def cancel(self, invocation: str) -> None:
@@ -216,46 +229,47 @@ class Local(Streams):
                 yield summary
             before = page.next
 
-    async def convene(
-        self,
-        topic: str,
-        panel: Sequence[Panelist] | None = None,
-        *,
-        policy: str = "round_robin",
-        limits: Limits | None = None,
-        then: Then = "close",
-        seed: int | None = None,
-        record: bool = True,
-        title: str = "",
-        verdict: bool | None = None,
-        until: Until | None = None,
-    ) -> Convened:
-        ask = Convene(
-            topic, _seats(panel), policy, _limits(limits), then, seed, record, title,
-            msgspec.UNSET if verdict is None else verdict,
-            msgspec.UNSET if until is None else AskedUntil(*_fields(until)),
-        )  # fmt: skip
-        return Convened(*await self._host.convene(ask))
+    async def _convene(self, body: Mapping[str, Any]) -> Convened:
+        return Convened(*await self._host.convene(_asked(body, _CONVENE)))
+
+    async def _fork(self, table: str, body: Mapping[str, Any]) -> Convened:
+        return Convened(*await self._host.fork(table, _asked(body, _FORK)))
+
+    async def forks(self, table: str) -> list[ForkLine]:
+        return await self._host.forks(table)
+
+    async def _put(self, table: str, upload: Mapping[str, Any], key: str) -> Outcome:
+        return Outcome((await self._host.put(table, key, _asked(upload, _UPLOAD))).entry)
+
+    async def material(self, table: str, material: str) -> bytes:
+        return base64.b64decode((await self._host.material(table, material))[1])
+
+    async def prompt(self, table: str, turn: str) -> Lens:
+        await self.head(table)  # whether there is such a table
+        return await lens.look(self._log, hosting.stream(table), turn)
 
     async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:
         receipt = await self._host.submit(table, key or secrets.token_urlsafe(18), command)
         return Outcome(receipt.entry)
 
+    # -- panels ------------------------------------------------------------------------------------------------
+
+    async def panels(self) -> list[Kept]:
+        return await self._host.panels.all()
+
+    async def panel(self, name: str) -> Kept:
+        return await self._host.panels.find(name)
+
+    async def _save_panel(self, name: str, body: Mapping[str, Any]) -> Kept:
+        return await self._host.panels.save(name, _asked(body, _KEEP))
+
+    async def delete_panel(self, name: str) -> None:
+        await self._host.panels.drop(name)
+
     # -- threads -----------------------------------------------------------------------------------------------
 
-    async def thread(
-        self,
-        model: str = "",
-        *,
-        title: str = "",
-        system: str = "",
-        panel: Sequence[Panelist] | None = None,
-        limits: Limits | None = None,
-        record: bool = True,
-    ) -> Convened:
-        asked = _limits(limits)
-        ask = Begin(title, model, system, panel=_seats(panel), limits=asked, record=record)
-        return Convened(*await self._host.begin_thread(ask))
+    async def _begin_thread(self, body: Mapping[str, Any]) -> Convened:
+        return Convened(*await self._host.begin_thread(_asked(body, _BEGIN)))
 
     async def post(self, thread: str, text: str, *, to: str = "", author: str = "", key: str = "") -> Posted:
         stored("thread", thread)
@@ -288,13 +302,7 @@ def _line(tool: Tool) -> dict[str, Any]:
     return {**told, "args": msgspec.json.schema(tool.args)}
 
 
-def _seats(panel: Sequence[Panelist] | None) -> list[AskedSeat] | msgspec.UnsetType:
-    return msgspec.UNSET if panel is None else [AskedSeat(*_fields(panelist)) for panelist in panel]
-
-
-def _limits(limits: Limits | None) -> AskedLimits:
-    return AskedLimits() if limits is None else AskedLimits(*_fields(limits))
-
-
-def _fields(struct: msgspec.Struct) -> Iterator[Any]:
-    return (value for value in msgspec.structs.astuple(struct))
+def _asked(body: Mapping[str, Any], decoder: msgspec.json.Decoder[_T]) -> _T:
+    """A request's body as a server would read it. Raises `Invalid` naming the field."""
+    asked: _T = codec.decode_json(bodies.encoded(body), decoder)
+    return asked

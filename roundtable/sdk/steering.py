@@ -1,4 +1,4 @@
-"""One table under its own name, and everything that may be asked of it while it talks: a method per command.
+"""Everything that may be asked of a table while it talks: a method per command.
 
 table = client.table(id)
 await table.barge_in("One moment.", to="Ada")
@@ -19,7 +19,7 @@ Send = Callable[..., Awaitable[Any]]
 
 class Steering:
     """Each gives the entry that is the command's effect; None when it is accepted and still to come. `key` is made up
-    unless given. Raises as `Streams.command` does."""
+    unless given. Raises as `Tables.command` does."""
 
     def __init__(self, id: str, send: Send) -> None:
         self.id = id
@@ -94,6 +94,10 @@ class Steering:
     async def verdict(self, *, key: str = "") -> Entry | None:
         """End the discussion and come to a verdict now."""
         return await self._ask(commands.Conclude(), key)
+
+    async def stress_test(self, *, key: str = "") -> Entry | None:
+        """Have the answers of a discussion that rests judged again, in other orders and at equal lengths."""
+        return await self._ask(commands.StressTest(), key)
 
     async def title(self, title: str, *, key: str = "") -> Entry | None:
         """Call it by another name than its topic; an empty one takes that back."""

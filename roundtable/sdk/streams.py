@@ -5,49 +5,25 @@ A stream is an asynchronous generator. Who does not read it holds back whoever p
 """
 
 import secrets
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import Any
 
-from protocol import codec, commands
+from protocol import commands
 from protocol.cursor import ZERO, Cursor
 from protocol.errors import WrongState
-from protocol.events import Entry, Then
-from protocol.messages import Limits, Panelist, Until
-from protocol.transcript import Transcript
-from roundtable.hosting.summary import Summary
-from roundtable.log.base import Record
 from roundtable.sdk import answering, asking
 from roundtable.sdk.answering import OnChunk
 from roundtable.sdk.event import Event
-from roundtable.sdk.steering import Steering
+from roundtable.sdk.table import Table
+from roundtable.sdk.tables import Tables
 
 _RESTS = frozenset({"table.rested", "table.closed"})
 _THREAD_RESTS = frozenset({"thread.rested", "thread.closed"})
 
 
-class Convened(NamedTuple):
-    """A new table, and the cursor of its `table.opened`."""
-
-    id: str
-    cursor: Cursor
-
-
-class Posted(NamedTuple):
-    """A message in a thread, and its cursor: what is answered comes after it."""
-
-    message: dict[str, Any]
-    cursor: Cursor
-
-
-class Outcome(NamedTuple):
-    """A command's effect; None when it was accepted and is still to be acted on."""
-
-    entry: Entry | None
-
-
-class Streams(ABC):
+class Streams(Tables):
     """Use it as a context manager. Every method may raise `Unreachable` or `LogUnavailable`."""
 
     # -- anything that streams ---------------------------------------------------------------------------------
@@ -115,88 +91,9 @@ class Streams(ABC):
 
     # -- tables ------------------------------------------------------------------------------------------------
 
-    @abstractmethod
-    async def convene(
-        self,
-        topic: str,
-        panel: Sequence[Panelist] | None = None,
-        *,
-        policy: str = "round_robin",
-        limits: Limits | None = None,
-        then: Then = "close",
-        seed: int | None = None,
-        record: bool = True,
-        title: str = "",
-        verdict: bool | None = None,
-        until: Until | None = None,
-    ) -> Convened:
-        """Open a table; without a panel it is the default one. Whether it comes to a `verdict`, and `until` when it is
-        held, is the policy's way unless said. Raises `Invalid` naming the field.
-
-        Sent once: where no answer comes, a table may have been opened.
-        """
-
-    async def events(self, table: str, after: Cursor | None = ZERO) -> AsyncGenerator[Entry]:
-        """A table's entries after a cursor (None: after now), each once and in order, until the table is closed.
-
-        Raises `Reset`, `NotFound`. Who stops early closes it (`contextlib.aclosing`).
-        """
-        async with aclosing(self.records(table, after)) as records:
-            async for record in records:
-                yield codec.decode_body(*record)
-
-    @abstractmethod
-    def records(self, table: str, after: Cursor | None = ZERO) -> AsyncGenerator[Record]:
-        """As `events`, with the bytes as they are logged."""
-
-    @abstractmethod
-    async def head(self, table: str) -> Cursor:
-        """Where the table stands now. Raises `NotFound`."""
-
-    @abstractmethod
-    async def transcript(self, table: str) -> Transcript:
-        """The table as it stands; `transcript.cursor` is where to go on from. Raises `NotFound`."""
-
-    @abstractmethod
-    def tables(self) -> AsyncIterator[Summary]:
-        """All tables, newest first."""
-
-    def table(self, id: str) -> Steering:
-        """That table, with a method for each command."""
-        return Steering(id, self.command)
-
-    @abstractmethod
-    async def command(self, table: str, command: commands.ANY, *, key: str = "") -> Outcome:
-        """Tell the table something, once, however often it has to be sent: `key` is made up unless given.
-
-        Raises `WrongState` when the table refuses it, `KeyReused`, `NotFound`, `Invalid`.
-        """
-
-    # -- threads -----------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    async def thread(
-        self,
-        model: str = "",
-        *,
-        title: str = "",
-        system: str = "",
-        panel: Sequence[Panelist] | None = None,
-        limits: Limits | None = None,
-        record: bool = True,
-    ) -> Convened:
-        """Begin a conversation that one model answers, or every seat of a panel. Raises `Invalid` naming the field.
-
-        Talk in it with `stream("thread/ID", "say", {"text"})`, or `post`.
-        """
-
-    @abstractmethod
-    async def post(self, thread: str, text: str, *, to: str = "", author: str = "", key: str = "") -> Posted:
-        """Say something in a thread, once, however often it has to be sent. Its answers are in the stream."""
-
-    @abstractmethod
-    async def messages(self, thread: str) -> list[dict[str, Any]]:
-        """A thread as it stands: each message with its `id`, `author`, `text` and `state`. Raises `NotFound`."""
+    def table(self, id: str) -> Table:
+        """That table, with a method for each command and all else that is about one."""
+        return Table(id, self)
 
     # -- saying something --------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from roundtable.edge.answers import json
 from roundtable.edge.operations import operation
 from roundtable.edge.parameters import ById
 from roundtable.hosting.host import stream
-from roundtable.hosting.lens import Lens, look
+from roundtable.hosting.lens import look
+from roundtable.hosting.shown import Lens
 
 Turn = Annotated[
     str, msgspec.Meta(description="A turn: `t1`, `t2`, ...", extra_json_schema={"pattern": "^t[1-9][0-9]*$"})

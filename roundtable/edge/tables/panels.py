@@ -10,7 +10,8 @@ from roundtable.edge import keys
 from roundtable.edge.answers import json
 from roundtable.edge.limits import body
 from roundtable.edge.operations import operation
-from roundtable.hosting.panels import NAME, Keep, Kept
+from roundtable.hosting.panels import NAME, Keep
+from roundtable.hosting.shown import Kept
 
 _EXAMPLE = {
     "panel": [{"name": name, "model": f"scripted:{name}"} for name in ("Ada", "Ben")],

@@ -296,6 +296,7 @@ async def test_a_file_lies_on_the_table_for_all(browser: Browser, server: Server
             files = page.get_by_role("complementary", name="About this table")
             await expect(files.locator("img")).to_have_js_property("naturalWidth", 1)
             await expect(files).to_contain_text("22 B, from")
+            await expect(page.get_by_label("Files on their way to the table")).to_have_count(0)
         laid = (await server.transcript(table))["materials"]
         assert [(file["name"], file["form"]) for file in laid] == [
             ("letter.txt", "text"),

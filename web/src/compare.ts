@@ -2,7 +2,8 @@
 import type { House } from "./api";
 import { isHeard } from "./kinds";
 import { limitWords } from "./notes";
-import type { Transcript } from "./protocol.gen";
+import type { Panelist, Transcript } from "./protocol.gen";
+import { type Seat, seatsOf } from "./scene";
 import { modelLabel } from "./words";
 
 /** How many turns, messages and findings, from the first on, are the same at both tables. */
@@ -79,15 +80,31 @@ function seatDifferences(one: Transcript, other: Transcript): Difference[] {
   const [here, there] = [seated(one), seated(other)];
   const names = [...new Set([...here.keys(), ...there.keys()])];
   const both = names.filter((name) => here.has(name) && there.has(name));
-  const orderOf = (seats: Map<string, string>) => [...seats.keys()].filter((name) => both.includes(name)).join(", ");
+  const orderOf = (seats: Map<string, Panelist>) => [...seats.keys()].filter((name) => both.includes(name)).join(", ");
   return [
-    ...names.map((name) => ({ what: name, one: here.get(name) ?? "not at the table", other: there.get(name) ?? "not at the table" })),
+    ...names.map((name) => ({ what: name, one: seatWords(here.get(name), there.get(name)), other: seatWords(there.get(name), here.get(name)) })),
     { what: "Order", one: orderOf(here), other: orderOf(there) },
   ];
 }
 
-/** Name -> who speaks there, and as what. */
-function seated({ panel, removed }: Transcript): Map<string, string> {
-  const seats = panel.filter(({ name }) => !removed.includes(name));
-  return new Map(seats.map(({ name, model, role, persona }) => [name, [modelLabel(model), role && `as ${role}`, persona].filter(Boolean).join(", ")]));
+/** Everyone who has a seat at either, each once: in the order of the first, and then of the other. */
+export function companyOf(one: Transcript, other: Transcript): Seat[] {
+  const there = other.panel.filter(({ name }) => !one.panel.some((each) => each.name === name));
+  return seatsOf([...one.panel, ...there]);
+}
+
+/** Name -> who sits there. */
+function seated({ panel, removed }: Transcript): Map<string, Panelist> {
+  return new Map(panel.filter(({ name }) => !removed.includes(name)).map((seat) => [seat.name, seat]));
+}
+
+const ASPECTS: ((seat: Panelist) => string)[] = [
+  ({ model }) => model, ({ role }) => (role ? `as ${role}` : "as a panelist"), ({ persona }) => persona || "no persona",
+];
+
+/** What is said of a seat beside another of that name: what they differ in, or the model where there is none. */
+function seatWords(seat: Panelist | undefined, beside: Panelist | undefined): string {
+  if (!seat) return "not at the table";
+  if (!beside) return modelLabel(seat.model);
+  return ASPECTS.map((aspect) => (aspect(seat) === aspect(beside) ? "" : aspect(seat))).filter(Boolean).join(", ");
 }

@@ -14,7 +14,7 @@ export function fileWords({ size, pages, cut }: Pick<Material, "size" | "pages" 
 /** Why it is not even sent; empty where it is. */
 export function refusal({ name, size }: Pick<File, "name" | "size">): string {
   if (size === 0) return `${name} is empty.`;
-  return size > MAX_FILE ? `${name} has ${weight(size)}; at most ${weight(MAX_FILE)} are taken.` : "";
+  return size > MAX_FILE ? `${name} has ${weight(size)}; at most 5 MiB are taken.` : "";
 }
 
 /** The file as it is sent. Rejects when it cannot be read: it was moved, or is a folder. */

@@ -12,6 +12,8 @@ export interface Coming {
   share: number;
   /** Why it does not lie there, in the server's words. */
   wrong: string;
+  /** No other try would change that. */
+  final: boolean;
 }
 
 export class Laying {
@@ -22,16 +24,16 @@ export class Laying {
 
   lay(files: Iterable<File>): void {
     for (const file of files) {
-      this.files.push({ key: newKey(), file, share: 0, wrong: refusal(file) });
+      this.files.push({ key: newKey(), file, share: 0, wrong: refusal(file), final: refusal(file) !== "" });
       const coming = this.files.at(-1)!;
-      if (!coming.wrong) this.#tail = this.#tail.then(() => this.#send(coming));
+      if (!coming.final) this.#tail = this.#tail.then(() => this.#send(coming));
     }
   }
 
   /** Under the same key: should it have come about after all, it is not done twice. */
   again(coming: Coming): void {
-    Object.assign(coming, { share: 0, wrong: refusal(coming.file) });
-    if (!coming.wrong) this.#tail = this.#tail.then(() => this.#send(coming));
+    Object.assign(coming, { share: 0, wrong: "" });
+    this.#tail = this.#tail.then(() => this.#send(coming));
   }
 
   dismiss({ key }: Coming): void {
@@ -48,8 +50,8 @@ export class Laying {
     try {
       await lay(this.table, await uploadOf(coming.file), coming.key, (share) => (coming.share = share));
     } catch (error) {
-      if (error instanceof TypeError) coming.wrong = "The server did not answer. Try again: it is not laid there twice.";
-      else coming.wrong = error instanceof Refused || error instanceof Error ? error.message : "It was not taken.";
+      coming.final = error instanceof Refused && error.problem.status < 500 && error.problem.status !== 429;
+      coming.wrong = error instanceof TypeError ? "The server did not answer. Try again: it is not laid there twice." : (error as Error).message;
     }
   }
 }

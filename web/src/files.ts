@@ -17,12 +17,15 @@ export function refusal({ name, size }: Pick<File, "name" | "size">): string {
   return size > MAX_FILE ? `${name} has ${weight(size)}; at most 5 MiB are taken.` : "";
 }
 
-/** The file as it is sent. Rejects when it cannot be read: it was moved, or is a folder. */
+/** A file that is not there any more, or is a folder. */
+export class Unreadable extends Error {}
+
+/** The file as it is sent. Rejects with `Unreadable`. */
 export function uploadOf(file: File): Promise<Upload> {
   const { promise, resolve, reject } = Promise.withResolvers<Upload>();
   const reader = new FileReader();
   reader.onload = () => resolve({ name: file.name, data: String(reader.result).replace(/^[^,]*,/, "") });
-  reader.onerror = () => reject(new Error(`${file.name} cannot be read.`));
+  reader.onerror = () => reject(new Unreadable(`${file.name} cannot be read.`));
   reader.readAsDataURL(file);
   return promise;
 }

@@ -98,13 +98,13 @@ function seated({ panel, removed }: Transcript): Map<string, Panelist> {
   return new Map(panel.filter(({ name }) => !removed.includes(name)).map((seat) => [seat.name, seat]));
 }
 
-const ASPECTS: ((seat: Panelist) => string)[] = [
-  ({ model }) => model, ({ role }) => (role ? `as ${role}` : "as a panelist"), ({ persona }) => persona || "no persona",
+const ASPECTS: ((seat: Panelist, beside: Panelist) => string)[] = [
+  ({ model }, beside) => (modelLabel(model) === modelLabel(beside.model) ? model : modelLabel(model)), ({ role }) => (role ? `as ${role}` : "as a panelist"), ({ persona }) => persona || "no persona",
 ];
 
 /** What is said of a seat beside another of that name: what they differ in, or the model where there is none. */
 function seatWords(seat: Panelist | undefined, beside: Panelist | undefined): string {
   if (!seat) return "not at the table";
   if (!beside) return modelLabel(seat.model);
-  return ASPECTS.map((aspect) => (aspect(seat) === aspect(beside) ? "" : aspect(seat))).filter(Boolean).join(", ");
+  return ASPECTS.map((aspect) => (aspect(seat, beside) === aspect(beside, seat) ? "" : aspect(seat, beside))).filter(Boolean).join(", ");
 }

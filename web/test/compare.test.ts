@@ -45,7 +45,7 @@ describe("two futures", () => {
     expect(differencesOf(one, changed, HOUSE)).toEqual([
       { what: "Method", one: "round_robin", other: "Debate" },
       { what: "Limits", one: "none", other: "3 rounds" },
-      { what: "Ben", one: "x:b", other: "openai:gpt-5" },
+      { what: "Ben", one: "b", other: "GPT-5" },
       { what: "Cleo", one: "not at the table", other: "c" },
       { what: "Order", one: "Ada, Ben", other: "Ben, Ada" },
     ]);

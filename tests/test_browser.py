@@ -1,5 +1,6 @@
 """The page in Chromium against the real server: what people read is what the log says, live, reloaded and replayed."""
 
+import base64
 import json
 import os
 import shutil
@@ -33,6 +34,8 @@ TEXTS = [
     "Two paragraphs then.\n\nThe second says <b>this</b> & that: größer, 漢字, 🎉 and on it goes to its end.",
     "I agree with neither of them, which is what a third seat at a table is there for, so let me say why I do not.",
 ]
+# The smallest picture there is: one dot.
+GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 # Words per second: a turn lasts more than three seconds, and a reload less.
 RATE = 6
 PANEL = [
@@ -224,3 +227,78 @@ async def test_a_person_stops_the_table_for_all(browser: Browser, server: Server
         for page in (host, guest):
             await expect(page.locator(".ended")).to_contain_text("Ended by a person.")
             await check_states(page, script(transcript))
+
+
+async def test_a_fork_is_made_from_a_turn_and_set_beside_its_origin(browser: Browser, server: Server) -> None:
+    said = [seat | {"options": {"text": text, "rate": 0}} for seat, text in zip(PANEL, TEXTS, strict=True)]
+    table = await server.convene(topic=TOPIC, panel=said, policy="round_robin", limits={"max_rounds": 1})
+    await whole(server, table)
+    async with visitor(browser, server) as page:
+        await page.goto(f"/t/{table}")
+        await expect(page.locator("article h2")).to_have_text(["Ada", "Ben", "Cleo"])
+        await page.get_by_label("Ada’s turn: what was sent").click()
+        sheet = page.get_by_role("dialog")
+        await sheet.get_by_role("button", name="What Ada was sent").click()
+        await expect(sheet).to_contain_text("Word for word what was sent")
+        await expect(sheet).to_contain_text(TOPIC)
+        await sheet.get_by_role("button", name="Close").click()
+
+        await page.get_by_label("Ben’s turn: what was sent").click()
+        await sheet.get_by_role("button", name="Fork from here…").click()
+        await sheet.get_by_label("Say something first, to all").fill("And cold?")
+        await sheet.get_by_label("Change Cleo").click()
+        await sheet.get_by_label("Move Cleo up").click()
+        await sheet.get_by_label("Move Cleo up").click()
+        await sheet.get_by_role("button", name="Fork", exact=True).click()
+        await page.wait_for_url(lambda url: "/t/" in url and table not in url)
+        fork = page.url.rpartition("/")[2]
+        await expect(page.locator(".ended")).to_be_visible()
+        transcript = fold(await whole(server, fork))
+        assert transcript.origin
+        assert transcript.origin.table == table
+        assert [turn.text for turn in transcript.turns[:2]] == TEXTS[:2]
+        assert [message.text for message in transcript.messages] == ["And cold?"]
+        assert [seat.name for seat in transcript.panel] == ["Cleo", "Ada", "Ben"]
+
+        await page.get_by_role("link", name="Both side by side").click()
+        await page.wait_for_url(f"{server.url}/compare/{table}/{fork}")
+        await expect(page.locator(".past summary")).to_have_text("Until here both are the same: 2 turns")
+        await expect(page.locator("tbody th")).to_have_text(["Order"])
+        talk = page.locator(".sides .talk")
+        await expect(talk.first.locator(".said")).to_have_count(1)
+        await expect(talk.last.locator(".said")).to_have_count(len(transcript.turns) - 2)
+        await expect(talk.locator(".message")).to_have_text("And cold?")
+
+
+async def test_a_file_lies_on_the_table_for_all(browser: Browser, server: Server, tmp_path: Path) -> None:
+    draft = {
+        "topic": "",
+        "panel": PANEL,
+        "policy": "round_robin",
+        "limits": {"max_rounds": 1},
+        "then": "rest",
+    }
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Discharged on Tuesday.")
+    async with visitor(browser, server, draft) as host, visitor(browser, server) as guest:
+        await host.goto("/")
+        await host.get_by_label("Files", exact=True).set_input_files(letter)
+        await expect(host.get_by_label("Files for the table")).to_contain_text("letter.txt")
+        await host.fill("#topic", TOPIC)
+        await host.get_by_role("button", name="Convene", exact=True).click()
+        await host.wait_for_url("**/t/*")
+        table = host.url.rpartition("/")[2]
+        await guest.goto(f"/t/{table}")
+        await guest.get_by_label("Files for the table").set_input_files(
+            {"name": "dot.gif", "mimeType": "image/gif", "buffer": GIF}
+        )
+        for page in (host, guest):
+            files = page.get_by_role("complementary", name="About this table")
+            await expect(files.locator("img")).to_have_js_property("naturalWidth", 1)
+            await expect(files).to_contain_text("22 B, from")
+            await expect(page.get_by_label("Files on their way to the table")).to_have_count(0)
+        laid = (await server.transcript(table))["materials"]
+        assert [(file["name"], file["form"]) for file in laid] == [
+            ("letter.txt", "text"),
+            ("dot.gif", "image"),
+        ]

@@ -82,6 +82,7 @@ class Addresses:
     def _page(self) -> Routes:
         yield web.get("/", page.index)
         yield web.get("/t/{id}", page.index)
+        yield web.get("/compare/{id}/{other}", page.comparison)
         yield web.get("/assets/{name}", page.asset)
         yield web.post("/v1/session", self._door.session)
 

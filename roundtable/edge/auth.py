@@ -27,7 +27,9 @@ SESSION_FOR = 30 * 24 * 3600
 # Wrong secrets per address: ten at once, then one in six seconds, so 10**7 guesses take two years.
 GUESSES_PER_SECOND, GUESSES_AT_ONCE = 1 / 6, 10
 # Open to all: these hold no data, or are the door itself. What the router matched decides, not the path's spelling.
-PUBLIC = frozenset({"/", "/t/{id}", "/assets/{name}", "/healthz", "/readyz", "/openapi.json", "/v1/session"})
+PUBLIC = frozenset({
+    "/", "/t/{id}", "/compare/{id}/{other}", "/assets/{name}", "/healthz", "/readyz", "/openapi.json", "/v1/session",
+})  # fmt: skip
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -62,6 +62,13 @@ class Page(msgspec.Struct, frozen=True):
     id: Annotated[str, msgspec.Meta(description="Of a table or thread, for which the page asks itself.")]
 
 
+class Comparison(msgspec.Struct, frozen=True):
+    """Two tables side by side: two futures of one past, say."""
+
+    id: Annotated[str, msgspec.Meta(description="Of the table on the left, for which the page asks itself.")]
+    other: Annotated[str, msgspec.Meta(description="Of the table on the right, likewise.")]
+
+
 _MEDIA = [kind.partition(";")[0] for kind in _TYPES.values()] + [_OTHER]
 _HTML = Answer({"text/html": None})
 
@@ -74,6 +81,12 @@ async def index(_: web.Request) -> web.StreamResponse:
         return web.Response(status=503, text=_MISSING, content_type="text/html")
     # no-cache means: ask each time, by ETag. The page names the assets of its own build.
     return _file(page, "no-cache")
+
+
+@operation(tag="page", path=Comparison, answers={200: _HTML, 304: None, 503: _HTML})
+async def comparison(request: web.Request) -> web.StreamResponse:
+    """The one page, which shows two tables here."""
+    return await index(request)
 
 
 @operation(tag="page", path=OneAsset, answers={200: Answer(dict.fromkeys(_MEDIA)), 304: None})

@@ -1,5 +1,5 @@
 /** The server's routes, each as one function. An answer that is no success is thrown as `Refused`. */
-import type { Command, Limits, Panelist, Transcript, Until } from "./protocol.gen";
+import type { Command, Failure, Limits, Panelist, Transcript, Until } from "./protocol.gen";
 
 /** RFC 9457, with our stable `code`; `field` is the JSON path of the member that is wrong. */
 export interface Problem {
@@ -78,6 +78,58 @@ export interface Opening {
   title?: string;
   /** False: kept in memory only. Absent is true. */
   record?: boolean;
+  /** What lies on the table before anybody speaks. */
+  material?: Upload[];
+}
+
+/** A file as it is sent; `data` is in base64. */
+export interface Upload {
+  name: string;
+  data: string;
+}
+
+/** What is otherwise at another future of a table; what is absent is as it was. */
+export interface Fork {
+  /** The last entry that both have in common; absent: the newest. */
+  after?: string;
+  topic?: string;
+  panel?: Panelist[];
+  policy?: string;
+  title?: string;
+  message?: { text: string };
+}
+
+export interface ForkLine {
+  table: string;
+  cursor: string;
+}
+
+/** A panel that is kept under a name; what is null is as its method has it. */
+export interface KeptPanel extends Pick<Opening, "panel" | "policy" | "limits" | "then"> {
+  name: string;
+  source: "saved" | "config";
+  verdict: boolean | null;
+  until: Until | null;
+}
+
+export type Keep = Pick<Opening, "panel" | "policy" | "limits" | "then"> & Partial<Pick<Opening, "verdict" | "until">>;
+
+/** What a turn's model was sent, computed again from the log; `matches` tells whether it is what was logged. */
+export interface Lens {
+  turn: string;
+  panelist: string;
+  kind: string;
+  model: string;
+  attempts: { attempt: number; model: string; error: Failure | null }[];
+  system: string;
+  messages: { role: string; text: string; images?: unknown[] }[];
+  options: Record<string, unknown>;
+  most: number;
+  room: number;
+  length: number;
+  digest: string;
+  computed: string;
+  matches: boolean;
 }
 
 export interface Snapshot {
@@ -108,7 +160,34 @@ export const tables = (before?: string) =>
     `/v1/roundtables?limit=20${before ? `&before=${encodeURIComponent(before)}` : ""}`,
   );
 
-export const convene = (opening: Opening) => post<{ id: string; cursor: string }>("/v1/roundtables", opening);
+/** `onsent` is told how much of it has gone up, from 0 to 1. */
+export const convene = (opening: Opening, onsent?: (share: number) => void) =>
+  upload<{ id: string; cursor: string }>("/v1/roundtables", opening, {}, onsent);
+
+const at = (table: string) => `/v1/roundtables/${encodeURIComponent(table)}`;
+
+export const fork = (table: string, changes: Fork) => post<{ id: string; cursor: string }>(`${at(table)}/forks`, changes);
+
+/** Those of a table that are still there, oldest first. */
+export const forks = (table: string) => read<{ forks: ForkLine[] }>(`${at(table)}/forks`).then((all) => all.forks, ifMissing([]));
+
+export const lens = (table: string, turn: string) => read<Lens>(`${at(table)}/turns/${encodeURIComponent(turn)}/prompt`);
+
+/** Lay a file on the table, once for a key; resolves when the server has accepted it. */
+export const lay = (table: string, file: Upload, key: string, onsent: (share: number) => void) =>
+  upload<unknown>(`${at(table)}/material`, file, { "Idempotency-Key": key }, onsent);
+
+export const fileOf = (table: string, material: string) => `${at(table)}/material/${encodeURIComponent(material)}`;
+
+/** The configuration's first; none on a server that keeps no panels. */
+export const panels = () => read<{ panels: KeptPanel[] }>("/v1/panels").then((all) => all.panels, ifMissing([]));
+
+const panelAt = (name: string) => `/v1/panels/${encodeURIComponent(name)}`;
+
+export const savePanel = (name: string, keep: Keep) => call(panelAt(name), { ...body(keep), method: "PUT" });
+
+/** Forget a panel. One that is gone already is no error. */
+export const dropPanel = (name: string): Promise<unknown> => call(panelAt(name), { method: "DELETE" }).catch(ifMissing(null));
 
 export const signIn = (secret: string) => call("/v1/session", body({ secret }));
 
@@ -149,6 +228,24 @@ async function read<T>(path: string): Promise<T> {
 
 async function post<T>(path: string, value: unknown, headers: Record<string, string> = {}): Promise<T> {
   return (await call(path, body(value, headers))).json() as Promise<T>;
+}
+
+/** A POST that tells how far it has come, which fetch does not. */
+function upload<T>(path: string, value: unknown, headers: Record<string, string>, onsent?: (share: number) => void): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const request = new XMLHttpRequest();
+  const sent = body(value, headers);
+  request.open("POST", path);
+  for (const [name, content] of Object.entries(sent.headers as Record<string, string>)) request.setRequestHeader(name, content);
+  request.upload.onprogress = ({ lengthComputable, loaded, total }) => lengthComputable && onsent?.(loaded / total);
+  request.onerror = request.ontimeout = () => reject(new TypeError("no answer"));
+  request.onload = () => {
+    const response = new Response(request.responseText, { status: request.status, statusText: request.statusText });
+    if (response.ok) resolve(response.json() as Promise<T>);
+    else void problemOf(response).then((problem) => reject(new Refused(problem)));
+  };
+  request.send(sent.body as string);
+  return promise;
 }
 
 function body(value: unknown, headers: Record<string, string> = {}): RequestInit {

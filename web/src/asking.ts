@@ -9,7 +9,7 @@ export const HOST = "Host";
 
 const ASKS: Record<string, (what: Command) => string> = {
   say: () => "your words", barge_in: () => "your words, at once", pause: () => "pause", resume: () => "go on", close: () => "stop",
-  cancel: () => "skip", skip: (what) => `skip ${who(what)}`, retry: () => "ask again", raise_hand: () => "your hand", lower_hand: () => "your hand",
+  cancel: () => "skip", stress_test: () => "a stress test", put: () => "a file", skip: (what) => `skip ${who(what)}`, retry: () => "ask again", raise_hand: () => "your hand", lower_hand: () => "your hand",
   mute: (what) => `mute ${who(what)}`, unmute: (what) => `unmute ${who(what)}`, add: () => "another seat", remove: (what) => `remove ${who(what)}`,
   swap: (what) => `swap ${who(what)}`, extend: () => "limits", verdict: () => "a verdict", title: () => "title",
 };

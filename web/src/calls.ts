@@ -1,6 +1,7 @@
 /** A turn's words with the tool calls where they were made. */
 import type { Call } from "./chronicle";
 import { span } from "./figures";
+import type { Turn } from "./protocol.gen";
 
 export type Part = { kind: "words"; key: string; text: string } | { kind: "call"; key: string; call: Call };
 
@@ -11,6 +12,23 @@ export function callsAt(calls: Call[], seq: number): Call[] {
     const { result: _, ...open } = call;
     return open;
   });
+}
+
+const used = new WeakMap<Turn, Call[]>();
+
+/**
+ * The tools a turn used, as its Transcript tells: what, and not where among her words. They stand before these, where
+ * a call mostly is made, until the recording tells more.
+ */
+export function usesOf(turn: Turn): Call[] {
+  let calls = used.get(turn);
+  if (!calls) {
+    calls = (turn.uses ?? []).map(({ call, name, arguments: asked, done, text, error, truncated, seconds }) => ({
+      call, name, seq: 0, after: 0, arguments: asked, ...(done && { result: { seq: 0, text, error, truncated, seconds } }),
+    }));
+    used.set(turn, calls);
+  }
+  return calls;
 }
 
 /** The text cut where a call was made; nothing that was read moves when another is. */

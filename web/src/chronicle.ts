@@ -87,6 +87,7 @@ export class Chronicle {
         this.#concluding = "";
         break;
       case "table.resumed":
+      case "stress.requested":
         this.#resting = false;
         break;
     }
@@ -122,6 +123,8 @@ export class Chronicle {
         return concludingNote(entry.reason, this.#limits, entry.detail);
       case "table.rested":
         return `${entry.reason === this.#concluding ? "" : endReason(entry.reason, this.#limits)} The table rests; a question wakes it.`.trim();
+      case "stress.requested":
+        return "A person asked for a stress test: whether the outcome stands when it is judged another way.";
       case "table.titled":
         return titleNote(entry.title);
       case "limits.changed":
@@ -135,14 +138,15 @@ export class Chronicle {
       case "hand.lowered":
         return loweredNote(entry.author, entry.reason);
       case "term.began":
-        return seqOf(entry.id) > 1 ? takeoverNote(entry.lost) : "";
+        return seqOf(entry.id) > 1 ? takeoverNote(entry.lost, this.#resting) : "";
       default:
         return "";
     }
   }
 }
 
-function takeoverNote(lost: number): string {
-  const gone = lost === 0 ? "" : lost === 1 ? " The store lost its last entry." : ` The store lost its last ${lost} entries.`;
-  return `The server was restarted, and the table goes on from what it had written.${gone}`;
+/** A table at rest has no owner, and gets one when something is asked of it: that is no restart. */
+function takeoverNote(lost: number, resting: boolean): string {
+  const gone = lost === 0 ? "" : lost === 1 ? "The store lost its last entry." : `The store lost its last ${lost} entries.`;
+  return `${resting ? "" : "The server was restarted, and the table goes on from what it had written. "}${gone}`.trim();
 }

@@ -71,6 +71,6 @@ export class Commands {
   }
 }
 
-function newKey(): string {
+export function newKey(): string {
   return crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`; // without TLS there is no randomUUID
 }

@@ -1,5 +1,5 @@
 /** What the convene form holds, remembered in this browser until the next visit. */
-import type { House, Opening, PolicySummary } from "./api";
+import type { House, Keep, KeptPanel, Opening, PolicySummary } from "./api";
 import type { Limits, Panelist, Until } from "./protocol.gen";
 import { seatOf } from "./scene";
 
@@ -133,10 +133,33 @@ export function faultsOf(draft: Draft, method?: PolicySummary): Faults {
 /** What is sent: blanks around names would be refused, and limits that were left empty are absent. */
 export function openingOf(draft: Draft, method?: PolicySummary): Opening {
   const limits = Object.fromEntries(Object.entries(draft.limits).filter(([, value]) => typeof value === "number"));
-  const panel = draft.panel.map((seat) => ({
-    ...seat, name: seat.name.trim(), model: seat.model.trim(), fallback: seat.fallback.map((model) => model.trim()).filter(Boolean),
-  }));
   const { topic, policy, record } = draft;
   const title = draft.title.trim();
-  return { topic: topic.trim(), panel, policy, limits, ...settled(draft, method), ...(title && { title }), ...(!record && { record }) };
+  return { topic: topic.trim(), panel: trimmed(draft.panel), policy, limits, ...settled(draft, method), ...(title && { title }), ...(!record && { record }) };
+}
+
+/** Blanks around names and models would be refused. */
+export function trimmed(panel: Panelist[]): Panelist[] {
+  return panel.map((seat) => ({
+    ...seat, name: seat.name.trim(), model: seat.model.trim(), fallback: seat.fallback.map((model) => model.trim()).filter(Boolean),
+  }));
+}
+
+// -- Panels that are kept under a name ---------------------------------------------------------------------------
+
+/** What is kept of a draft: all but its question. What it leaves to its method is left to it there too. */
+export function keepOf(draft: Draft, method?: PolicySummary): Keep {
+  const { panel, policy, limits, then } = openingOf(draft, method);
+  const { verdict, until } = draft;
+  return { panel, policy, limits, then, ...(verdict !== null && { verdict }), ...(until && { until }) };
+}
+
+/** The draft with a kept panel's seats and ways, and its own question. */
+export function seatedBy(draft: Draft, { panel, policy, limits, then, verdict, until }: KeptPanel): Draft {
+  return { ...draft, panel: panel.map((seat) => ({ ...seatOf(seat.name, seat.model), ...seat })), policy, limits, then, verdict, until };
+}
+
+/** What was typed, as the name of a panel may look: blanks are no part of an address. */
+export function panelName(typed: string): string {
+  return typed.trim().replace(/\s+/g, "-");
 }

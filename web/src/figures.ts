@@ -61,3 +61,10 @@ function calendarDays(at: number, now: number): number {
 export function stamp(at: number): string {
   return new Date(at * 1000).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "medium" });
 }
+
+/** 812 B, 34 kB, 3.2 MB: in thousands, as file managers show it. */
+export function weight(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 999_500) return `${whole.format(bytes / 1000)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

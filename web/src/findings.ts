@@ -1,5 +1,5 @@
 /** What a table's owner found out, looked up in a Transcript: readings of turns, counts, measures. */
-import type { Transcript } from "./protocol.gen";
+import type { Transcript, Turn } from "./protocol.gen";
 
 export type Found = Transcript["findings"][number];
 export type Finding = Found["finding"];
@@ -25,4 +25,16 @@ export function readingsOf({ findings }: Transcript): Map<string, Finding[]> {
     else readings.set(finding.turn, [finding]);
   }
   return readings;
+}
+
+/** The verdict that was read in a turn. */
+export function verdictIn(readings: Map<string, Finding[]>, turn: string): Of<"verdict.given"> | undefined {
+  return readings.get(turn)?.find((each) => each.type === "verdict.given");
+}
+
+/** Who put the question to her; empty where nobody is named. */
+export function askerOf(transcript: Transcript, { panelist, question }: Turn): string {
+  if (!question) return "";
+  const choice = foundNow(transcript, "speaker.chosen").findLast((each) => each.speaker === panelist && each.question === question);
+  return choice?.panelist ?? "";
 }

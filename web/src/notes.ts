@@ -87,9 +87,13 @@ export function materialNote({ author, name, pages, cut }: Pick<MaterialAdded, "
   return `${author || "A person"} laid “${name}” on the table${about.length > 0 ? `: ${about.join(", ")}` : ""}.`;
 }
 
+/** "3 rounds and $0.50"; empty where nothing is limited. */
+export function limitWords(limits: Partial<Limits>): string {
+  return listed(Object.entries(limits).flatMap(([name, value]) => (typeof value === "number" ? [inUnit(name, value)] : [])));
+}
+
 export function limitsNote(limits: Partial<Limits>): string {
-  const set = Object.entries(limits).flatMap(([name, value]) => (typeof value === "number" ? [inUnit(name, value)] : []));
-  return set.length > 0 ? `From here on at most ${listed(set)}.` : "From here on nothing limits the table.";
+  return limitWords(limits) ? `From here on at most ${limitWords(limits)}.` : "From here on nothing limits the table.";
 }
 
 export function titleNote(title: string): string {

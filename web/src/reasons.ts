@@ -4,10 +4,10 @@ import type { Turn, Until } from "./protocol.gen";
 import { own } from "./reduce";
 import { sentence } from "./words";
 
-/** Why she speaks, above her words; empty where that is told elsewhere: her side, a name called, a question put. */
+/** Why she speaks, above her words; empty where that is told elsewhere: her side, her part, a name called, a question put. */
 export function reasonAbove({ reason, question, kind, status }: Pick<Turn, "reason" | "question" | "kind" | "status">): string {
   if (status === "cancelled") return ""; // then it says why she was stopped
-  if (reason === "" || reason === "asked" || reason === "swapped" || question || kind === "verdict" || /^(?:for|against) the motion$/.test(reason)) return "";
+  if (reason === "" || reason === "asked" || reason === "swapped" || question || kind === "verdict" || /^(?:for|against) the motion$|^(?:propos|revis)es$/.test(reason)) return "";
   return sentence(reason);
 }
 

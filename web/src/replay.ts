@@ -17,6 +17,8 @@ export interface Moment {
 // Folding this many entries takes about a millisecond, which no seek notices; a checkpoint keeps a list of the turns.
 const BETWEEN_CHECKPOINTS = 1000;
 
+const ENDS = new Set<Entry["type"]>(["turn.completed", "turn.failed", "turn.cancelled"]);
+
 export class Recording {
   readonly entries: Entry[] = [];
   /** Until when the entries up to each are told; of turns spoken at once, an earlier one may last longer. */
@@ -51,6 +53,13 @@ export class Recording {
     const latest = new Map(rest.map((entry) => ["turn" in entry ? entry.turn : "", entry]));
     for (const entry of rest) apply(transcript, hasParts(entry) && latest.get(entry.turn) === entry ? told(entry, at) : entry);
     return transcript;
+  }
+
+  /** The Transcript when a turn had ended: after the last entry that tells of it. Throws where none does. */
+  endOf(turn: string): Transcript {
+    const last = this.entries.findLastIndex((entry) => "turn" in entry && entry.turn === turn && ENDS.has(entry.type));
+    if (last < 0) throw new RangeError(`${turn} has not ended in this recording.`);
+    return this.state(this.after(last + 1));
   }
 
   #fold(count: number): Transcript {

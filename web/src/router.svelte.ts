@@ -1,7 +1,11 @@
-/** Which page is shown. The address is the only state: `/`, `/t/ID` and `/t/ID?at=CURSOR`. */
+/** Which page is shown. The address is the only state: `/`, `/t/ID`, `/t/ID?at=CURSOR` and `/compare/ID/ID`. */
 import { isCursor } from "./cursor";
 
-export type Page = { view: "lobby" } | { view: "stage"; table: string; at: string | null } | { view: "nowhere" };
+export type Page =
+  | { view: "lobby" }
+  | { view: "compare"; tables: [string, string] }
+  | { view: "stage"; table: string; at: string | null }
+  | { view: "nowhere" };
 
 function pageOf({ pathname, searchParams }: URL): Page {
   const table = /^\/t\/([^/]+)\/?$/.exec(pathname)?.[1];
@@ -9,6 +13,8 @@ function pageOf({ pathname, searchParams }: URL): Page {
     const at = searchParams.get("at");
     return { view: "stage", table: decoded(table), at: at && isCursor(at) ? at : null };
   }
+  const pair = /^\/compare\/([^/]+)\/([^/]+)\/?$/.exec(pathname);
+  if (pair) return { view: "compare", tables: [decoded(pair[1]!), decoded(pair[2]!)] };
   return pathname === "/" ? { view: "lobby" } : { view: "nowhere" };
 }
 
@@ -34,6 +40,10 @@ export const router = {
 };
 
 addEventListener("popstate", () => (page = pageOf(new URL(location.href))));
+
+export const stageOf = (table: string, at = "") => `/t/${encodeURIComponent(table)}${at && `?at=${at}`}`;
+
+export const compareOf = (one: string, other: string) => `/compare/${encodeURIComponent(one)}/${encodeURIComponent(other)}`;
 
 /** Links within the site change the page without loading it; all else is the browser's. */
 export function followLinks(event: MouseEvent): void {

@@ -162,7 +162,8 @@ export function reasonNote({ reason }: Pick<Turn, "reason">): string {
   if (reason === "asked") return ", asked by name";
   if (reason === "swapped") return ", in another’s place";
   if (/^(?:for|against) the motion$/.test(reason)) return ` ${reason}`;
-  return reason.includes(": ") ? `. ${reason.replace(/[.]$/, "")}` : `: ${reason.replace(/[.]$/, "")}`;
+  const why = reason.replace(/[.]$/, "");
+  return why.includes(": ") ? `. ${why.charAt(0).toUpperCase()}${why.slice(1)}` : `: ${why}`;
 }
 
 /** While she is asked to stop. */

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it } from "vitest";
 import type { House } from "../src/api";
-import { type Draft, faultsOf, freshDraft, hand, openingOf, recall, remember, settled } from "../src/draft";
+import { type Draft, faultsOf, freshDraft, hand, keepOf, openingOf, panelName, recall, remember, seatedBy, settled } from "../src/draft";
 import { purposesOf } from "../src/methods";
 
 const seat = (name: string) => ({ name, model: "scripted:x", persona: "", options: {}, role: "" as const, fallback: [], tools: [] });
@@ -73,5 +73,22 @@ describe("the form's draft", () => {
   it("is offered methods by what they are for, those of others last", () => {
     const names = ["round_robin", "parallel", "debate", "elsewhere"];
     expect(purposesOf(names.map(policy)).map(({ methods }) => methods.map(({ name }) => name))).toEqual([["round_robin"], ["parallel"], ["debate"], ["elsewhere"]]);
+  });
+});
+
+describe("a panel that is kept", () => {
+  it("holds all but the question, and leaves to its method what the draft does", () => {
+    expect(keepOf(DRAFT)).toEqual({ panel: DRAFT.panel, policy: "parallel", limits: { max_rounds: 2 }, then: "rest" });
+    expect(keepOf({ ...DRAFT, verdict: true })).toMatchObject({ verdict: true });
+  });
+
+  it("is seated again under another question", () => {
+    const kept = { name: "review", source: "saved" as const, ...keepOf(DRAFT), verdict: null, until: null };
+    const draft = seatedBy({ ...freshDraft(HOUSE), topic: "And now?" }, kept);
+    expect(draft).toEqual({ ...DRAFT, topic: "And now?" });
+  });
+
+  it("has a name without blanks", () => {
+    expect(panelName("  my  review ")).toBe("my-review");
   });
 });

@@ -300,3 +300,14 @@ describe("the floor", () => {
 });
 
 it("the fixtures ask what everyone asks", () => expect(fold(council()).topic).toBe(LETTERS));
+
+describe("a table at rest", () => {
+  it("is not said to be restarted when something is asked of it", () => {
+    const table = new Method({ policy: "council", panel: panelOf("Ada", "Ben") });
+    table.add("table.rested", { reason: "ranked" }).add("term.began", { owner: "node", lost: 0 }).add("stress.requested");
+    expect(chronicleOf(table.entries).notes.at(-1)!.text).toContain("asked for a stress test");
+    expect(chronicleOf(table.entries).notes.map(({ text }) => text).join()).not.toContain("restarted");
+    table.add("term.began", { owner: "node", lost: 0 }); // while it is held, it was
+    expect(chronicleOf(table.entries).notes.at(-1)!.text).toContain("restarted");
+  });
+});

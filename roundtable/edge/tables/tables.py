@@ -12,12 +12,13 @@ from protocol import codec, commands, events
 from protocol.transcript import Transcript
 from roundtable.edge import keys
 from roundtable.edge.answers import json, outcome
-from roundtable.edge.limits import Limits, address, body
+from roundtable.edge.limits import MAX_BODY, Limits, address, body
 from roundtable.edge.operations import Answer, operation, queried
 from roundtable.edge.parameters import ById, Keyed, Page, key_of
 from roundtable.hosting.convening import Convene
 from roundtable.hosting.host import Opened, Receipt, stream
 from roundtable.hosting.summary import Summary
+from roundtable.material import intake
 
 
 class Convened(msgspec.Struct, frozen=True):
@@ -101,6 +102,8 @@ _COMMANDS: dict[str, dict[str, Any]] = {
     "a stress test": {"type": "stress_test"},
     "a title": {"type": "title", "title": "Why, after all"},
 }
+# What a table takes else, and a file's worth of material: more is laid there once it is open.
+_MOST = MAX_BODY + intake.MAX_BODY
 _convene_decoder = msgspec.json.Decoder(Convene)
 
 
@@ -119,7 +122,7 @@ class Tables:
     )
     async def convene(self, request: web.Request) -> web.Response:
         """`POST /v1/roundtables`: 201 with the id, and where to go on from there."""
-        ask = codec.decode_json(await body(request), _convene_decoder)
+        ask = codec.decode_json(await body(request, _MOST), _convene_decoder)
         self._limits.table(address(request))
         return convened(await request.app[keys.HOST].convene(ask))
 

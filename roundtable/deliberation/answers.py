@@ -1,6 +1,7 @@
 """JSON out of what a model wrote around it. Everything else a reader needs, it asks of the transcript."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -10,6 +11,11 @@ T = TypeVar("T")
 
 # How deep a decoder goes into a model's brackets. Nothing that is asked for needs more than four levels.
 _DEEPEST = 32
+# How many places in an answer are looked at, the last ones: a form has a tenth of that, and each that is none costs a
+# decoder all that stands before it.
+_MOST = 2_000
+_OPENING = re.compile(r'\{\s*["}]')
+_BRACKET = re.compile(r"[{}\[\]]")
 
 
 class Unread(Exception):
@@ -46,30 +52,28 @@ def one_line(text: str, most: int) -> str:
 
 def _objects(text: str) -> Iterable[str]:
     """Stretches that begin and end as an object, outermost ones, in order."""
-    decoder = json.JSONDecoder()
-    at = text.find("{")
-    while at >= 0:
-        end = at + 1
-        if _depth(text, at) <= _DEEPEST:
-            try:
-                _, end = decoder.raw_decode(text, at)
-                yield text[at:end]
-            except (ValueError, RecursionError):
-                end = at + 1
-        at = text.find("{", end)
+    decoder, end = json.JSONDecoder(), 0
+    for at in [found.start() for found in _OPENING.finditer(text)][-_MOST:]:
+        if at < end or _depth(text, at) > _DEEPEST:
+            continue
+        try:
+            _, end = decoder.raw_decode(text, at)
+            yield text[at:end]
+        except (ValueError, RecursionError):
+            continue
 
 
 def _depth(text: str, at: int) -> int:
     """How many brackets open one after the other, at the most, from there on; quotes are not looked at. No further than
     that is too deep: whoever writes nothing but brackets would have each of them looked at from every other."""
     deepest = depth = 0
-    for letter in text[at : at + 100_000]:
-        if letter in "{[":
+    for bracket in _BRACKET.finditer(text, at, at + 100_000):
+        if bracket[0] in "{[":
             depth += 1
             deepest = max(deepest, depth)
             if deepest > _DEEPEST:
                 break
-        elif letter in "}]":
+        else:
             depth -= 1
             if depth == 0:
                 break

@@ -1,0 +1,70 @@
+"""What a model, its server or a file may send so that a table breaks or stands still: it does neither."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from protocol.errors import ProviderError
+from providers.base import Thinking
+from roundtable.deliberation import answers
+from roundtable.material.forms import MAX_TEXT
+from roundtable.material.reading import Readers
+from roundtable.table.asking import MOST
+from tests import fake_time, files
+from tests.scene import Scene, Step
+
+HALF = "\ud83d"  # of a surrogate pair: JSON may hold it alone, UTF-8 may not
+
+
+@pytest.mark.parametrize(
+    "step",
+    [f"So {HALF} what", Thinking(f"Hm {HALF}"), ProviderError(f"Refused: {HALF}", code="bad_request")],
+    ids=["words", "thoughts", "refusal"],
+)
+def test_half_a_character_breaks_no_owner(step: Step) -> None:
+    async def play() -> None:
+        table = await Scene("round_robin", {"Ada": [step, "."], "Ben": ["Fine."]}, max_rounds=1).play()
+        assert table.status == "closed"
+        ada, ben = table.turns[:2]
+        assert "?" in (ada.text + ada.thinking + (ada.error.detail if ada.error else ""))
+        assert ben.text == "Fine."
+
+    fake_time.run(play())
+
+
+class _Form(msgspec.Struct):
+    urgency: int
+
+
+class _Counting(json.JSONDecoder):
+    """Counts the places at which it begins to decode: each that is none costs all that stands before it."""
+
+    begun = 0
+
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+        _Counting.begun += 1
+        return super().raw_decode(s, idx)
+
+
+@pytest.mark.parametrize(
+    "bomb", ["{", '{"', "[{", "{}", '{"a":1}', '{"}', "{" * 31 + "}" * 31, '{"a":[', "{" + "a" * 3_124]
+)
+def test_an_answer_of_brackets_is_read_at_so_many_places(bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (bomb * MOST)[:MOST]
+    monkeypatch.setattr(json, "JSONDecoder", _Counting)
+    monkeypatch.setattr(_Counting, "begun", 0)
+    with pytest.raises(answers.Unread):
+        answers.parse(text, _Form)
+    assert _Counting.begun <= 2_000
+
+
+def test_what_was_asked_for_is_found_behind_a_bomb_and_before_a_few_more() -> None:
+    text = "{" * 1_000 + '{"}' * 1_000 + '{"urgency": 3}' + "{a}" * 5_000 + '{"b":' * 900
+    assert answers.parse(text, _Form) == _Form(3)
+
+
+async def test_print_that_stands_for_more_is_cut_like_any_text() -> None:
+    found = await Readers().read("a.docx", files.docx("\ufdfa" * (MAX_TEXT - 10) + "\ufb01"))
+    assert (len(found.text), found.cut) == (MAX_TEXT, True)

@@ -6,14 +6,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from protocol import events as e
+from protocol import kinds
 from protocol.errors import ProviderError
+from protocol.findings import ClaimMade, StanceTaken
 from providers.base import Thinking
-from roundtable.deliberation import answers
+from roundtable.deliberation import answers, reading
 from roundtable.material.forms import MAX_TEXT
 from roundtable.material.reading import Readers
 from roundtable.table.asking import MOST
 from tests import fake_time, files
 from tests.scene import Scene, Step
+from tests.tables import opened, transcript, turn
 
 HALF = "\ud83d"  # of a surrogate pair: JSON may hold it alone, UTF-8 may not
 
@@ -68,3 +72,29 @@ def test_what_was_asked_for_is_found_behind_a_bomb_and_before_a_few_more() -> No
 async def test_print_that_stands_for_more_is_cut_like_any_text() -> None:
     found = await Readers().read("a.docx", files.docx("\ufdfa" * (MAX_TEXT - 10) + "\ufb01"))
     assert (len(found.text), found.cut) == (MAX_TEXT, True)
+
+
+class _Words(str):
+    """Counts how often it is taken apart."""
+
+    taken_apart = 0
+
+    def split(self, *_: Any) -> list[str]:  # type: ignore[override]
+        _Words.taken_apart += 1
+        return super().split()
+
+
+def test_a_record_that_repeats_itself_is_held_against_what_was_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_Words, "taken_apart", 0)
+    stance = '{"panelist": "Ada", "claim": "c1", "stance": "support", "quote": "%s"}'
+    many = ", ".join(stance % number for number in range(1_000))
+    written = f'{{"claims": [{{"claim": "c1", "text": "It holds."}}], "stances": [{many}]}}'
+    table = transcript(
+        *opened(), e.RoundStarted(round=1), *turn(1, "Ada"), *turn(2, "Ben"), *turn(3, "Ada", written)
+    )
+    table.turns[0].text = _Words(table.turns[0].text)
+    table.turns[2].kind = kinds.STANCES
+    assert [type(each) for each in reading.unwritten(table)] == [ClaimMade, StanceTaken]
+    assert _Words.taken_apart == 1

@@ -30,8 +30,9 @@ class RoundtableError(Exception):
     retryable: bool = False
 
     def __init__(self, detail: str, *, code: str | None = None, retryable: bool | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        # Vendors' words are in it, and JSON lets them send halves of surrogate pairs, which no log could hold.
+        self.detail = detail.encode(errors="replace").decode()
+        super().__init__(self.detail)
         if code is not None:
             self.code = code
         if retryable is not None:

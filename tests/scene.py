@@ -100,6 +100,10 @@ class Voices:
         """As `Catalog`: everybody speaks through here."""
         return self, model.removeprefix("voice:")
 
+    def suited(self, panelist: Panelist, provider: Provider) -> dict[str, Any]:
+        """As `Catalog`: voices take no options."""
+        return {}
+
     async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
         turns = fold(self.log.entries).of("started")
         assert request.speaker in [turn.panelist for turn in turns], "asked before the log says so"

@@ -300,6 +300,27 @@ def test_who_closes_the_table_while_its_verdict_is_written_has_none() -> None:
     assert (scene.table.status, scene.table.ended_reason) == ("closed", "command")
 
 
+def test_a_table_that_is_resumed_does_not_rest_for_a_question_that_was_taken_back() -> None:
+    async def run() -> Scene:
+        voices: dict[str, list[Step]] = {"Ada": ["One. ", 2.0, "Two."], "Ben": ["Aye."]}
+        scene = Scene("round_robin", voices, max_rounds=1, then="rest", verdict=False)
+        async with scene.playing():
+            await asyncio.sleep(1.0)
+            scene.tell(commands.Say("Ben?", to="Ben"))
+            await asyncio.sleep(0.1)
+            scene.tell(commands.Cancel("t2"))
+            scene.tell(commands.Cancel("t3"))
+        scene.owner = scene.new_owner()
+        await scene.owner.take_over(scene.table)
+        scene.tell(commands.Resume())
+        async with scene.held():
+            return scene
+
+    scene = fake_time.run(run())
+    assert ends(scene) == ["max_rounds", "max_rounds"]
+    assert [turn.panelist for turn in scene.table.of("completed")] == ["Ada", "Ada", "Ben"]
+
+
 pauses = st.sampled_from([0.0, 0.5, 2.5, 3.0, 5.0, 20.0])
 asked = st.sampled_from(
     [commands.Say("And?"), commands.Say("Ben?", to="Ben"), commands.Say("Dag?", to="Cleo")]

@@ -515,3 +515,20 @@ async def test_a_node_that_dies_while_somebody_yields_leaves_no_turn_open() -> N
     failed = scene.table.turn("t1").error
     assert failed is not None
     assert (failed.code, speakers(scene)) == ("interrupted", ["Ada", "Ben", "Cleo"])
+
+
+def test_whoever_takes_over_a_turn_has_the_floor_for_the_same_reason() -> None:
+    async def run() -> Scene:
+        scene = Scene("debate", {"Ada": [FOREVER], "Ben": ["No."], "Eve": ["Yes."]}, max_rounds=3)
+        async with scene.playing():
+            await asyncio.sleep(1.0)
+            scene.tell(commands.Swap("Ada", AskedSeat("Dag", "voice:Dag")))
+            scene.tell(commands.Close())
+        return scene
+
+    entries = fake_time.run(run()).entries
+    queued = [entry.event for entry in entries if isinstance(entry.event, e.TurnQueued)]
+    handed = next(event for event in queued if event.panelist == "Dag")
+    hers = next(event for event in queued if event.panelist == "Ada")
+    assert (handed.kind, handed.reason) == (hers.kind, hers.reason)
+    assert handed.reason

@@ -1,5 +1,6 @@
 """JSON out of what a model wrote around it. Everything else a reader needs, it asks of the transcript."""
 
+import re
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -9,8 +10,10 @@ from roundtable.deliberation import loose
 
 T = TypeVar("T")
 
-# Brackets that open no object are looked at up to here: each may be followed to the end of the text.
-_SLIPS = 1_000
+# Places in an answer at which an object is looked for, the last ones: a form has a tenth of that, and each that is none
+# may be read to the end of the text.
+_MOST = 2_000
+_OPENING = re.compile(r"""\{(?=\s*+(?:["'}\u201c\u201e]|[^\W\d]\w{0,99}\s*+:))""")
 # What models put around a name.
 _MARKS = " \t\r\n\"'`*_[](){}.:,"
 
@@ -59,17 +62,16 @@ def plain(said: object) -> str:
 def _objects(text: str) -> tuple[list[object], str]:
     """Objects in the text, outermost ones, in order, and behind one that holds nothing but another, that one; and what
     is wrong with the last that is none."""
-    found, slips = list[object](), list[str]()
-    at = text.find("{")
-    while at >= 0 and len(slips) < _SLIPS:
+    found, slip, end = list[object](), "", 0
+    for at in [each.start() for each in _OPENING.finditer(text)][-_MOST:]:
+        if at < end:
+            continue
         try:
             value, end = loose.decode(text, at)
-        except loose.Slip as slip:
-            slips.append(str(slip))
-            end = at + 1
-        else:
-            found.append(value)
-            if isinstance(value, dict) and len(value) == 1:
-                found += (inner for inner in value.values() if isinstance(inner, dict))
-        at = text.find("{", end)
-    return found, "".join(slips[-1:])
+        except loose.Slip as wrong:
+            slip = str(wrong)
+            continue
+        found.append(value)
+        if isinstance(value, dict) and len(value) == 1:
+            found += (inner for inner in value.values() if isinstance(inner, dict))
+    return found, slip

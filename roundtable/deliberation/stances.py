@@ -6,6 +6,7 @@ in all: then there is no map, rather than a guess.
 """
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -182,8 +183,10 @@ def _stances(
 ) -> list[StanceTaken]:
     """One per panelist and claim; who is said to stand in two places stands in none."""
     found: dict[tuple[str, str], StanceTaken | None] = {}
+    # Once, and not for each stance: a record may repeat itself for as long as a model may write.
+    words = {each.turn: " ".join(each.text.split()) for each in _said(transcript, turn)}
     for stance in asked:
-        taken = _taken(transcript, turn, stance, labels.get(_label(stance.claim)))
+        taken = _taken(transcript, turn, stance, labels.get(_label(stance.claim)), words)
         if taken is not None:
             key = (taken.panelist, taken.claim)
             other = found.setdefault(key, taken)
@@ -191,8 +194,10 @@ def _stances(
     return [stance for stance in found.values() if stance is not None]
 
 
-def _taken(transcript: Transcript, turn: Turn, stance: _Stance, claim: str | None) -> StanceTaken | None:
-    """The stance, or None if it is nobody's, on nothing, or nowhere."""
+def _taken(
+    transcript: Transcript, turn: Turn, stance: _Stance, claim: str | None, words: dict[str, str]
+) -> StanceTaken | None:
+    """The stance, or None if it is nobody's, on nothing, or nowhere; `words` are what was said, by turn."""
     speakers = _said(transcript, turn)
     spoke, position = (
         _last(speakers, plain(stance.panelist)),
@@ -208,7 +213,9 @@ def _taken(transcript: Transcript, turn: Turn, stance: _Stance, claim: str | Non
         claim=claim,
         stance=position,
         reason=one_line(plain(stance.reason), LONGEST),
-        quote=_quoted(plain(stance.quote), [each for each in speakers if each.panelist == spoke.panelist]),
+        quote=_quoted(
+            plain(stance.quote), (words[each.turn] for each in speakers if each.panelist == spoke.panelist)
+        ),
         moved=moved,
         moved_by=_mover(transcript, spoke, plain(stance.moved_by)) if moved else "",
         new_argument=stance.new_argument not in (False, "false", "no") if moved else True,
@@ -225,10 +232,10 @@ def _stood(transcript: Transcript, panelist: str, claim: str) -> Position | None
     return before[-1] if before else None
 
 
-def _quoted(quote: str, hers: list[Turn]) -> str:
+def _quoted(quote: str, hers: Iterable[str]) -> str:
     """The quotation, if she said exactly that, whatever white space is between the words."""
     plain = " ".join(quote.split())
-    return one_line(quote, LONGEST) if any(plain in " ".join(turn.text.split()) for turn in hers) else ""
+    return one_line(quote, LONGEST) if any(plain in words for words in hers) else ""
 
 
 def _mover(transcript: Transcript, spoke: Turn, name: str) -> str:

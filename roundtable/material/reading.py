@@ -68,7 +68,8 @@ class Readers:
                 field="data",
                 code="unsupported_material",
             )
-        return Contents(known.media_type, "text", text, found.pages, found.cut)
+        cut = found.cut or len(text) > MAX_TEXT  # one character of print may stand for eighteen
+        return Contents(known.media_type, "text", text[:MAX_TEXT], found.pages, cut)
 
 
 async def _read(form: Form, data: bytes) -> _Read:

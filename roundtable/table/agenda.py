@@ -6,7 +6,7 @@ Pure, like the policies between whose steps it stands.
 
 from protocol import kinds
 from protocol.findings import BudgetDegraded, Finding, StressTested
-from protocol.transcript import Transcript, Turn
+from protocol.transcript import Posted, Transcript, Turn
 from protocol.views.words import REASONS
 from roundtable.deliberation import (
     convergence,
@@ -98,11 +98,23 @@ def is_errand(policy: TurnPolicy, transcript: Transcript) -> bool:
     if not before or policy.name == Reply.name:
         return False
     turns = transcript.sitting()
-    messages = [message for message in transcript.messages if message.seq > max(before)]
+    messages = [
+        message
+        for message in transcript.messages
+        if message.seq > max(before) and not _was_seen_to(transcript, message)
+    ]
     return (
         all(turn.reason == ASKED for turn in turns)
         and all(message.to for message in messages)
         and bool(turns or messages)
+    )
+
+
+def _was_seen_to(transcript: Transcript, message: Posted) -> bool:
+    """Whether whom it is to was given a turn for it before this sitting, though it may have been taken from her."""
+    return any(
+        turn.panelist == message.to and message.seq < turn.seq < transcript.base_seq
+        for turn in transcript.turns
     )
 
 

@@ -189,16 +189,17 @@ class Asking:
         self._began = True
         match chunk:
             case base.Text():
-                chunk = chunk if len(chunk.text) <= self._room else base.Text(chunk.text[: self._room])
+                text = _plain(chunk.text[: self._room])
+                chunk = chunk if text == chunk.text else base.Text(text)
                 self._said += self._counter.tokens(chunk.text)
                 self._room -= len(chunk.text)
                 self._blank = self._blank and not chunk.text.strip()
             case base.Thinking():
-                chunk = base.Thinking(chunk.text[: self._room])
+                chunk = base.Thinking(_plain(chunk.text[: self._room]))
                 self._thought += self._counter.tokens(chunk.text)
                 self._room -= len(chunk.text)
             case base.ToolCall():
-                chunk = base.ToolCall(chunk.call, chunk.name, chunk.arguments[: self._room])
+                chunk = base.ToolCall(chunk.call, chunk.name, _plain(chunk.arguments[: self._room]))
                 self._said += self._counter.tokens(chunk.arguments)
                 # A call without arguments is charged its name: a server may make calls without end, too.
                 self._room -= len(chunk.arguments) or len(chunk.call) + len(chunk.name) + 1
@@ -241,6 +242,11 @@ class Asking:
             thinking=math.ceil(self._thought),
             estimated=True,
         )
+
+
+def _plain(text: str) -> str:
+    """Without halves of surrogate pairs, which no log could hold: another package's provider may yield them."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _words(chunk: base.Text | base.Thinking | base.ToolCall) -> str:

@@ -79,9 +79,7 @@ def _swap(name: str, seat: Panelist, deed: Deed) -> None:
     """What she was saying is cut, and asked of the other; so are her turns that wait, if it is under another name."""
     deed.note(e.PanelChanged(change="swapped", panelist=name, seat=seat))
     handed = [turn for turn in _open_turns(deed.table, name) if turn.status == "started" or seat.name != name]
-    reasons = [
-        turn.reason for turn in handed
-    ]  # a side, a test: what she is to do, until it is why she was stopped
+    reasons = [turn.reason for turn in handed]  # which a turn that is cancelled has no more
     _stop(handed, "swapped", deed)
     if deed.table.status == "open":  # a paused table queues nothing: the method goes on without them
         for turn, reason in zip(handed, reasons, strict=True):

@@ -275,7 +275,7 @@ def _calls(request: Request, options: Options) -> tuple[Tool, ...]:
 def _told(request: Request, calls: Iterable[Tool]) -> Iterator[ToolCall]:
     first = 1 + sum(len(message.calls) for message in request.messages)
     for number, tool in enumerate(calls, first):
-        yield ToolCall(f"call_{number}", name=tool.name)
+        yield ToolCall(f"call_{number}", name=_as_given(request, tool.name))
         arguments = codec.encode(tool.arguments).decode()
         for at in range(0, len(arguments), FRAGMENT):
             yield ToolCall(f"call_{number}", arguments=arguments[at : at + FRAGMENT])
@@ -286,6 +286,12 @@ def _direction(words: Sequence[str]) -> list[float]:
     for word in words or [""]:
         vector[crc32(word.encode(errors="replace")) % DIMENSIONS] += 1.0
     return vector
+
+
+def _as_given(request: Request, name: str) -> str:
+    """`server.tool` is what people call what a model is given as `server__tool`."""
+    given = name.replace(".", "__")
+    return given if any(tool.name == given for tool in request.tools) else name
 
 
 def _logprobs(token: str, options: Options) -> tuple[Logprob, ...]:

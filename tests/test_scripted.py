@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import Invalid, ProviderError
-from protocol.messages import Message, Usage
+from protocol.messages import Message, ToolSpec, Usage
 from providers.base import Chunk, Provider, Request, Stop, Text, Thinking, ToolCall
 from providers.scripted import BURST, DEMO_RATE, LoopClock, ScriptedProvider, read_options
 from tests.test_calling import CLOCK, SEARCH, TALK
@@ -128,6 +128,13 @@ async def test_a_tool_call_streams_its_arguments() -> None:
     assert "".join(call.arguments for call in calls) == '{"query":"the oldest bridge"}'
     assert len(calls) > 2
     assert stop(chunks).reason == "tool_calls"
+
+
+async def test_a_tool_of_a_server_may_be_called_as_people_call_it() -> None:
+    given = msgspec.structs.replace(
+        request(text="So.", calls=[{"name": "files.read"}]), tools=(ToolSpec("files__read"),)
+    )
+    assert (await play(given))[0] == ToolCall("call_1", name="files__read")
 
 
 async def test_stop_reason_and_usage_can_be_told() -> None:

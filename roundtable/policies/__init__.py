@@ -61,7 +61,8 @@ def find(name: str) -> TurnPolicy:
     """The policy of that name; raises `Invalid` (`policy`) and says which there are."""
     policies = available()
     if name not in policies:
-        raise Invalid(f"There is no policy {name[:60]!r}; there is {', '.join(policies)}.", field="policy")
+        known = ", ".join(each for each in policies if each != REPLY)
+        raise Invalid(f"There is no policy {name[:60]!r}; there is {known}.", field="policy")
     return policies[name]
 
 

@@ -155,9 +155,9 @@ class TurnQueued(TurnEvent, frozen=True, tag="turn.queued"):
 class TurnStarted(TurnEvent, frozen=True, tag="turn.started"):
     """Someone has the floor: the model was asked. `digest` is of the request as projected from the log.
 
-    `room` is how much of what was said it could hold, `length` how long it was, both in characters, and `most` how many
-    tokens she was allowed to say, 0 without a limit; 0 also where an older version did not tell. `first_within`,
-    `idle_within` and `total_within` are the deadlines in seconds; 0 is none.
+    `room` is how much of what was said it could hold, `length` how long it was, both in characters, `pictures` how many
+    her model was shown, and `most` how many tokens she was allowed to say, 0 without a limit; 0 also where an older
+    version did not tell. `first_within`, `idle_within` and `total_within` are the deadlines in seconds; 0 is none.
     """
 
     attempt: int = 1
@@ -165,6 +165,7 @@ class TurnStarted(TurnEvent, frozen=True, tag="turn.started"):
     digest: str = ""
     room: int = 0
     length: int = 0
+    pictures: int = 0
     most: int = 0
     first_within: float = 0.0
     idle_within: float = 0.0

@@ -49,6 +49,7 @@ class Turn(msgspec.Struct):
     digest: str = ""
     room: int = 0
     length: int = 0
+    pictures: int = 0
     most: int = 0
     queued_at: float = 0.0
     started_seq: int = 0

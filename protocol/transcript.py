@@ -196,6 +196,7 @@ def _started(t: Transcript, entry: e.Entry, event: e.TurnStarted) -> None:
     turn.status, turn.started_at, turn.started_seq = "started", entry.at, entry.cursor.seq
     turn.attempt, turn.model, turn.digest = event.attempt, event.model, event.digest
     turn.room, turn.length, turn.most = event.room, event.length, event.most
+    turn.pictures = event.pictures
     turn.first_within, turn.idle_within = event.first_within, event.idle_within
     turn.total_within = event.total_within
     t.spent.turns += 1

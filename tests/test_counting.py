@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from protocol import events as e
 from protocol.messages import Usage
-from roundtable.table.counting import GUESSING, counter
+from roundtable.table.counting import GUESSING, PICTURE, counter
 from tests.tables import ADA, opened, transcript
 
 
@@ -41,6 +42,15 @@ def test_by_what_this_model_counted_lately() -> None:
         *opened(ADA), *asked(1, 9_000, 9_000), *(x for n in range(2, 10) for x in asked(n, 500, 100))
     )
     assert counter(later, ADA.model).rate == 5, "of a language that was left nothing stays"
+
+
+def test_pictures_are_counted_beside_the_words_and_measure_none() -> None:
+    assert GUESSING.tokens("four" * 10, pictures=2) == 10 + 2 * PICTURE
+    queued, started, done = asked(1, 1_000, 2_000)
+    assert isinstance(started, e.TurnStarted)
+    shown = replace(started, pictures=1)
+    assert counter(transcript(*opened(ADA), queued, shown, done), ADA.model) is GUESSING
+    assert counter(transcript(*opened(ADA), queued, started, done), ADA.model).measured
 
 
 def test_an_estimate_of_ours_and_nonsense_measure_nothing() -> None:

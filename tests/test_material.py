@@ -218,6 +218,13 @@ async def test_a_table_takes_so_many(client: Client, monkeypatch: pytest.MonkeyP
     assert (await put(client, table, "k1", **upload("a.txt", b"x"))).status == 200
 
 
+async def _shown(client: Client, table: str, turn: str) -> int:
+    """How many pictures the lens has for a turn; what was sent is what was logged."""
+    lens = await (await client.get(f"{TABLES}/{table}/turns/{turn}/prompt")).json()
+    assert lens["matches"]
+    return sum(len(message.get("images", ())) for message in lens["messages"])
+
+
 async def test_the_picture_reaches_who_sees_and_its_name_who_does_not(
     tmp_path: Path, aiohttp_client: Connect
 ) -> None:
@@ -250,4 +257,6 @@ async def test_the_picture_reaches_who_sees_and_its_name_who_does_not(
         said = blind.requests[0].body["messages"][-1]["content"]
         assert "a.png" in said
         assert picture not in said
+        shown = [await _shown(client, (await response.json())["id"], turn) for turn in ("t1", "t2", "t3")]
+        assert shown == [1, 1, 0], "the lens shows what each was sent"
         await client.close()

@@ -9,8 +9,10 @@ from protocol.messages import Cost, Limits, Panelist
 from protocol.transcript import Transcript
 from providers import prices
 from providers.catalog import Catalog
+from providers.placement import Custom
 from roundtable.table import seating
 from roundtable.table.budget import Allowance, share
+from roundtable.table.counting import PICTURE
 from roundtable.table.seating import LEAST, MOST, Seated
 from tests.tables import ADA, BEN, CLEO, opened, transcript, turn
 
@@ -68,6 +70,25 @@ def test_with_too_little_she_does_not_begin() -> None:
     assert seat(Allowance(tokens=prompt() + LEAST - 1)) == "max_tokens"
     assert may_say(Allowance(tokens=prompt() + LEAST)) == LEAST
     assert may_say(Allowance(tokens=prompt() + 5), wanting(5)) == 5, "who wants less needs less"
+
+
+def test_a_picture_is_part_of_her_prompt_where_her_model_or_another_of_hers_sees() -> None:
+    put = e.MaterialAdded(
+        material="d1", name="a.png", media_type="image/png", form="image", size=9, sha256="ab"
+    )
+    blind = Catalog({}, {"house": Custom("openai", "http://127.0.0.1:1/v1")})
+    found = list[tuple[int, int]]()
+    for model, *fallback in (["house:x"], ["scripted:ada"], ["house:x", "scripted:ada"]):
+        panelist = Panelist("Ada", model, fallback=fallback)
+        queued = e.TurnQueued(turn="t1", panelist="Ada", round=1)
+        seated = seating.seat(
+            table(panelist, then=(put, queued)), "t1", blind, Allowance(), pictures=no_pictures
+        )
+        assert isinstance(seated, Seated)
+        found.append((seated.prompt, seated.pictures))
+    (without, none), *others = found
+    assert none == 0
+    assert others == [(without + PICTURE, 1), (without + PICTURE, 0)], "and told as shown only to hers"
 
 
 def test_dollars_are_turned_into_tokens_where_there_is_a_price(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,17 @@ def test_a_small_window_leaves_what_the_answer_and_our_own_words_do() -> None:
         assert sent.characters() / 4 <= tokens * 3 / 4, "with a quarter for the answer"
 
 
+def test_pictures_take_room_from_what_was_said_where_they_are_seen() -> None:
+    put = e.MaterialAdded(
+        material="d1", name="a.png", media_type="image/png", form="image", size=9, sha256="ab"
+    )
+    held = table(put, *turn(1, "Ben"))
+    blind, seeing = (
+        window.room(held, held.turns[-1], ADA, Brief(), 8_192, sees=sees) for sees in (False, True)
+    )
+    assert 4_000 < blind - seeing < 8_000, "of some four characters each, less a margin"
+
+
 def test_material_and_what_was_said_share_a_small_window_and_fit_a_large_one() -> None:
     put = e.MaterialAdded(
         material="d1", name="a.txt", media_type="text/plain", form="text", size=50_000, sha256="0",

@@ -53,7 +53,7 @@ async def _look(log: EventLog, stream: str, turn: str) -> tuple[Lens, Origin | N
         model=started.model,
         attempts=_attempts(later),
         system=sent.system,
-        messages=sent.messages,
+        messages=sent.messages if started.pictures else seating.without_pictures(sent.messages),
         options=redacted(seat.options) if seat else {},
         most=started.most,
         room=started.room,

@@ -1,5 +1,6 @@
 """Who speaks when a panelist's own model cannot: what each of those models is asked."""
 
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from protocol.messages import Panelist
 from providers import prices
 from providers.base import Chunk, Provider, Request
 from providers.catalog import Catalog
+from roundtable.material import showing
 from roundtable.table.asking import deadlines_of
 from roundtable.table.budget import Limit
 from roundtable.table.turn import Price, Voice
@@ -40,6 +42,17 @@ def had(catalog: Catalog, panelist: Panelist) -> tuple[Provider, str]:
         if not panelist.fallback:
             raise
         return _NotHad(error), panelist.model
+
+
+def sees(catalog: Catalog, panelist: Panelist) -> bool:
+    """Whether her model, or one that speaks for it, is shown pictures."""
+    return any(showing.sees(provider) for provider in _had(catalog, panelist))
+
+
+def _had(catalog: Catalog, panelist: Panelist) -> Iterator[Provider]:
+    for model in (panelist.model, *panelist.fallback):
+        with contextlib.suppress(Invalid):
+            yield catalog.resolve(model)[0]
 
 
 def voices(

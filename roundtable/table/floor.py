@@ -149,7 +149,8 @@ class Floor:
         deadlines = seated.speaker.deadlines
         self._writer.note(e.TurnStarted(
             turn=turn, panelist=name, model=model, digest=seated.projection.digest(), room=seated.room,
-            length=seated.projection.characters(), most=seated.speaker.request.max_tokens or 0,
+            length=seated.projection.characters(), pictures=seated.pictures,
+            most=seated.speaker.request.max_tokens or 0,
             first_within=deadlines.first, idle_within=deadlines.idle, total_within=deadlines.total,
         ))  # fmt: skip
         source = self._merge.open()

@@ -12,7 +12,8 @@ from protocol.transcript import Transcript
 from providers import prices
 from roundtable import policies
 from roundtable.deliberation.record import ROOM, WHOLE_ROOM, record
-from roundtable.table.counting import counter
+from roundtable.table import exhibits
+from roundtable.table.counting import PICTURE, counter
 
 # Characters of a prompt beside what was said, the topic and her persona: our manners and the fences of a round.
 _MANNERS = 1_500
@@ -61,7 +62,7 @@ def of_verdict(transcript: Transcript, panelist: Panelist) -> Expected:
 
 def _turn(transcript: Transcript, panelist: Panelist, told: int, said: int, room: int) -> Expected:
     length = min(told, room) + len(transcript.topic) + len(panelist.persona) + _MANNERS
-    asked = int(length / _rate(transcript, panelist))
+    asked = int(length / _rate(transcript, panelist)) + PICTURE * _pictures(transcript, panelist)
     cached = int(asked * _cached(transcript, panelist))
     cost: Cost | None = prices.cost(panelist.model, Usage(input=asked, output=said, cached=cached))
     return Expected(asked, said, None if cost is None else cost.dollars)
@@ -74,6 +75,12 @@ def _said(transcript: Transcript) -> int:
 def _rate(transcript: Transcript, panelist: Panelist) -> float:
     sample = transcript.topic or "."
     return len(sample) / counter(transcript, panelist.model).tokens(sample)
+
+
+def _pictures(transcript: Transcript, panelist: Panelist) -> int:
+    """As many as her model was shown last; until then all, as it may be one that sees."""
+    asked = [turn for turn in transcript.turns if turn.panelist == panelist.name and turn.started_seq]
+    return asked[-1].pictures if asked else len(exhibits.images(transcript))
 
 
 def _usual(transcript: Transcript, panelist: Panelist) -> int:

@@ -52,6 +52,10 @@ class Projection(NamedTuple):
         """The length of the prompt."""
         return len(self.system) + sum(len(message.text) for message in self.messages)
 
+    def pictures(self) -> int:
+        """How many are beside the text, for a model that sees."""
+        return sum(len(message.images) for message in self.messages)
+
     def text(self) -> str:
         """All of it in one."""
         return "".join([self.system, *(message.text for message in self.messages)])

@@ -3,13 +3,14 @@ tools, and how much she may say."""
 
 import hashlib
 import math
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
 from msgspec.structs import replace
 
 from protocol.kinds import is_heard
-from protocol.messages import Panelist, Usage
+from protocol.messages import Message, Panelist, Usage
 from protocol.transcript import Transcript
 from providers import prices
 from providers.base import Provider, Request
@@ -21,7 +22,7 @@ from roundtable.material.showing import Open, Showing, sees
 from roundtable.table import budget, fallback, window
 from roundtable.table.asking import deadlines_of, text_of
 from roundtable.table.budget import Allowance, Limit
-from roundtable.table.counting import Counter, counter
+from roundtable.table.counting import counter
 from roundtable.table.projection import Projection, project
 from roundtable.table.turn import Bill, Price, Speaker
 from roundtable.table.using import NO_TOOLS, ToolServers
@@ -35,7 +36,8 @@ MOST = 16_384
 
 class Seated(msgspec.Struct, frozen=True):
     """Who will speak, the prompt that she will be sent, which had so much `room` and has so many tokens, what she may
-    use of what the limits leave, and her `share` of that; with none she speaks in any case."""
+    use of what the limits leave, and her `share` of that; with none she speaks in any case. Her model is shown so many
+    `pictures`."""
 
     speaker: Speaker
     projection: Projection
@@ -43,6 +45,7 @@ class Seated(msgspec.Struct, frozen=True):
     share: Allowance | None
     room: int
     prompt: int
+    pictures: int
 
 
 def seat(
@@ -64,11 +67,13 @@ def seat(
     panelist = _panelist(transcript, state.panelist)
     provider, model = fallback.had(catalog, panelist)
     brief = policies.brief(transcript, turn)
-    room = window.room(transcript, state, panelist, brief, window.window(catalog, panelist))
+    sees = fallback.sees(catalog, panelist)
+    room = window.room(transcript, state, panelist, brief, window.window(catalog, panelist), sees=sees)
     projection = project(transcript, panelist, brief, room)
     price = partial(prices.cost, panelist.model)
     counts = counter(transcript, panelist.model)
-    prompt = math.ceil(counts.tokens(projection.text()))
+    seen = projection.pictures() if sees else 0
+    prompt = math.ceil(counts.tokens(projection.text(), seen))
     wanted = _least_of(panelist.options.get("max_tokens"), brief.most)
     leaves = partial(_leaves, transcript, allowance, prompt, wanted)
     most = leaves(price)
@@ -84,10 +89,11 @@ def seat(
         others=_guarded(transcript, panelist, brief), clerk=brief.clerk,
         deadlines=deadlines_of(provider), counter=counts, fallback=others,
         tools=tuple(panelist.tools) if is_heard(state.kind) else (), servers=servers,
-        within=partial(_again, left, wanted=wanted, counts=counts),
+        within=partial(_again, left, wanted=wanted, tokens=partial(counts.tokens, pictures=seen)),
     )  # fmt: skip
     promised = _promised(speaker, prompt, left)
-    return Seated(speaker, projection, promised, allowance, room, prompt)
+    shown_to_her = sum(len(message.images) for message in request.messages)
+    return Seated(speaker, projection, promised, allowance, room, prompt, shown_to_her)
 
 
 def _guarded(transcript: Transcript, panelist: Panelist, brief: Brief) -> tuple[str, ...]:
@@ -98,14 +104,22 @@ def _guarded(transcript: Transcript, panelist: Panelist, brief: Brief) -> tuple[
 
 
 def _again(
-    left: Allowance, request: Request, price: Price, bill: Bill, *, wanted: int | None, counts: Counter
+    left: Allowance,
+    request: Request,
+    price: Price,
+    bill: Bill,
+    *,
+    wanted: int | None,
+    tokens: Callable[[str], float],
 ) -> Request | None:
     """What a model is asked once more in a turn that has used so much of what was left for it; None where that leaves
     no answer."""
     used, cost = bill
-    tokens = None if left.tokens is None else left.tokens - used.input - used.output
-    dollars = None if left.dollars is None else left.dollars - (cost.dollars if cost else 0.0)
-    within = _within(Allowance(tokens, dollars), math.ceil(counts.tokens(text_of(request))), price)
+    remain = Allowance(
+        None if left.tokens is None else left.tokens - used.input - used.output,
+        None if left.dollars is None else left.dollars - (cost.dollars if cost else 0.0),
+    )
+    within = _within(remain, math.ceil(tokens(text_of(request))), price)
     return None if _short(within, wanted) else replace(request, max_tokens=_most(wanted, within))
 
 
@@ -115,8 +129,12 @@ def _shown(provider: Provider, request: Request, pictures: Open) -> tuple[Provid
         return provider, request
     if sees(provider):
         return Showing(provider, pictures), request
-    blind = tuple(replace(message, images=()) for message in request.messages)
-    return provider, replace(request, messages=blind)
+    return provider, replace(request, messages=without_pictures(request.messages))
+
+
+def without_pictures(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """As a model is sent them that does not see."""
+    return tuple(replace(message, images=()) for message in messages)
 
 
 def projected(transcript: Transcript, turn: str, room: int = 0) -> Projection:

@@ -16,7 +16,7 @@ from roundtable.deliberation.brief import Brief
 from roundtable.deliberation.record import ROOM, WHOLE, WHOLE_ROOM
 from roundtable.policies import REPLY
 from roundtable.table import exhibits
-from roundtable.table.counting import Counter, counter
+from roundtable.table.counting import PICTURE, Counter, counter
 from roundtable.table.projection import MATERIAL, project
 
 # Tokens, where neither the provider nor the price list tells: less than any model that is offered today takes, and
@@ -41,8 +41,17 @@ def window(catalog: Catalog, panelist: Panelist) -> int | None:
     return min((each for each in found if each is not None), default=None)
 
 
-def room(transcript: Transcript, turn: Turn, panelist: Panelist, brief: Brief, tokens: int | None) -> int:
-    """Characters of what was said, at least 1, for the prompt of a queued turn in a window of so many `tokens`."""
+def room(
+    transcript: Transcript,
+    turn: Turn,
+    panelist: Panelist,
+    brief: Brief,
+    tokens: int | None,
+    *,
+    sees: bool = False,
+) -> int:
+    """Characters of what was said, at least 1, for the prompt of a queued turn in a window of so many `tokens`, beside
+    the pictures if she `sees` them."""
     most = WHOLE_ROOM if turn.kind in WHOLE or transcript.policy == REPLY else ROOM
     if overflowed := _overflowed(transcript, turn, panelist):
         most = min(most, overflowed // 2)
@@ -51,7 +60,10 @@ def room(transcript: Transcript, turn: Turn, panelist: Panelist, brief: Brief, t
     kept = min(brief.most or panelist.options.get("max_tokens") or ANSWER, int(total * _ANSWERS_SHARE))
     fixed = project(transcript, panelist, replace(brief, through=""), 0)
     rate = _rate(counts, transcript, fixed.text())
-    left = int((total - kept) * (_MEASURED if counts.measured else _GUESSED) * rate) - fixed.characters()
+    shown = PICTURE * fixed.pictures() if sees else 0
+    left = (
+        int((total - kept - shown) * (_MEASURED if counts.measured else _GUESSED) * rate) - fixed.characters()
+    )
     # Where both do not fit, what was said has one part of it and material `MATERIAL` parts.
     left = max(left - exhibits.length(transcript), left // (1 + MATERIAL))
     return max(1, min(most, left // _STEP * _STEP))

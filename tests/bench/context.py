@@ -49,7 +49,7 @@ def measure() -> Iterator[Figure]:
                 f"tokens of {turns} turns beside {name}", "k", [_tokens(ours)], [_tokens(baseline)], goal
             )
         yield Figure(
-            "  in dollars, cached, beside the whole transcript", "$", [_cached(ours)], [_cached(whole)], 1.3
+            "  in dollars, cached, beside the whole transcript", "$", [_cached(ours)], [_cached(whole)], 1.1
         )
         yield Figure("  in dollars, not cached", "$", [_plain(ours)], [_plain(whole)], GOALS[turns][0])
         yield Figure("  the longest prompt", "k", [_longest(ours)], [_longest(whole)], 1.0)

@@ -599,7 +599,7 @@ export interface TurnQueued {
   type: "turn.queued";
 }
 /**
- * Someone has the floor: the model was asked. `digest` is of the request as projected from the log. `room` is how much of what was said it could hold, `length` how long it was, both in characters, and `most` how many tokens she was allowed to say, 0 without a limit; 0 also where an older version did not tell. `first_within`, `idle_within` and `total_within` are the deadlines in seconds; 0 is none.
+ * Someone has the floor: the model was asked. `digest` is of the request as projected from the log. `room` is how much of what was said it could hold, `length` how long it was, both in characters, `pictures` how many her model was shown, and `most` how many tokens she was allowed to say, 0 without a limit; 0 also where an older version did not tell. `first_within`, `idle_within` and `total_within` are the deadlines in seconds; 0 is none.
  */
 export interface TurnStarted {
   at: number;
@@ -611,6 +611,7 @@ export interface TurnStarted {
   model: string;
   most: number;
   panelist: string;
+  pictures: number;
   room: number;
   total_within: number;
   turn: string;
@@ -1090,6 +1091,7 @@ export interface Turn {
   model: string;
   most: number;
   panelist: string;
+  pictures: number;
   question: string;
   queued_at: number;
   reason: string;

@@ -246,10 +246,10 @@ const STEPS: { [T in Type]?: Step<T> } = {
     if (command) comeBack(t, panelist); // whom a person gives the floor again is counted on again
   },
   "turn.started": (t, { turn, id, at, attempt, model, digest, ...given }) => {
-    const { first_within, idle_within, total_within, room = 0, length = 0, most = 0 } = given;
+    const { first_within, idle_within, total_within, room = 0, length = 0, pictures = 0, most = 0 } = given;
     const deadlines = { first_within, idle_within, total_within };
     change(t, turn, () => ({
-      status: "started", started_at: at, started_seq: seqOf(id), attempt, model, digest, room, length, most, ...deadlines,
+      status: "started", started_at: at, started_seq: seqOf(id), attempt, model, digest, room, length, pictures, most, ...deadlines,
     }));
     t.spent = { ...t.spent, turns: t.spent.turns + 1 };
   },
@@ -326,7 +326,7 @@ function leaving(names: string[], name: string): string[] {
 
 const NEW_TURN: Turn = {
   turn: "", panelist: "", seq: 0, status: "queued", kind: "speech", round: 0, reason: "", question: "", attempt: 1, model: "",
-  digest: "", room: 0, length: 0, most: 0, queued_at: 0, started_seq: 0, started_at: 0, first_at: 0, ended_at: 0, first_within: 0, idle_within: 0,
+  digest: "", room: 0, length: 0, pictures: 0, most: 0, queued_at: 0, started_seq: 0, started_at: 0, first_at: 0, ended_at: 0, first_within: 0, idle_within: 0,
   total_within: 0, text: "", thinking: "", tools: "", uses: [], yielding: false, stop_reason: null, usage: null, cost: null, error: null,
 };
 
